@@ -1,0 +1,61 @@
+"""The door by which dbt calls intake: a dbt-duckdb plugin behind the source ``intake.delivery``.
+
+The on-run-start hook renders that source, so ``dbt build`` alone loads a delivery. A refused
+delivery stops dbt before any model runs.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.adapters.duckdb.utils import SourceConfig
+from dbt_common.exceptions import DbtRuntimeError
+
+from intake.delivery import DEFAULT_DELIVERY, open_delivery
+from intake.errors import IntakeError
+from intake.loader import load_delivery
+from intake.pseudonyms import load_key
+
+
+class Plugin(BasePlugin):
+    """Loads the delivery named by the environment or the source's meta."""
+
+    def configure_connection(self, conn: Any) -> None:
+        """Keep the connection of the warehouse; ``load`` works on a cursor of its own."""
+        self._connection = conn
+
+    def load(self, source_config: SourceConfig) -> Any:
+        """Judge and load the delivery.
+
+        Parameters
+        ----------
+        source_config : SourceConfig
+            Its meta may hold ``delivery`` and ``mapping``; REGISTRY_DELIVERY and
+            REGISTRY_MAPPING win over them.
+
+        Returns
+        -------
+        pyarrow.Table
+            The one row of raw.delivery.
+
+        Raises
+        ------
+        DbtRuntimeError
+            The delivery, its mapping or the key is refused.
+        """
+        folder = os.environ.get("REGISTRY_DELIVERY") or source_config.get(
+            "delivery", DEFAULT_DELIVERY
+        )
+        mapping = os.environ.get("REGISTRY_MAPPING") or source_config.get("mapping", "")
+        cursor = self._connection.cursor()
+        try:
+            delivery = open_delivery(Path(folder), mapping)
+            key = load_key(delivery.about.is_synthetic)
+            return load_delivery(delivery, key, cursor)
+        except IntakeError as error:
+            raise DbtRuntimeError(str(error)) from None
+        finally:
+            cursor.close()

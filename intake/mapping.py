@@ -1,0 +1,375 @@
+"""Mapping files: how one source system names its files, columns, words, dates and marks.
+
+A mapping is data. It is validated as a whole before any file of a delivery is opened: an unknown
+key, a word kind that does not exist, a column that the contract does not know or a file name that
+could leave the delivery folder is an error that names the mapping file, its line and the key.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from intake.contract import EXPORTS, column_names, required_columns
+from intake.errors import MappingError, shown_name
+from intake.strict_yaml import read_yaml
+
+MAPPINGS_FOLDER = Path(__file__).parent / "mappings"
+
+ENCODINGS = {
+    "utf-8": "utf-8",
+    "cp1252": "cp1252",
+    "windows-1252": "cp1252",
+    "latin-1": "latin-1",
+    "iso-8859-1": "latin-1",
+    "iso-8859-15": "iso-8859-15",
+    "utf-16": "utf-16",
+    "utf-16-le": "utf-16-le",
+    "utf-16-be": "utf-16-be",
+}
+"""Encoding as a mapping may write it -> Python's name for it."""
+
+DELIMITERS = {",": ",", ";": ";", "tab": "\t", "\t": "\t", "|": "|", "auto": "auto"}
+DATE_FORMATS = {
+    f"{order}{mark}": (order, mark) for order in ("ymd", "dmy", "mdy") for mark in ("-", "/", ".")
+}
+WORD_KINDS = (
+    "sex",
+    "yes_no",
+    "topical_adherence",
+    "disease_course",
+    "clinical_phenotype",
+    "timepoint",
+    "route",
+    "adverse_event_outcome",
+    "adverse_event",
+    "comorbidity",
+    "drug",
+)
+
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,60}")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,80}")
+_HEADER = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
+
+
+def _full_match(pattern: re.Pattern[str], what: str) -> Any:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value) or ".." in value:
+            raise ValueError(what)
+        return value
+
+    return AfterValidator(check)
+
+
+Identifier = Annotated[
+    str, _full_match(_IDENTIFIER, "must be lower snake case, at most 41 characters")
+]
+Code = Annotated[str, _full_match(_CODE, "must be one of our codes: lower snake case")]
+FileName = Annotated[
+    str,
+    _full_match(
+        _FILE, "must be the name of a file in the delivery folder: letters, digits, blank . _ -"
+    ),
+]
+Header = Annotated[str, _full_match(_HEADER, "must be a column header, 1 to 200 characters")]
+Text = Annotated[str, _full_match(re.compile(r"[^\x00-\x1f\x7f]{0,200}"), "must be short text")]
+
+
+class StrictModel(BaseModel):
+    """Base of everything read from YAML: unknown keys are refused, values never shown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class ColumnSource(StrictModel):
+    """Where the text of one contract column comes from: exactly one of the three.
+
+    Attributes
+    ----------
+    column : str or None
+        Header in the file.
+    join : tuple of str
+        Headers whose texts are joined, to make a key that the source does not have.
+    constant : str or None
+        The same text for every record.
+    """
+
+    column: Header | None = None
+    join: tuple[Header, ...] = ()
+    separator: Text = "|"
+    constant: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_header(cls, value: Any) -> Any:
+        return {"column": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> ColumnSource:
+        given = [self.column is not None, bool(self.join), self.constant is not None]
+        if sum(given) != 1:
+            raise ValueError("must be a header, or {join: [..]}, or {constant: ..}")
+        return self
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """Headers of the file that this column needs."""
+        return self.join or ((self.column,) if self.column is not None else ())
+
+
+class FileSource(StrictModel):
+    """One file that feeds an export.
+
+    Attributes
+    ----------
+    file : str
+        File name with or without its ending; letters may differ in case.
+    required : bool
+        Whether a delivery without the file is refused.
+    may_be_empty : bool
+        Whether a header without records is accepted.
+    sheet : str or None
+        Sheet of a workbook; the first one when not given.
+    preamble_lines : int
+        Lines above the header that are skipped.
+    part : str or None
+        Tells several uses of one file apart; becomes part of source_file.
+    records : dict
+        Only records whose column holds one of the listed texts belong to this export.
+    columns : dict
+        Contract column -> its source. Empty: our own headers.
+    """
+
+    file: FileName
+    required: bool = True
+    may_be_empty: bool = False
+    sheet: Text | None = None
+    preamble_lines: Annotated[int, Field(ge=0, le=100)] = 0
+    part: Identifier | None = None
+    records: dict[Header, tuple[Text, ...]] = {}
+    columns: dict[str, ColumnSource] = {}
+
+
+class ExportSource(StrictModel):
+    """Format of one export and the files that feed it."""
+
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    decimal_mark: Literal[".", ","] = "."
+    date_format: str = "ymd-"
+    partial_dates: bool = False
+    missing_codes: tuple[Text, ...] = ()
+    repeated_records: Literal["refuse", "keep_first"] = "refuse"
+    files: Annotated[tuple[FileSource, ...], Field(min_length=1)]
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        if value.lower() not in ENCODINGS:
+            raise ValueError("must be one of " + ", ".join(ENCODINGS))
+        return ENCODINGS[value.lower()]
+
+    @field_validator("delimiter")
+    @classmethod
+    def _known_delimiter(cls, value: str) -> str:
+        if value not in DELIMITERS:
+            raise ValueError("must be one of , ; | tab auto")
+        return DELIMITERS[value]
+
+    @field_validator("date_format")
+    @classmethod
+    def _known_date_format(cls, value: str) -> str:
+        if value not in DATE_FORMATS:
+            raise ValueError("must be one of " + ", ".join(DATE_FORMATS))
+        return value
+
+    @property
+    def date_order(self) -> str:
+        """Order of the date parts: ymd, dmy or mdy."""
+        return DATE_FORMATS[self.date_format][0]
+
+    @property
+    def date_separator(self) -> str:
+        """The mark between the parts of a date."""
+        return DATE_FORMATS[self.date_format][1]
+
+
+class MappingContent(StrictModel):
+    """A mapping file as written."""
+
+    version: Annotated[int, Field(ge=1)]
+    source_system: Identifier
+    label: Text
+    extraction_date: datetime.date | None = None
+    criteria: tuple[Code, ...] = ()
+    words: dict[str, dict[Text, Code]] = {}
+    exports: dict[str, ExportSource]
+    ignored_files: tuple[FileName, ...] = ()
+
+    @field_validator("words")
+    @classmethod
+    def _known_kinds(cls, value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        for kind, words in value.items():
+            if kind not in WORD_KINDS:
+                raise ValueError(
+                    f"{shown_name(kind)!r} is no word kind; allowed: " + ", ".join(WORD_KINDS)
+                )
+            folded = [word.strip().lower() for word in words]
+            if len(set(folded)) != len(folded):
+                raise ValueError(f"{kind}: a word stands twice (case and blanks do not count)")
+        return value
+
+    @model_validator(mode="after")
+    def _exports_fit_contract(self) -> MappingContent:
+        uses: set[tuple[str, str, str | None]] = set()
+        for export_name, export in self.exports.items():
+            if export_name not in EXPORTS:
+                raise ValueError(
+                    f"exports: {shown_name(export_name)!r} is no export; allowed: "
+                    + ", ".join(EXPORTS)
+                )
+            for source in export.files:
+                _check_columns(export_name, source)
+                use = (export_name, source.file.lower(), source.part)
+                if use in uses:
+                    raise ValueError(
+                        f"exports: {export_name}: the file {source.file} stands twice; "
+                        "give each use its own 'part'"
+                    )
+                uses.add(use)
+        if "patients" not in self.exports:
+            raise ValueError("exports: patients is missing")
+        return self
+
+
+def _check_columns(export_name: str, source: FileSource) -> None:
+    if not source.columns:
+        return
+    where = f"exports: {export_name}: {source.file}: columns"
+    for name in source.columns:
+        if name not in column_names(export_name):
+            raise ValueError(
+                f"{where}: {shown_name(name)!r} is no column of {export_name}; allowed: "
+                + ", ".join(column_names(export_name))
+            )
+    absent = [name for name in required_columns(export_name) if name not in source.columns]
+    if absent:
+        raise ValueError(f"{where}: required and not mapped: " + ", ".join(absent))
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A validated mapping.
+
+    Attributes
+    ----------
+    name : str
+        File name without ending.
+    content : MappingContent
+        What it says.
+    sha256 : str
+        Hash of the bytes of the mapping file; part of the load id.
+    """
+
+    name: str
+    content: MappingContent
+    sha256: str
+
+
+def explain_errors(
+    error: ValidationError,
+    file_name: str,
+    lines: dict[tuple, int],
+    model: type[BaseModel],
+) -> MappingError:
+    """Turn a validation error into lines that name file, line, key and what is allowed.
+
+    Parameters
+    ----------
+    error : ValidationError
+        What pydantic found.
+    file_name : str
+        Name shown to the user.
+    lines : dict
+        Line number of every key path, from ``read_yaml``.
+    model : type
+        Model of the whole file.
+
+    Returns
+    -------
+    MappingError
+    """
+    messages = []
+    for problem in error.errors(include_url=False, include_input=False):
+        path = tuple(str(part) for part in problem["loc"] if str(part) != "[key]")
+        line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
+        where = f"{file_name} line {line}" if line else file_name
+        key = shown_name(": ".join(path), 120)
+        text = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            text = f"unknown key; allowed: {_allowed_keys(path, model)}"
+        elif problem["type"] == "missing":
+            text = "is missing"
+        messages.append(f"{where}: {key}: {text}." if key else f"{where}: {text}.")
+    return MappingError("\n".join(messages))
+
+
+def _allowed_keys(path: tuple[str, ...], model: type[BaseModel]) -> str:
+    if "columns" in path[:-1]:
+        model = ColumnSource
+    elif "files" in path[:-1]:
+        model = FileSource
+    elif len(path) > 1 and path[0] == "exports":
+        model = ExportSource
+    return ", ".join(model.model_fields)
+
+
+def load_mapping(name: str, folder: Path = MAPPINGS_FOLDER) -> Mapping:
+    """Read and validate a mapping.
+
+    Parameters
+    ----------
+    name : str
+        Its name: the file name without ``.yml``.
+    folder : Path
+        Folder of the mapping files.
+
+    Returns
+    -------
+    Mapping
+
+    Raises
+    ------
+    MappingError
+        No such mapping, or it is not valid.
+    """
+    known = sorted(path.stem for path in folder.glob("*.yml"))
+    if name not in known or not _IDENTIFIER.fullmatch(name):
+        raise MappingError(
+            f"There is no mapping named {shown_name(name)!r}. Known: {', '.join(known)}. "
+            "Choose one with REGISTRY_MAPPING or delivery.yml (source_system), "
+            "or add intake/mappings/<source>.yml (docs/how_to_add.md)."
+        )
+    path = folder / f"{name}.yml"
+    raw, lines, content = read_yaml(path)
+    try:
+        return Mapping(
+            name, MappingContent.model_validate(raw), hashlib.sha256(content).hexdigest()
+        )
+    except ValidationError as error:
+        raise explain_errors(error, path.name, lines, MappingContent) from None

@@ -1,0 +1,162 @@
+"""Pseudonyms: a keyed hash of the patient's identifier; the key stays outside the project.
+
+A plain hash of a patient number is reversed by trying all numbers (ten million seven-digit
+numbers take seconds); a keyed hash is not, as long as the key is secret. HMAC: RFC 2104.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import stat
+import sys
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from intake.errors import KeyFileError
+
+KEY_FILE_VARIABLE = "REGISTRY_KEY_FILE"
+KEY_BYTES = 32
+_FINGERPRINT_TEXT = b"dupilumab-registry key fingerprint"
+
+
+def key_folder() -> Path:
+    """Return the folder of the keys in the user's configuration folder."""
+    base = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path.home() / ".config") / "dupilumab-registry"
+
+
+@dataclass(frozen=True)
+class PseudonymKey:
+    """A key that has passed every check. Its value is never shown.
+
+    Attributes
+    ----------
+    fingerprint : str
+        8 hex characters that tell two keys apart and reveal neither.
+    """
+
+    _key: bytes
+
+    @property
+    def fingerprint(self) -> str:
+        return hmac.digest(self._key, _FINGERPRINT_TEXT, "sha256").hex()[:8]
+
+    def __repr__(self) -> str:
+        return f"PseudonymKey(fingerprint={self.fingerprint!r})"
+
+    def pseudonym(self, patient_id: str | None) -> str | None:
+        """Return the pseudonym of a patient.
+
+        Parameters
+        ----------
+        patient_id : str or None
+            As in the export; surrounding blanks and the Unicode form do not count.
+
+        Returns
+        -------
+        str or None
+            "p" and 16 hex characters; None for a blank identifier.
+        """
+        if patient_id is None:
+            return None
+        normal = unicodedata.normalize("NFC", patient_id).strip()
+        if not normal:
+            return None
+        return "p" + hmac.digest(self._key, f"patient:{normal}".encode(), "sha256").hex()[:16]
+
+    def pseudonyms(self, patient_ids: Iterable[str | None]) -> list[str | None]:
+        """Return the pseudonym of each identifier, in order."""
+        return [self.pseudonym(patient_id) for patient_id in patient_ids]
+
+
+def load_key(is_synthetic: bool, say: object = None) -> PseudonymKey:
+    """Return the key of this user, made on first use.
+
+    Parameters
+    ----------
+    is_synthetic : bool
+        Whether the delivery is labelled synthetic; only then the demo's key may be used.
+    say : callable, optional
+        Takes the one line that tells the user about a new key; standard error by default.
+
+    Returns
+    -------
+    PseudonymKey
+
+    Raises
+    ------
+    KeyFileError
+        The key is short, trivial, readable by others, not a plain file, or the demo's.
+    """
+    given = os.environ.get(KEY_FILE_VARIABLE)
+    demo = key_folder() / "demo.key"
+    path = Path(given) if given else (demo if is_synthetic else key_folder() / "registry.key")
+    if not os.path.lexists(path):
+        _create(path)
+        line = (
+            f"A new pseudonym key was made: {path} (keep a copy in a safe place: "
+            "with another key every patient gets another pseudonym)."
+        )
+        (say or _say_on_stderr)(line)
+    key = _read(path)
+    if not is_synthetic and os.path.lexists(demo) and hmac.compare_digest(key, _read(demo)):
+        raise KeyFileError(
+            f"{path} holds the demo's key, and this delivery is not labelled synthetic. "
+            f"Use a key of its own: unset {KEY_FILE_VARIABLE}, or name a new file in it."
+        )
+    return PseudonymKey(key)
+
+
+def _say_on_stderr(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _create(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise KeyFileError(
+            f"The pseudonym key {path} could not be made ({error.strerror}). "
+            f"Set {KEY_FILE_VARIABLE} to a file in a folder that you may write."
+        ) from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(handle, "rb") as file:
+            state = os.fstat(file.fileno())
+            if not stat.S_ISREG(state.st_mode):
+                raise KeyFileError(f"The pseudonym key {path} is not a plain file.")
+            if os.name == "posix" and state.st_mode & 0o077:
+                raise KeyFileError(
+                    f"The pseudonym key {path} can be read by others. Run: chmod 600 {path}"
+                )
+            text = file.read(4096)
+    except OSError as error:
+        raise KeyFileError(f"The pseudonym key {path} cannot be read ({error.strerror}).") from None
+    try:
+        key = bytes.fromhex(text.decode("ascii").strip())
+    except ValueError:
+        key = b""
+    if len(key) < KEY_BYTES:
+        raise KeyFileError(
+            f"The pseudonym key {path} is too short or not hexadecimal: {KEY_BYTES} random bytes "
+            f"as {2 * KEY_BYTES} hex characters are needed. Remove the file to have one made."
+        )
+    if len(set(key)) < 8:
+        raise KeyFileError(
+            f"The pseudonym key {path} is not random. Remove the file to have one made."
+        )
+    return key
