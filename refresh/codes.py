@@ -1,0 +1,76 @@
+"""Exit codes of the command line, and the one way in which a refresh stops.
+
+A stop is not a crash: it says what happened, where, and what to do, and carries the exit
+code that a scheduler can act on. It never carries a value of a patient.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller. The list is repeated in ``--help`` and the docs."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    LOCKED = 3
+    DELIVERY_REFUSED = 4
+    CHECKS_FAILED = 5
+    HELD_BACK = 6
+    NO_ROOM = 7
+    DAMAGED = 8
+    ENVIRONMENT = 9
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+EXIT_CODE_HELP = {
+    ExitCode.OK: "done, or nothing to do",
+    ExitCode.UNEXPECTED: "a fault of the program itself; nothing was published",
+    ExitCode.USAGE: "the command line was not understood",
+    ExitCode.LOCKED: "another refresh is running",
+    ExitCode.DELIVERY_REFUSED: "the delivery cannot be trusted, or is older than the last one",
+    ExitCode.CHECKS_FAILED: "a test or an expectation failed, or a gate did not run",
+    ExitCode.HELD_BACK: "compared with the last publish the change is implausible",
+    ExitCode.NO_ROOM: "disk or memory ran out",
+    ExitCode.DAMAGED: "a published file or the manifest is not what it was",
+    ExitCode.ENVIRONMENT: "configuration, key, path or platform is not fit",
+    ExitCode.INTERRUPTED: "stopped by Ctrl-C",
+    ExitCode.TERMINATED: "stopped by SIGTERM",
+}
+
+
+class Stop(Exception):
+    """A refresh ends here, on purpose.
+
+    Parameters
+    ----------
+    code : ExitCode
+        The exit code of the process.
+    what : str
+        What happened and where, in one line.
+    todo : str
+        What a person can do about it, in one line.
+    rule : str
+        Short name of the rule that stopped, recorded in the manifest and, where an
+        override exists, the word that ``--accept`` takes.
+    details : tuple of str
+        Further lines (one refused file each, for example).
+    """
+
+    def __init__(
+        self,
+        code: ExitCode,
+        what: str,
+        todo: str = "",
+        rule: str = "",
+        details: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(what)
+        self.code = code
+        self.what = what
+        self.todo = todo
+        self.rule = rule or code.name.lower()
+        self.details = details
