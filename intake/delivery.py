@@ -14,8 +14,8 @@ from intake.mapping import (
     MAPPINGS_FOLDER,
     Identifier,
     Mapping,
-    Text,
     StrictModel,
+    Text,
     explain_errors,
     load_mapping,
 )

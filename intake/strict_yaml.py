@@ -70,7 +70,7 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple, int], bytes]:
         raise MappingError(f"{path.name}: cannot be read ({error.strerror}).") from None
     try:
         text = content.decode("utf-8-sig")
-        loaded = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a BaseLoader: text only)
+        loaded = yaml.load(text, Loader=_StrictLoader)
         lines: dict[tuple, int] = {}
         _note_lines(yaml.compose(text, Loader=_StrictLoader), (), lines)
     except UnicodeDecodeError:
