@@ -1,0 +1,82 @@
+{#- Dates are read in the declared order only, with four-digit years and two-digit days and months.
+    A partial date (2013 or 2013-05) is accepted where the column or the source allows it, completed to
+    its middle (1 July, day 15) and flagged. -#}
+
+{#- <column>_iso: the cell rearranged to year-month-day text, or a text that no pattern accepts. -#}
+{% macro iso_text(column) -%}
+    case
+        when source_format.date_order = 'ymd' and source_format.date_separator = '-'
+            then {{ column }}
+        when
+            source_format.date_order = 'ymd'
+            and regexp_full_match({{ column }}, '\d{4}(.\d{2}){0,2}')
+            and regexp_replace({{ column }}, '\d', '', 'g')
+            = repeat(
+                source_format.date_separator,
+                length(regexp_replace({{ column }}, '\d', '', 'g'))
+            )
+            then replace({{ column }}, source_format.date_separator, '-')
+        when
+            regexp_full_match({{ column }}, '\d{2}.\d{2}.\d{4}')
+            and {{ column }}[3] = source_format.date_separator
+            and {{ column }}[6] = source_format.date_separator
+            then
+                {{ column }}[7:10] || '-'
+                || case
+                    when source_format.date_order = 'dmy'
+                        then {{ column }}[4:5] || '-' || {{ column }}[1:2]
+                    else {{ column }}[1:2] || '-' || {{ column }}[4:5]
+                end
+        when
+            regexp_full_match({{ column }}, '\d{2}.\d{4}')
+            and {{ column }}[3] = source_format.date_separator
+            then {{ column }}[4:7] || '-' || {{ column }}[1:2]
+        when source_format.date_order != 'ymd' and regexp_full_match({{ column }}, '\d{4}')
+            then {{ column }}
+        when {{ column }} is not null then 'unreadable'
+    end as {{ column }}_iso
+{%- endmacro %}
+
+{#- Year-month-day text completed to a whole day; null when it is no day of the calendar. -#}
+{% macro completed_date(column) -%}
+    case
+        when length({{ column }}) = 10 then try_cast({{ column }} as date)
+        when length({{ column }}) = 7 then try_cast({{ column }} || '-15' as date)
+        when length({{ column }}) = 4 then try_cast({{ column }} || '-07-01' as date)
+    end
+{%- endmacro %}
+
+{#- The first and the last day that a whole or partial date may mean, as text that sorts like a date. -#}
+{% macro first_possible_day(column) -%}
+    {{ column }} || substr('0000-01-01', length({{ column }}) + 1)
+{%- endmacro %}
+
+{% macro last_possible_day(column) -%}
+    {{ column }} || substr('9999-12-31', length({{ column }}) + 1)
+{%- endmacro %}
+
+{#- The rule that a cell breaks as a date of this column, or null. `partial` is an SQL boolean; `latest` an SQL date:
+    the first possible day of the written date may not lie after it. -#}
+{% macro date_rule(column, partial, latest) -%}
+    {%- set iso = column ~ '_iso' -%}
+    case
+        when {{ iso }} is null then null
+        when not regexp_full_match({{ iso }}, '\d{4}(-\d{2}(-\d{2})?)?') then 'date_format'
+        when length({{ iso }}) < 10 and not ({{ partial }}) then 'date_format'
+        when {{ completed_date(iso) }} is null then 'impossible_date'
+        when {{ completed_date(iso) }} < date '{{ var("earliest_date") }}' then 'date_range'
+        when {{ first_possible_day(iso) }} > cast({{ latest }} as varchar) then 'date_range'
+    end
+{%- endmacro %}
+
+{#- The day of a cell without fault. -#}
+{% macro parse_date(column) -%}
+    case
+        when {{ column }}_fault is null then {{ completed_date(column ~ '_iso') }}
+    end as {{ column }}
+{%- endmacro %}
+
+{#- True where the day was completed from a year or a month. -#}
+{% macro is_partial_date(column) -%}
+    coalesce({{ column }}_fault is null and length({{ column }}_iso) < 10, false)
+{%- endmacro %}

@@ -1,0 +1,183 @@
+-- Who is in: one boolean per criterion of seed eligibility_criteria, their conjunction over the criteria
+-- that apply, and the first one that excluded the patient. One row per patient in the register.
+{%- set criteria = [
+    'has_index_treatment', 'is_index_date_in_study_period', 'is_adult', 'has_baseline_visit',
+    'has_severe_disease', 'has_no_concomitant_systemic'
+] %}
+
+with stg_clinic__patients as (
+    select * from {{ ref('stg_clinic__patients') }}
+),
+
+stg_clinic__visits as (
+    select * from {{ ref('stg_clinic__visits') }}
+),
+
+stg_intake__source_words as (
+    select * from {{ ref('stg_intake__source_words') }}
+),
+
+cohort_index_dates as (
+    select * from {{ ref('cohort_index_dates') }}
+),
+
+cohort_prescriptions as (
+    select * from {{ ref('cohort_prescriptions') }}
+),
+
+treatment_classes as (
+    select * from {{ ref('treatment_classes') }}
+),
+
+visit_windows as (
+    select * from {{ ref('visit_windows') }}
+),
+
+eligibility_criteria as (
+    select * from {{ ref('eligibility_criteria') }}
+),
+
+-- A source may apply fewer criteria than the study (its mapping names them); it cannot add one.
+applied_criteria as (
+    select eligibility_criteria.*
+    from eligibility_criteria
+    where
+        eligibility_criteria.criterion_code in (
+            select code
+            from stg_intake__source_words
+            where word_kind = 'criterion'
+        )
+        or not exists (
+            select 1
+            from stg_intake__source_words
+            where word_kind = 'criterion'
+        )
+),
+
+study_period as (
+    select * from eligibility_criteria
+    where criterion_code = 'is_index_date_in_study_period'
+),
+
+adult_age as (
+    select * from eligibility_criteria
+    where criterion_code = 'is_adult'
+),
+
+severe_disease as (
+    select * from eligibility_criteria
+    where criterion_code = 'has_severe_disease'
+),
+
+concomitant_systemic as (
+    select * from eligibility_criteria
+    where criterion_code = 'has_no_concomitant_systemic'
+),
+
+baseline_window as (
+    select * from visit_windows
+    where timepoint_code = 'baseline'
+),
+
+-- Seen in the baseline window; severe when the highest EASI of the screening days reaches the threshold.
+early_visits as (
+    select
+        cohort_index_dates.patient_id,
+        bool_or(
+            stg_clinic__visits.visit_date - cohort_index_dates.index_date
+            between baseline_window.first_day and baseline_window.last_day
+        ) as has_baseline_visit,
+        coalesce(
+            max(stg_clinic__visits.easi_score) filter (
+                stg_clinic__visits.visit_date - cohort_index_dates.index_date
+                between severe_disease.first_day and severe_disease.last_day
+            ) >= any_value(severe_disease.threshold_value),
+            false
+        ) as has_severe_disease
+    from cohort_index_dates
+    inner join stg_clinic__visits
+        on cohort_index_dates.patient_id = stg_clinic__visits.patient_id
+    cross join baseline_window
+    cross join severe_disease
+    group by cohort_index_dates.patient_id
+),
+
+-- On a systemic anti-inflammatory drug on any of these days, first and last day included.
+concomitant_patients as (
+    select distinct cohort_index_dates.patient_id
+    from cohort_index_dates
+    inner join cohort_prescriptions
+        on cohort_index_dates.patient_id = cohort_prescriptions.patient_id
+    inner join treatment_classes
+        on cohort_prescriptions.treatment_class_code = treatment_classes.treatment_class_code
+    cross join concomitant_systemic
+    where
+        treatment_classes.is_systemic_anti_inflammatory
+        and cohort_prescriptions.start_date
+        <= cohort_index_dates.index_date + concomitant_systemic.last_day
+        and coalesce(cohort_prescriptions.end_date, date 'infinity')
+        >= cohort_index_dates.index_date + concomitant_systemic.first_day
+),
+
+assessed as (
+    select
+        stg_clinic__patients.patient_id,
+        cohort_index_dates.index_date is not null as has_index_treatment,
+        coalesce(
+            cohort_index_dates.index_date between study_period.first_date and study_period.last_date,
+            false
+        ) as is_index_date_in_study_period,
+        coalesce(
+            date_sub('year', stg_clinic__patients.birth_date, cohort_index_dates.index_date)
+            >= adult_age.threshold_value,
+            false
+        ) as is_adult,
+        coalesce(early_visits.has_baseline_visit, false) as has_baseline_visit,
+        coalesce(early_visits.has_severe_disease, false) as has_severe_disease,
+        cohort_index_dates.index_date is not null
+        and concomitant_patients.patient_id is null as has_no_concomitant_systemic
+    from stg_clinic__patients
+    left join cohort_index_dates
+        on stg_clinic__patients.patient_id = cohort_index_dates.patient_id
+    left join early_visits
+        on stg_clinic__patients.patient_id = early_visits.patient_id
+    left join concomitant_patients
+        on stg_clinic__patients.patient_id = concomitant_patients.patient_id
+    cross join study_period
+    cross join adult_age
+),
+
+failed_criteria as (
+    select
+        assessed_criteria.patient_id,
+        min(
+            {
+                'number': applied_criteria.criterion_number,
+                'code': applied_criteria.criterion_code
+            }
+        ) as first_failed
+    from (
+        unpivot assessed
+        on {{ criteria | join(', ') }}
+        into name criterion_code value is_met
+    ) as assessed_criteria
+    inner join applied_criteria
+        on assessed_criteria.criterion_code = applied_criteria.criterion_code
+    where not assessed_criteria.is_met
+    group by assessed_criteria.patient_id
+),
+
+final as (
+    select
+        assessed.patient_id,
+        failed_criteria.first_failed['code'] as first_failed_criterion_code,
+        {%- for criterion in criteria %}
+        assessed.{{ criterion }},
+        {%- endfor %}
+        failed_criteria.patient_id is null as is_enrolled
+    from assessed
+    left join failed_criteria
+        on assessed.patient_id = failed_criteria.patient_id
+)
+
+select * from final

@@ -1,0 +1,103 @@
+-- The enrolled patients with what does not change over time, ages in completed years, and whether their
+-- topical therapy can be analysed. One row per enrolled patient.
+
+with stg_clinic__patients as (
+    select * from {{ ref('stg_clinic__patients') }}
+),
+
+stg_clinic__visits as (
+    select * from {{ ref('stg_clinic__visits') }}
+),
+
+cohort_delivery as (
+    select * from {{ ref('cohort_delivery') }}
+),
+
+cohort_eligibility as (
+    select * from {{ ref('cohort_eligibility') }}
+),
+
+cohort_index_dates as (
+    select * from {{ ref('cohort_index_dates') }}
+),
+
+-- Data are collected on the extraction day; where none is declared, the newest visit stands for it.
+data_collection as (
+    select
+        coalesce(
+            max(cohort_delivery.extraction_date), max(stg_clinic__visits.visit_date)
+        ) as data_collection_date
+    from cohort_delivery
+    left join stg_clinic__visits on true
+),
+
+-- Not adherent to topical therapy at any visit: enrolled, not evaluable.
+non_adherent_patients as (
+    select distinct patient_id
+    from stg_clinic__visits
+    where topical_adherence_code = 'non_adherent'
+),
+
+final as (
+    select
+        stg_clinic__patients.patient_id,
+        stg_clinic__patients.pseudonym,
+        stg_clinic__patients.sex_code,
+        stg_clinic__patients.disease_course_code,
+        stg_clinic__patients.clinical_phenotype_code,
+        -- The involved critical areas as one value; null where one of the three was not recorded.
+        case
+            when
+                stg_clinic__patients.involves_face is null
+                or stg_clinic__patients.involves_hands is null
+                or stg_clinic__patients.involves_genitalia is null
+                then null
+            else
+                coalesce(
+                    nullif(
+                        replace(
+                            concat_ws(
+                                '_and_',
+                                case when stg_clinic__patients.involves_face then 'face' end,
+                                case when stg_clinic__patients.involves_hands then 'hands' end,
+                                case when stg_clinic__patients.involves_genitalia then 'genitalia' end
+                            ),
+                            'face_and_hands_and_genitalia',
+                            'face_hands_and_genitalia'
+                        ),
+                        ''
+                    ),
+                    'none'
+                )
+        end as critical_area_code,
+        case
+            when non_adherent_patients.patient_id is not null then 'non_adherent_to_topical_therapy'
+        end as not_evaluable_reason_code,
+        date_sub('year', stg_clinic__patients.birth_date, cohort_index_dates.index_date)
+            as age_at_index_years,
+        date_sub('year', stg_clinic__patients.birth_date, data_collection.data_collection_date)
+            as age_at_data_collection_years,
+        date_sub('year', stg_clinic__patients.birth_date, stg_clinic__patients.ad_diagnosis_date)
+            as age_at_diagnosis_years,
+        stg_clinic__patients.involves_face,
+        stg_clinic__patients.involves_hands,
+        stg_clinic__patients.involves_genitalia,
+        stg_clinic__patients.is_birth_date_partial,
+        non_adherent_patients.patient_id is null as is_evaluable,
+        cohort_index_dates.index_date,
+        data_collection.data_collection_date,
+        stg_clinic__patients.source_file,
+        stg_clinic__patients.record_number
+    from stg_clinic__patients
+    inner join cohort_eligibility
+        on
+            stg_clinic__patients.patient_id = cohort_eligibility.patient_id
+            and cohort_eligibility.is_enrolled
+    inner join cohort_index_dates
+        on stg_clinic__patients.patient_id = cohort_index_dates.patient_id
+    left join non_adherent_patients
+        on stg_clinic__patients.patient_id = non_adherent_patients.patient_id
+    cross join data_collection
+)
+
+select * from final

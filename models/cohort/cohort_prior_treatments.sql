@@ -1,0 +1,45 @@
+-- Treatments before the index treatment: systemic drugs and phototherapy prescribed on an earlier day. One
+-- row per enrolled patient and earlier treatment.
+
+with cohort_patients as (
+    select * from {{ ref('cohort_patients') }}
+),
+
+cohort_prescriptions as (
+    select * from {{ ref('cohort_prescriptions') }}
+),
+
+earlier_courses as (
+    select
+        cohort_prescriptions.*,
+        -- Corticosteroids and phototherapy count as one treatment each, other drugs by substance.
+        case
+            when
+                cohort_prescriptions.treatment_class_code
+                in ('systemic_corticosteroid', 'phototherapy')
+                then cohort_prescriptions.treatment_class_code
+            else cohort_prescriptions.substance_code
+        end as prior_treatment_code
+    from cohort_prescriptions
+    inner join cohort_patients
+        on cohort_prescriptions.patient_id = cohort_patients.patient_id
+    where
+        cohort_prescriptions.treatment_class_code in (
+            'systemic_corticosteroid', 'systemic_immunosuppressant', 'systemic_retinoid',
+            'jak_inhibitor', 'other_biologic', 'phototherapy'
+        )
+        and cohort_prescriptions.start_date < cohort_patients.index_date
+),
+
+final as (
+    select
+        patient_id,
+        prior_treatment_code,
+        count(*) as n_courses,
+        min(start_date) as first_start_date
+    from earlier_courses
+    where prior_treatment_code is not null
+    group by patient_id, prior_treatment_code
+)
+
+select * from final

@@ -1,0 +1,111 @@
+-- What an evaluable patient was on at an attended timepoint: two flags from the courses active on the day
+-- of the visit (end day included, no end date = ongoing), and the four-level regimen derived from them.
+-- Where topical therapy was not reviewed at the visit, an absence of courses says nothing: not evaluable.
+
+with cohort_patients as (
+    select * from {{ ref('cohort_patients') }}
+),
+
+cohort_visits as (
+    select * from {{ ref('cohort_visits') }}
+),
+
+cohort_prescriptions as (
+    select * from {{ ref('cohort_prescriptions') }}
+),
+
+topical_courses as (
+    select
+        *,
+        treatment_class_code = 'topical_tacrolimus' as is_tacrolimus,
+        list_position(
+            ['mild', 'moderate', 'potent', 'very_potent'], steroid_potency_code
+        ) as potency_rank
+    from cohort_prescriptions
+    where treatment_class_code in ('topical_tacrolimus', 'topical_corticosteroid')
+),
+
+evaluable_visits as (
+    select cohort_visits.*
+    from cohort_visits
+    inner join cohort_patients
+        on cohort_visits.patient_id = cohort_patients.patient_id and cohort_patients.is_evaluable
+),
+
+active_courses as (
+    select
+        evaluable_visits.patient_id,
+        evaluable_visits.timepoint_code,
+        count(*) as n_active_courses,
+        bool_or(topical_courses.is_tacrolimus) as is_on_tacrolimus,
+        bool_or(not topical_courses.is_tacrolimus) as is_on_corticosteroids,
+        max(topical_courses.potency_rank) as highest_potency_rank,
+        -- The tacrolimus course that a reviewer is shown: the one that started first.
+        min(
+            {
+                'start_date': topical_courses.start_date,
+                'source_file': topical_courses.source_file,
+                'record_number': topical_courses.record_number
+            }
+        ) filter (topical_courses.is_tacrolimus) as tacrolimus_course
+    from evaluable_visits
+    inner join topical_courses
+        on
+            evaluable_visits.patient_id = topical_courses.patient_id
+            and evaluable_visits.visit_date >= topical_courses.start_date
+            and evaluable_visits.visit_date
+            <= coalesce(topical_courses.end_date, date 'infinity')
+    group by evaluable_visits.patient_id, evaluable_visits.timepoint_code
+),
+
+flagged as (
+    select
+        evaluable_visits.patient_id,
+        evaluable_visits.timepoint_code,
+        evaluable_visits.visit_day,
+        coalesce(evaluable_visits.topical_adherence_code = 'adherent', false)
+            as is_regimen_evaluable,
+        case
+            when evaluable_visits.topical_adherence_code = 'adherent'
+                then coalesce(active_courses.is_on_tacrolimus, false)
+        end as is_on_tacrolimus,
+        case
+            when evaluable_visits.topical_adherence_code = 'adherent'
+                then coalesce(active_courses.is_on_corticosteroids, false)
+        end as is_on_corticosteroids,
+        coalesce(active_courses.n_active_courses, 0) as n_active_courses,
+        active_courses.highest_potency_rank,
+        active_courses.tacrolimus_course
+    from evaluable_visits
+    left join active_courses
+        on
+            evaluable_visits.patient_id = active_courses.patient_id
+            and evaluable_visits.timepoint_code = active_courses.timepoint_code
+),
+
+final as (
+    select
+        patient_id,
+        timepoint_code,
+        case
+            when is_on_tacrolimus and is_on_corticosteroids then 'corticosteroids_and_tacrolimus'
+            when is_on_tacrolimus then 'tacrolimus'
+            when is_on_corticosteroids then 'corticosteroids'
+            when is_regimen_evaluable then 'none'
+        end as topical_regimen_code,
+        case when not is_regimen_evaluable then 'not_reviewed' end
+            as regimen_not_evaluable_reason_code,
+        ['mild', 'moderate', 'potent', 'very_potent'][highest_potency_rank] as steroid_potency_code,
+        n_active_courses,
+        is_regimen_evaluable,
+        is_on_tacrolimus,
+        is_on_corticosteroids,
+        visit_day,
+        case when is_on_tacrolimus then tacrolimus_course['source_file'] end
+            as tacrolimus_source_file,
+        case when is_on_tacrolimus then tacrolimus_course['record_number'] end
+            as tacrolimus_record_number
+    from flagged
+)
+
+select * from final

@@ -1,0 +1,104 @@
+-- The enrolled patients as a reader needs them: no date, no identifier of the clinic. One row per patient.
+
+with cohort_patients as (
+    select * from {{ ref('cohort_patients') }}
+),
+
+cohort_comorbidities as (
+    select * from {{ ref('cohort_comorbidities') }}
+),
+
+cohort_prior_treatments as (
+    select * from {{ ref('cohort_prior_treatments') }}
+),
+
+code_labels as (
+    select * from {{ ref('code_labels') }}
+),
+
+comorbidity_flags as (
+    select
+        patient_id,
+        count(*) as n_comorbidities,
+        bool_or(comorbidity_code = 'rhinitis') as has_rhinitis,
+        bool_or(comorbidity_code = 'conjunctivitis') as has_conjunctivitis,
+        bool_or(comorbidity_code = 'asthma') as has_asthma,
+        bool_or(comorbidity_code = 'food_allergy') as has_food_allergy
+    from cohort_comorbidities
+    group by patient_id
+),
+
+prior_treatment_flags as (
+    select
+        patient_id,
+        bool_or(prior_treatment_code = 'ciclosporin') as has_prior_ciclosporin,
+        bool_or(prior_treatment_code = 'systemic_corticosteroid')
+            as has_prior_systemic_corticosteroids,
+        bool_or(prior_treatment_code = 'phototherapy') as has_prior_phototherapy,
+        bool_or(prior_treatment_code = 'methotrexate') as has_prior_methotrexate,
+        bool_or(prior_treatment_code = 'alitretinoin') as has_prior_alitretinoin,
+        bool_or(prior_treatment_code = 'azathioprine') as has_prior_azathioprine
+    from cohort_prior_treatments
+    group by patient_id
+),
+
+final as (
+    select
+        cohort_patients.pseudonym as patient_id,
+        cohort_patients.sex_code,
+        sex_labels.code_label as sex_label,
+        cohort_patients.disease_course_code,
+        course_labels.code_label as disease_course_label,
+        cohort_patients.clinical_phenotype_code,
+        phenotype_labels.code_label as clinical_phenotype_label,
+        cohort_patients.critical_area_code,
+        area_labels.code_label as critical_area_label,
+        cohort_patients.not_evaluable_reason_code,
+        cast(year(cohort_patients.index_date) as integer) as index_year,
+        cast(quarter(cohort_patients.index_date) as integer) as index_quarter,
+        cast(cohort_patients.age_at_index_years as integer) as age_at_index_years,
+        cast(cohort_patients.age_at_data_collection_years as integer)
+            as age_at_data_collection_years,
+        cast(cohort_patients.age_at_diagnosis_years as integer) as age_at_diagnosis_years,
+        cast(coalesce(comorbidity_flags.n_comorbidities, 0) as integer) as n_comorbidities,
+        cohort_patients.is_evaluable,
+        cohort_patients.is_birth_date_partial,
+        cohort_patients.involves_face,
+        cohort_patients.involves_hands,
+        cohort_patients.involves_genitalia,
+        comorbidity_flags.patient_id is not null as has_comorbidity,
+        coalesce(comorbidity_flags.has_rhinitis, false) as has_rhinitis,
+        coalesce(comorbidity_flags.has_conjunctivitis, false) as has_conjunctivitis,
+        coalesce(comorbidity_flags.has_asthma, false) as has_asthma,
+        coalesce(comorbidity_flags.has_food_allergy, false) as has_food_allergy,
+        coalesce(prior_treatment_flags.has_prior_ciclosporin, false) as has_prior_ciclosporin,
+        coalesce(prior_treatment_flags.has_prior_systemic_corticosteroids, false)
+            as has_prior_systemic_corticosteroids,
+        coalesce(prior_treatment_flags.has_prior_phototherapy, false) as has_prior_phototherapy,
+        coalesce(prior_treatment_flags.has_prior_methotrexate, false) as has_prior_methotrexate,
+        coalesce(prior_treatment_flags.has_prior_alitretinoin, false) as has_prior_alitretinoin,
+        coalesce(prior_treatment_flags.has_prior_azathioprine, false) as has_prior_azathioprine,
+        cohort_patients.source_file,
+        cohort_patients.record_number as source_record_number
+    from cohort_patients
+    left join comorbidity_flags
+        on cohort_patients.patient_id = comorbidity_flags.patient_id
+    left join prior_treatment_flags
+        on cohort_patients.patient_id = prior_treatment_flags.patient_id
+    left join code_labels as sex_labels
+        on sex_labels.code_kind = 'sex' and cohort_patients.sex_code = sex_labels.code
+    left join code_labels as course_labels
+        on
+            course_labels.code_kind = 'disease_course'
+            and cohort_patients.disease_course_code = course_labels.code
+    left join code_labels as phenotype_labels
+        on
+            phenotype_labels.code_kind = 'clinical_phenotype'
+            and cohort_patients.clinical_phenotype_code = phenotype_labels.code
+    left join code_labels as area_labels
+        on
+            area_labels.code_kind = 'critical_area'
+            and cohort_patients.critical_area_code = area_labels.code
+)
+
+select * from final

@@ -1,0 +1,107 @@
+-- The flow chart, counted from the same booleans that decide who is in: each step removes those whom no
+-- earlier step removed. The first step is the register, the last the evaluable patients.
+
+with cohort_eligibility as (
+    select * from {{ ref('cohort_eligibility') }}
+),
+
+cohort_patients as (
+    select * from {{ ref('cohort_patients') }}
+),
+
+eligibility_criteria as (
+    select * from {{ ref('eligibility_criteria') }}
+),
+
+register_size as (
+    select count(*) as n_register from cohort_eligibility
+),
+
+failures as (
+    select
+        failed.criterion_code,
+        count(*) as n_failing
+    from (
+        unpivot cohort_eligibility
+        on
+            has_index_treatment, is_index_date_in_study_period, is_adult, has_baseline_visit,
+            has_severe_disease, has_no_concomitant_systemic
+        into name criterion_code value is_met
+    ) as failed
+    where not failed.is_met
+    group by failed.criterion_code
+),
+
+exclusions as (
+    select
+        first_failed_criterion_code as criterion_code,
+        count(*) as n_excluded
+    from cohort_eligibility
+    where first_failed_criterion_code is not null
+    group by first_failed_criterion_code
+),
+
+not_evaluable as (
+    select count(*) as n_not_evaluable from cohort_patients
+    where not is_evaluable
+),
+
+last_criterion as (
+    select max(criterion_number) as criterion_number from eligibility_criteria
+),
+
+steps as (
+    select
+        0 as step_number,
+        'in_register' as criterion_code,
+        'In the register' as criterion_label,
+        0 as n_excluded,
+        0 as n_failing
+    union all
+    select
+        eligibility_criteria.criterion_number as step_number,
+        eligibility_criteria.criterion_code,
+        eligibility_criteria.criterion_label,
+        coalesce(exclusions.n_excluded, 0) as n_excluded,
+        coalesce(failures.n_failing, 0) as n_failing
+    from eligibility_criteria
+    left join exclusions
+        on eligibility_criteria.criterion_code = exclusions.criterion_code
+    left join failures
+        on eligibility_criteria.criterion_code = failures.criterion_code
+    union all
+    select
+        last_criterion.criterion_number + 1 as step_number,
+        'is_evaluable' as criterion_code,
+        'Adherent to topical therapy (evaluable)' as criterion_label,
+        not_evaluable.n_not_evaluable as n_excluded,
+        not_evaluable.n_not_evaluable as n_failing
+    from last_criterion
+    cross join not_evaluable
+),
+
+final as (
+    select
+        cast(steps.step_number as integer) as step_number,
+        steps.criterion_code,
+        steps.criterion_label,
+        cast(
+            register_size.n_register
+            - sum(steps.n_excluded) over (
+                order by steps.step_number rows between unbounded preceding and current row
+            ) as integer
+        ) as n_patients,
+        cast(steps.n_excluded as integer) as n_excluded,
+        cast(steps.n_failing as integer) as n_failing,
+        100.0 * cast(
+            register_size.n_register
+            - sum(steps.n_excluded) over (
+                order by steps.step_number rows between unbounded preceding and current row
+            ) as double
+        ) / nullif(register_size.n_register, 0) as register_pct
+    from steps
+    cross join register_size
+)
+
+select * from final
+order by step_number

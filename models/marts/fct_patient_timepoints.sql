@@ -1,0 +1,130 @@
+-- Every enrolled patient at every timepoint, attended or not: scores, changes, responses and regimen side by
+-- side. A missed visit is a row with its reason, so a paired analysis needs no outer join.
+{%- set scores = ['easi', 'itch_nrs', 'sleep_nrs', 'dlqi', 'iga', 'poem'] %}
+
+with cohort_patients as (
+    select * from {{ ref('cohort_patients') }}
+),
+
+cohort_visits as (
+    select * from {{ ref('cohort_visits') }}
+),
+
+cohort_scores as (
+    select * from {{ ref('cohort_scores') }}
+),
+
+cohort_topical_regimens as (
+    select * from {{ ref('cohort_topical_regimens') }}
+),
+
+dim_timepoints as (
+    select * from {{ ref('dim_timepoints') }}
+),
+
+patient_timepoints as (
+    select
+        cohort_patients.patient_id,
+        cohort_patients.pseudonym,
+        cohort_patients.is_evaluable,
+        cohort_patients.data_collection_date - cohort_patients.index_date as data_collection_day,
+        dim_timepoints.timepoint_code,
+        dim_timepoints.timepoint_number,
+        dim_timepoints.nominal_month,
+        dim_timepoints.last_day
+    from cohort_patients
+    cross join dim_timepoints
+),
+
+wide_scores as (
+    select
+        patient_id,
+        timepoint_code,
+        {%- for score in scores %}
+        any_value(score_value) filter (score_code = '{{ score }}') as {{ score }}_score,
+        any_value(baseline_value) filter (score_code = '{{ score }}') as {{ score }}_baseline_score,
+        any_value(change_from_baseline) filter (score_code = '{{ score }}')
+            as {{ score }}_change_from_baseline,
+        any_value(percent_change_from_baseline) filter (score_code = '{{ score }}')
+            as {{ score }}_percent_change_from_baseline,
+        {%- endfor %}
+        any_value(study_band_code) filter (score_code = 'easi') as easi_study_band_code,
+        any_value(instrument_band_code) filter (score_code = 'easi') as easi_leshem_band_code,
+        any_value(instrument_band_code) filter (score_code = 'dlqi') as dlqi_band_code,
+        any_value(has_response) filter (score_code = 'itch_nrs') as has_itch_response,
+        any_value(has_response) filter (score_code = 'sleep_nrs') as has_sleep_response
+    from cohort_scores
+    group by patient_id, timepoint_code
+),
+
+final as (
+    select
+        patient_timepoints.pseudonym as patient_id,
+        patient_timepoints.timepoint_code,
+        case
+            when cohort_visits.patient_id is not null then null
+            when patient_timepoints.data_collection_day < patient_timepoints.last_day
+                then 'window_after_extraction'
+            else 'no_visit_in_window'
+        end as not_attended_reason_code,
+        cohort_topical_regimens.topical_regimen_code,
+        case
+            when cohort_visits.patient_id is null then 'not_attended'
+            when not patient_timepoints.is_evaluable then 'patient_not_evaluable'
+            else cohort_topical_regimens.regimen_not_evaluable_reason_code
+        end as regimen_not_evaluable_reason_code,
+        wide_scores.easi_study_band_code,
+        wide_scores.easi_leshem_band_code,
+        wide_scores.dlqi_band_code,
+        cohort_visits.nominal_timepoint_code,
+        patient_timepoints.timepoint_number,
+        patient_timepoints.nominal_month,
+        {%- for score in scores %}
+        {%- set type = 'decimal(4, 1)' if score == 'easi' else 'integer' %}
+        cast(wide_scores.{{ score }}_score as {{ type }}) as {{ score }}_score,
+        cast(wide_scores.{{ score }}_baseline_score as {{ type }}) as {{ score }}_baseline_score,
+        cast(wide_scores.{{ score }}_change_from_baseline as {{ type }})
+            as {{ score }}_change_from_baseline,
+        wide_scores.{{ score }}_percent_change_from_baseline,
+        {%- endfor %}
+        patient_timepoints.is_evaluable,
+        cohort_visits.patient_id is not null as is_attended,
+        coalesce(cohort_topical_regimens.is_regimen_evaluable, false) as is_regimen_evaluable,
+        cohort_topical_regimens.is_on_tacrolimus,
+        cohort_topical_regimens.is_on_corticosteroids,
+        {%- for percent in [50, 75, 90] %}
+        -- Exact in decimals: -{{ percent }} % is a response, one hundredth less is not.
+        case
+            when patient_timepoints.timepoint_code != 'baseline'
+                then
+                    -100 * wide_scores.easi_change_from_baseline
+                    >= {{ percent }} * nullif(wide_scores.easi_baseline_score, 0)
+        end as has_easi_{{ percent }}_response,
+        {%- endfor %}
+        wide_scores.easi_score < 7 as is_easi_below_7,
+        wide_scores.easi_score <= 7 as is_easi_at_most_7,
+        wide_scores.easi_score > 21 as is_easi_above_21,
+        wide_scores.has_itch_response,
+        wide_scores.has_sleep_response,
+        wide_scores.dlqi_score < 10 as is_dlqi_below_10,
+        cohort_visits.is_nominal_timepoint_agreed,
+        cast(cohort_visits.visit_day as integer) as visit_day,
+        cast(cohort_visits.days_from_target as integer) as days_from_target,
+        cohort_visits.source_file,
+        cohort_visits.record_number as source_record_number
+    from patient_timepoints
+    left join cohort_visits
+        on
+            patient_timepoints.patient_id = cohort_visits.patient_id
+            and patient_timepoints.timepoint_code = cohort_visits.timepoint_code
+    left join wide_scores
+        on
+            patient_timepoints.patient_id = wide_scores.patient_id
+            and patient_timepoints.timepoint_code = wide_scores.timepoint_code
+    left join cohort_topical_regimens
+        on
+            patient_timepoints.patient_id = cohort_topical_regimens.patient_id
+            and patient_timepoints.timepoint_code = cohort_topical_regimens.timepoint_code
+)
+
+select * from final

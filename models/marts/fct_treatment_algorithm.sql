@@ -1,0 +1,115 @@
+-- What the study's proposed algorithm would have recommended at each visit, from IGA and the season in which the
+-- index treatment started, whether systemic therapy is indicated by the criteria of the study's introduction,
+-- and whether the prescription agreed. One row per enrolled patient and attended timepoint.
+
+with cohort_visits as (
+    select * from {{ ref('cohort_visits') }}
+),
+
+cohort_patients as (
+    select * from {{ ref('cohort_patients') }}
+),
+
+cohort_scores as (
+    select * from {{ ref('cohort_scores') }}
+),
+
+cohort_topical_regimens as (
+    select * from {{ ref('cohort_topical_regimens') }}
+),
+
+treatment_algorithm as (
+    select * from {{ ref('treatment_algorithm') }}
+),
+
+systemic_indications as (
+    select * from {{ ref('systemic_indications') }}
+),
+
+seasons as (
+    select * from {{ ref('seasons') }}
+),
+
+-- One met indication is enough; with none met and a score missing the answer is not known.
+score_indications as (
+    select
+        cohort_scores.patient_id,
+        cohort_scores.timepoint_code,
+        bool_or(
+            case systemic_indications.operator
+                when '>' then cohort_scores.score_value > systemic_indications.threshold_value
+                when '>=' then cohort_scores.score_value >= systemic_indications.threshold_value
+            end
+        ) as is_any_score_met,
+        count(*) as n_scores_known
+    from cohort_scores
+    inner join systemic_indications
+        on cohort_scores.score_code = systemic_indications.score_code
+    group by cohort_scores.patient_id, cohort_scores.timepoint_code
+),
+
+n_score_indications as (
+    select count(*) as n_scores from systemic_indications
+    where score_code is not null
+),
+
+assessed as (
+    select
+        cohort_visits.patient_id,
+        cohort_patients.pseudonym,
+        cohort_visits.timepoint_code,
+        cohort_visits.iga_score,
+        seasons.season_code as index_season_code,
+        cohort_topical_regimens.topical_regimen_code,
+        case
+            when
+                score_indications.is_any_score_met
+                or cohort_patients.involves_face
+                or cohort_patients.involves_hands
+                or cohort_patients.involves_genitalia
+                then true
+            when
+                score_indications.n_scores_known = n_score_indications.n_scores
+                and cohort_patients.critical_area_code is not null
+                then false
+        end as is_systemic_indicated
+    from cohort_visits
+    inner join cohort_patients
+        on cohort_visits.patient_id = cohort_patients.patient_id
+    inner join seasons
+        on month(cohort_patients.index_date) = seasons.month_number
+    left join score_indications
+        on
+            cohort_visits.patient_id = score_indications.patient_id
+            and cohort_visits.timepoint_code = score_indications.timepoint_code
+    left join cohort_topical_regimens
+        on
+            cohort_visits.patient_id = cohort_topical_regimens.patient_id
+            and cohort_visits.timepoint_code = cohort_topical_regimens.timepoint_code
+    cross join n_score_indications
+),
+
+final as (
+    select
+        assessed.pseudonym as patient_id,
+        assessed.timepoint_code,
+        treatment_algorithm.recommendation_code,
+        case
+            when assessed.iga_score is null then 'iga_not_recorded'
+            else treatment_algorithm.no_recommendation_reason_code
+        end as no_recommendation_reason_code,
+        treatment_algorithm.topical_regimen_code as recommended_topical_regimen_code,
+        assessed.topical_regimen_code,
+        assessed.index_season_code,
+        assessed.iga_score,
+        assessed.topical_regimen_code = treatment_algorithm.topical_regimen_code as is_agreed,
+        assessed.is_systemic_indicated
+    from assessed
+    left join treatment_algorithm
+        on
+            assessed.iga_score
+            between treatment_algorithm.lower_iga_score and treatment_algorithm.upper_iga_score
+            and (assessed.index_season_code = 'summer') = treatment_algorithm.is_index_in_summer
+)
+
+select * from final

@@ -1,0 +1,113 @@
+-- Every refusal, one row per refused record or value and rule, with what to do about it. A refused value
+-- (scope value) leaves its record in staging; a duplicate (scope duplicate) leaves its first copy there.
+{%- set exports = {
+    'patients': ['clinic', 'patient_id'],
+    'visits': ['clinic', 'visit_id'],
+    'comorbidities': ['clinic', 'comorbidity_term'],
+    'adverse_events': ['clinic', 'adverse_event_id'],
+    'prescriptions': ['pharmacy', 'prescription_id']
+} %}
+
+with rejection_rules as (
+    select * from {{ ref('rejection_rules') }}
+),
+{% for export, (source_name, key) in exports.items() %}
+base_{{ source_name }}__{{ export }} as (
+    select * from {{ ref('base_' ~ source_name ~ '__' ~ export) }}
+),
+{% endfor %}
+{%- for export, (source_name, key) in exports.items() if export != 'patients' %}
+stg_{{ source_name }}__{{ export }} as (
+    select * from {{ ref('stg_' ~ source_name ~ '__' ~ export) }}
+),
+{% endfor %}
+stg_clinic__patients as (
+    select * from {{ ref('stg_clinic__patients') }}
+),
+
+-- Faults that a record has by itself.
+own_faults as (
+    {%- for export, (source_name, key) in exports.items() %}
+    select
+        '{{ export }}' as export_name,
+        source_file,
+        record_number,
+        line_number,
+        unnest(faults) as fault
+    from base_{{ source_name }}__{{ export }}
+    where faults is not null
+    {{ "union all" if not loop.last }}
+    {%- endfor %}
+),
+
+-- Sound records that staging left out because of their patient.
+unplaced_records as (
+    {%- for export, (source_name, key) in exports.items() if export != 'patients' %}
+    select
+        '{{ export }}' as export_name,
+        source_file,
+        record_number,
+        line_number,
+        patient_id
+    from base_{{ source_name }}__{{ export }}
+    anti join stg_{{ source_name }}__{{ export }} using (source_file, record_number)
+    where record_disposition = 'staged'
+    {{ "union all" if not loop.last }}
+    {%- endfor %}
+),
+
+delivered_patients as (
+    select distinct patient_id
+    from base_clinic__patients
+    where patient_id is not null
+),
+
+patient_faults as (
+    select
+        unplaced_records.export_name,
+        unplaced_records.source_file,
+        unplaced_records.record_number,
+        unplaced_records.line_number,
+        {
+            'column_name': 'patient_id',
+            'rule_code': case
+                when stg_clinic__patients.patient_id is not null then 'before_birth'
+                when delivered_patients.patient_id is not null then 'parent_rejected'
+                else 'orphan'
+            end,
+            'scope_code': 'record',
+            'value_text': unplaced_records.patient_id
+        } as fault
+    from unplaced_records
+    left join stg_clinic__patients using (patient_id)
+    left join delivered_patients using (patient_id)
+),
+
+all_faults as (
+    select * from own_faults
+    union all
+    select * from patient_faults
+),
+
+final as (
+    select
+        all_faults.export_name,
+        all_faults.source_file,
+        all_faults.record_number,
+        all_faults.line_number,
+        all_faults.fault.column_name,
+        all_faults.fault.rule_code,
+        all_faults.fault.scope_code,
+        rejection_rules.rule_label,
+        rejection_rules.kahn_category,
+        -- Shown safely: one line, printable, at most 60 characters.
+        left(
+            regexp_replace(all_faults.fault.value_text, '[[:cntrl:]]', '?', 'g'), 60
+        ) as value_shown,
+        rejection_rules.hint
+    from all_faults
+    left join rejection_rules
+        on all_faults.fault.rule_code = rejection_rules.rule_code
+)
+
+select * from final

@@ -1,0 +1,91 @@
+-- Every record of the adverse event export, typed, with the verdict on it. Refused records stay here.
+
+with source as (
+    select * from {{ source('clinic', 'adverse_events') }}
+),
+
+source_format as (
+    select *
+    from {{ source('intake', 'source_formats') }}
+    where export_name = 'adverse_events'
+),
+
+delivery as (
+    select coalesce(extraction_date, current_date) as latest_date
+    from {{ source('intake', 'delivery') }}
+),
+
+word_maps as (
+    select
+        {{ word_map('yes_no') }} as yes_no_words,
+        {{ word_map('adverse_event_outcome') }} as adverse_event_outcome_words
+),
+
+cleaned as (
+    select
+        source.source_file,
+        source.record_number,
+        source.line_number,
+        source.record_fault,
+        source.record_fault_detail,
+        {{ clean_text('source.adverse_event_id') }} as adverse_event_id,
+        {{ clean_text('source.patient_id') }} as patient_id,
+        {{ clean_text('source.event_term') }} as event_term,
+        {{ clean_text('source.onset_date') }} as onset_date,
+        {{ clean_text('source.is_serious') }} as is_serious,
+        {{ clean_text('source.outcome') }} as outcome
+    from source
+    cross join source_format
+),
+
+judged as (
+    select
+        cleaned.*,
+        {{ iso_text('onset_date') }},
+        {{ identifier_fault('adverse_event_id') }},
+        {{ identifier_fault('patient_id') }},
+        case when event_term is null then 'missing_required' end as event_term_fault,
+        case
+            when onset_date is null then 'missing_required'
+            else {{ date_rule('onset_date', 'true', 'latest_date') }}
+        end as onset_date_fault,
+        {{ parse_word('is_serious', 'yes_no') }},
+        {{ parse_word('outcome', 'adverse_event_outcome') }},
+        {{ has_record_fault(['adverse_event_id', 'patient_id', 'event_term', 'onset_date']) }} as has_record_fault
+    from cleaned
+    cross join source_format
+    cross join delivery
+    cross join word_maps
+),
+
+{{ repeats(
+    key_columns=['adverse_event_id'],
+    content_columns=[
+        'adverse_event_id', 'patient_id', 'event_term', 'onset_date',
+        'is_serious', 'outcome'
+    ]
+) }},
+
+final as (
+    select
+        judged.source_file,
+        judged.record_number,
+        judged.line_number,
+        judged.adverse_event_id,
+        judged.patient_id,
+        {{ plain_term('judged.event_term') }} as event_term,
+        judged.outcome_code,
+        judged.is_serious_code = 'yes' as is_serious,
+        {{ is_partial_date('onset_date') }} as is_onset_date_partial,
+        {{ parse_date('onset_date') }},
+        {{ record_disposition() }} as record_disposition,
+        {{ record_faults(
+            key_columns=['adverse_event_id'],
+            record_columns=['adverse_event_id', 'patient_id', 'event_term', 'onset_date'],
+            value_columns=['is_serious', 'outcome']
+        ) }} as faults
+    from judged
+    left join repeats using (source_file, record_number)
+)
+
+select * from final

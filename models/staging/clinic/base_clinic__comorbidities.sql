@@ -1,0 +1,72 @@
+-- Every record of the comorbidity export, typed, with the verdict on it. The export has no identifier of
+-- its own: a patient has a comorbidity once, and a term that is told again is surplus.
+
+with source as (
+    select * from {{ source('clinic', 'comorbidities') }}
+),
+
+source_format as (
+    select *
+    from {{ source('intake', 'source_formats') }}
+    where export_name = 'comorbidities'
+),
+
+delivery as (
+    select coalesce(extraction_date, current_date) as latest_date
+    from {{ source('intake', 'delivery') }}
+),
+
+cleaned as (
+    select
+        source.source_file,
+        source.record_number,
+        source.line_number,
+        source.record_fault,
+        source.record_fault_detail,
+        {{ clean_text('source.patient_id') }} as patient_id,
+        {{ clean_text('source.comorbidity_term') }} as comorbidity_term,
+        {{ clean_text('source.onset_date') }} as onset_date
+    from source
+    cross join source_format
+),
+
+judged as (
+    select
+        cleaned.*,
+        {{ iso_text('onset_date') }},
+        {{ identifier_fault('patient_id') }},
+        case when comorbidity_term is null then 'missing_required' end as comorbidity_term_fault,
+        {{ date_rule('onset_date', 'true', 'latest_date') }} as onset_date_fault,
+        {{ has_record_fault(['patient_id', 'comorbidity_term']) }} as has_record_fault
+    from cleaned
+    cross join source_format
+    cross join delivery
+),
+
+{{ repeats(
+    key_columns=['patient_id', 'comorbidity_term'],
+    content_columns=[
+        'patient_id', 'comorbidity_term', 'onset_date'
+    ]
+) }},
+
+final as (
+    select
+        judged.source_file,
+        judged.record_number,
+        judged.line_number,
+        judged.patient_id,
+        {{ plain_term('judged.comorbidity_term') }} as comorbidity_term,
+        {{ is_partial_date('onset_date') }} as is_onset_date_partial,
+        {{ parse_date('onset_date') }},
+        {{ record_disposition() }} as record_disposition,
+        {{ record_faults(
+            key_columns=['patient_id', 'comorbidity_term'],
+            record_columns=['patient_id', 'comorbidity_term'],
+            value_columns=['onset_date']
+        ) }} as faults
+    from judged
+    left join repeats using (source_file, record_number)
+)
+
+select * from final

@@ -1,0 +1,117 @@
+-- Every record of the visit export, typed, with the verdict on it. Refused records stay in this table.
+
+with source as (
+    select * from {{ source('clinic', 'visits') }}
+),
+
+source_format as (
+    select *
+    from {{ source('intake', 'source_formats') }}
+    where export_name = 'visits'
+),
+
+delivery as (
+    select coalesce(extraction_date, current_date) as latest_date
+    from {{ source('intake', 'delivery') }}
+),
+
+score_ranges as (
+    {{ score_ranges(['easi', 'itch_nrs', 'sleep_nrs', 'dlqi', 'iga', 'poem']) }}
+),
+
+word_maps as (
+    select
+        {{ word_map('timepoint') }} as timepoint_words,
+        {{ word_map('topical_adherence') }} as topical_adherence_words
+),
+
+cleaned as (
+    select
+        source.source_file,
+        source.record_number,
+        source.line_number,
+        source.record_fault,
+        source.record_fault_detail,
+        {{ clean_text('source.visit_id') }} as visit_id,
+        {{ clean_text('source.patient_id') }} as patient_id,
+        {{ clean_text('source.visit_date') }} as visit_date,
+        {{ clean_text('source.nominal_timepoint') }} as nominal_timepoint,
+        {{ clean_text('source.easi_score') }} as easi_score,
+        {{ clean_text('source.itch_nrs_score') }} as itch_nrs_score,
+        {{ clean_text('source.sleep_nrs_score') }} as sleep_nrs_score,
+        {{ clean_text('source.dlqi_score') }} as dlqi_score,
+        {{ clean_text('source.iga_score') }} as iga_score,
+        {{ clean_text('source.poem_score') }} as poem_score,
+        {{ clean_text('source.topical_adherence') }} as topical_adherence
+    from source
+    cross join source_format
+),
+
+judged as (
+    select
+        cleaned.*,
+        {{ iso_text('visit_date') }},
+        {{ number_text('easi_score') }},
+        {{ number_text('itch_nrs_score') }},
+        {{ number_text('sleep_nrs_score') }},
+        {{ number_text('dlqi_score') }},
+        {{ number_text('iga_score') }},
+        {{ number_text('poem_score') }},
+        {{ identifier_fault('visit_id') }},
+        {{ identifier_fault('patient_id') }},
+        case
+            when visit_date is null then 'missing_required'
+            else {{ date_rule('visit_date', 'false', 'latest_date') }}
+        end as visit_date_fault,
+        {{ parse_word('nominal_timepoint', 'timepoint') }},
+        {{ score_fault('easi_score', 'easi') }},
+        {{ score_fault('itch_nrs_score', 'itch_nrs') }},
+        {{ score_fault('sleep_nrs_score', 'sleep_nrs') }},
+        {{ score_fault('dlqi_score', 'dlqi') }},
+        {{ score_fault('iga_score', 'iga') }},
+        {{ score_fault('poem_score', 'poem') }},
+        {{ parse_word('topical_adherence', 'topical_adherence') }},
+        {{ has_record_fault(['visit_id', 'patient_id', 'visit_date']) }} as has_record_fault
+    from cleaned
+    cross join source_format
+    cross join delivery
+    cross join score_ranges
+    cross join word_maps
+),
+
+{{ repeats(
+    key_columns=['visit_id'],
+    content_columns=[
+        'visit_id', 'patient_id', 'visit_date', 'nominal_timepoint',
+        'easi_score', 'itch_nrs_score', 'sleep_nrs_score', 'dlqi_score',
+        'iga_score', 'poem_score', 'topical_adherence'
+    ]
+) }},
+
+final as (
+    select
+        judged.source_file,
+        judged.record_number,
+        judged.line_number,
+        judged.visit_id,
+        judged.patient_id,
+        judged.nominal_timepoint_code,
+        judged.topical_adherence_code,
+        {{ parse_score('easi_score', 'decimal(4, 1)') }},
+        {{ parse_score('itch_nrs_score', 'integer') }},
+        {{ parse_score('sleep_nrs_score', 'integer') }},
+        {{ parse_score('dlqi_score', 'integer') }},
+        {{ parse_score('iga_score', 'integer') }},
+        {{ parse_score('poem_score', 'integer') }},
+        {{ parse_date('visit_date') }},
+        {{ record_disposition() }} as record_disposition,
+        {{ record_faults(
+            key_columns=['visit_id'],
+            record_columns=['visit_id', 'patient_id', 'visit_date'],
+            value_columns=['nominal_timepoint', 'easi_score', 'itch_nrs_score', 'sleep_nrs_score', 'dlqi_score', 'iga_score', 'poem_score', 'topical_adherence']
+        ) }} as faults
+    from judged
+    left join repeats using (source_file, record_number)
+)
+
+select * from final

@@ -1,0 +1,116 @@
+-- Every record of the prescription export, typed, with the verdict on it. Refused records stay here.
+-- An end date that cannot be read costs the record: without it the course would look as if it went on.
+
+{% set open_end_limit = 'latest_date + ' ~ var('longest_planned_course_days') %}
+
+with source as (
+    select * from {{ source('pharmacy', 'prescriptions') }}
+),
+
+source_format as (
+    select *
+    from {{ source('intake', 'source_formats') }}
+    where export_name = 'prescriptions'
+),
+
+delivery as (
+    select coalesce(extraction_date, current_date) as latest_date
+    from {{ source('intake', 'delivery') }}
+),
+
+word_maps as (
+    select
+        {{ word_map('route') }} as route_words
+),
+
+cleaned as (
+    select
+        source.source_file,
+        source.record_number,
+        source.line_number,
+        source.record_fault,
+        source.record_fault_detail,
+        {{ clean_text('source.prescription_id') }} as prescription_id,
+        {{ clean_text('source.patient_id') }} as patient_id,
+        {{ clean_text('source.drug_name') }} as drug_name,
+        {{ clean_text('source.atc_code') }} as atc_code,
+        {{ clean_text('source.route') }} as route,
+        {{ clean_text('source.strength') }} as strength,
+        {{ clean_text('source.body_site') }} as body_site,
+        {{ clean_text('source.start_date') }} as start_date,
+        {{ clean_text('source.end_date') }} as end_date
+    from source
+    cross join source_format
+),
+
+judged as (
+    select
+        cleaned.*,
+        {{ iso_text('start_date') }},
+        {{ iso_text('end_date') }},
+        {{ identifier_fault('prescription_id') }},
+        {{ identifier_fault('patient_id') }},
+        case when drug_name is null then 'missing_required' end as drug_name_fault,
+        case
+            when
+                not regexp_full_match(
+                    {{ plain_code('atc_code') }}, '[A-Z](\d{2}([A-Z]([A-Z](\d{2})?)?)?)?'
+                )
+                then 'code_format'
+        end as atc_code_fault,
+        {{ parse_word('route', 'route') }},
+        case
+            when start_date is null then 'missing_required'
+            else {{ date_rule('start_date', 'are_partial_dates_allowed', 'latest_date') }}
+        end as start_date_fault,
+        case
+            when {{ date_rule('end_date', 'are_partial_dates_allowed', open_end_limit) }} is not null
+                then {{ date_rule('end_date', 'are_partial_dates_allowed', open_end_limit) }}
+            -- The last possible day of the end may not lie before the first possible day of the start.
+            when {{ last_possible_day('end_date_iso') }}
+                < {{ first_possible_day('start_date_iso') }}
+                then 'end_before_start'
+        end as end_date_fault,
+        {{ has_record_fault(['prescription_id', 'patient_id', 'drug_name', 'start_date', 'end_date']) }} as has_record_fault
+    from cleaned
+    cross join source_format
+    cross join delivery
+    cross join word_maps
+),
+
+{{ repeats(
+    key_columns=['prescription_id'],
+    content_columns=[
+        'prescription_id', 'patient_id', 'drug_name', 'atc_code',
+        'route', 'strength', 'body_site', 'start_date',
+        'end_date'
+    ]
+) }},
+
+final as (
+    select
+        judged.source_file,
+        judged.record_number,
+        judged.line_number,
+        judged.prescription_id,
+        judged.patient_id,
+        {{ plain_term('judged.drug_name') }} as drug_name,
+        case when judged.atc_code_fault is null then {{ plain_code('judged.atc_code') }} end as atc_code,
+        judged.route_code,
+        judged.strength,
+        judged.body_site,
+        {{ is_partial_date('start_date') }} as is_start_date_partial,
+        {{ is_partial_date('end_date') }} as is_end_date_partial,
+        {{ parse_date('start_date') }},
+        {{ parse_date('end_date') }},
+        {{ record_disposition() }} as record_disposition,
+        {{ record_faults(
+            key_columns=['prescription_id'],
+            record_columns=['prescription_id', 'patient_id', 'drug_name', 'start_date', 'end_date'],
+            value_columns=['atc_code', 'route']
+        ) }} as faults
+    from judged
+    left join repeats using (source_file, record_number)
+)
+
+select * from final
