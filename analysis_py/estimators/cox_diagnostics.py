@@ -162,7 +162,7 @@ def dfbeta(fit: CoxResult) -> np.ndarray:
 
 def _risk_sets(fit: CoxResult) -> _RiskSets:
     data = fit.data
-    n, p = data.covariates.shape
+    p = data.covariates.shape[1]
     order = np.argsort(-data.durations, kind="stable")
     durations, x = data.durations[order], data.covariates[order]
     centre = data.covariates.mean(axis=0)

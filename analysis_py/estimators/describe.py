@@ -143,6 +143,4 @@ def proportion_difference(first: Proportion, second: Proportion) -> ProportionDi
         method="newcomb",
         alpha=1 - CONFIDENCE_LEVEL,
     )
-    return ProportionDifference(
-        first.proportion - second.proportion, float(lower), float(upper)
-    )
+    return ProportionDifference(first.proportion - second.proportion, float(lower), float(upper))

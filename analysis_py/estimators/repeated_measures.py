@@ -134,9 +134,9 @@ def mauchly(contrast_covariance: np.ndarray, n_patients: int) -> SphericityTest:
         return SphericityTest(math.nan, math.nan, df_chi, math.nan)
     log_w = log_determinant - p * math.log(np.trace(contrast_covariance) / p)
     rho = 1 - (2 * p**2 + p + 2) / (6 * p * residual_df)
-    second_order = (
-        (p + 2) * (p - 1) * (p - 2) * (2 * p**3 + 6 * p**2 + 3 * p + 2)
-    ) / (288 * (residual_df * p * rho) ** 2)
+    second_order = ((p + 2) * (p - 1) * (p - 2) * (2 * p**3 + 6 * p**2 + 3 * p + 2)) / (
+        288 * (residual_df * p * rho) ** 2
+    )
     chi_square = -residual_df * rho * log_w
     first = stats.chi2.sf(chi_square, df_chi)
     fourth = stats.chi2.sf(chi_square, df_chi + 4)

@@ -1,0 +1,43 @@
+"""EASI at week 4 by use of tacrolimus at baseline, the data of A16 and Figure 1."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analysis_py.analyses._starts import STARTS
+from analysis_py.frames import Frames, at, codes, is_true, take
+from analysis_py.vocabulary import WEEK_04
+
+USERS = "tacrolimus_at_baseline"
+NON_USERS = "no_tacrolimus_at_baseline"
+GROUPS = (USERS, NON_USERS)
+VISITS = "fct_patient_timepoints"
+
+
+def early_columns(columns: list[str]) -> dict[str, list[str]]:
+    """Marts and columns read for the given columns of fct_patient_timepoints."""
+    return {
+        VISITS: ["patient_id", "timepoint_code", *columns],
+        STARTS: ["patient_id", "is_on_tacrolimus_at_baseline"],
+    }
+
+
+def early(frames: Frames, columns: list[str]) -> pd.DataFrame:
+    """One row per evaluable patient: `group` and the columns at week 4.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `group` is tacrolimus_at_baseline (alone or with corticosteroids) or
+        no_tacrolimus_at_baseline.
+    """
+    wanted = early_columns(columns)
+    patients = take(frames, STARTS, wanted[STARTS])
+    users = is_true(patients["is_on_tacrolimus_at_baseline"])
+    index = pd.Index(codes(patients["patient_id"]), name="patient_id")
+    visits = at(take(frames, VISITS, wanted[VISITS]), WEEK_04)
+    visits = visits.set_index(pd.Index(codes(visits["patient_id"]), name="patient_id"))
+    table = visits[columns].reindex(index)
+    table.insert(0, "group", np.where(users, USERS, NON_USERS))
+    return table

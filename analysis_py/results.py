@@ -1,0 +1,193 @@
+"""Results: one long tidy table, before it is any table or figure.
+
+An :class:`Estimate` is one number with what it needs to be read: population, denominator, method,
+what was assumed and what went wrong. :class:`Results` holds them in order and knows their columns.
+
+Naming
+------
+result_id = analysis.population.group.timepoint.term.statistic, always six parts, each in lower
+snake case; a point of a curve has a seventh part, ``month_<time>``. A result that speaks of nobody
+in particular has the group ``all``, one that is not tied to a timepoint has the timepoint ``any``.
+For example ``a13.evaluable.all.any.is_female.hazard_ratio``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from analysis_py.vocabulary import ALL, ANY_TIME, label
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Role = Literal["estimate", "assumption", "sensitivity", "curve", "flow"]
+
+HOLDS = "holds"
+DOUBTFUL = "doubtful"
+NOT_ASSESSED = "not assessed"
+
+COLUMNS: tuple[tuple[str, str, str], ...] = (
+    ("result_id", "VARCHAR", "Key: analysis.population.group.timepoint.term.statistic"),
+    ("analysis_id", "VARCHAR", "Analysis, A01 to A19"),
+    ("role", "VARCHAR", "estimate, assumption, sensitivity, curve (a point of it) or flow"),
+    ("population", "VARCHAR", "Patients the number speaks of"),
+    ("group", "VARCHAR", "Group within the population; all: no grouping. In a flow: from"),
+    ("timepoint", "VARCHAR", "Timepoint; any: not tied to one. In a flow: the later one"),
+    ("term", "VARCHAR", "What was measured, counted or modelled. In a flow: to"),
+    ("term_label", "VARCHAR", "Label of the term for people"),
+    ("statistic", "VARCHAR", "Kind of number"),
+    ("comparator", "VARCHAR", "Timepoint, group or reference compared with; empty: none"),
+    ("time_months", "DOUBLE", "Months since the index date, of a point of a curve"),
+    ("value", "DOUBLE", "The number, unrounded; NULL: not estimable, see warning"),
+    ("ci_lower", "DOUBLE", "Lower end of the 95% interval; NULL: none or unbounded"),
+    ("ci_upper", "DOUBLE", "Upper end of the 95% interval; NULL: none or unbounded"),
+    ("p_value", "DOUBLE", "Two-sided p-value, unrounded"),
+    ("n", "BIGINT", "Patients counted, or patients (pairs) the number was computed from"),
+    ("denominator", "BIGINT", "Patients of the population who could have contributed"),
+    ("unit", "VARCHAR", "Unit of value"),
+    ("method", "VARCHAR", "How the number was computed"),
+    ("assumptions_verdict", "VARCHAR", "Whether what the method assumes holds; empty: nothing"),
+    ("warning", "VARCHAR", "What the reader must know first; empty: nothing"),
+    ("sort_order", "BIGINT", "Order in which the analyses produced the rows"),
+)
+
+_PART = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+
+
+class ResultError(ValueError):
+    """A result that breaks the rules of the table; a fault of the analysis, not of the data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One number of the study; the fields are described in :data:`COLUMNS`."""
+
+    analysis_id: str
+    population: str
+    term: str
+    statistic: str
+    value: float | None
+    n: int | None
+    denominator: int | None
+    group: str = ALL
+    timepoint: str = ANY_TIME
+    ci_lower: float | None = None
+    ci_upper: float | None = None
+    p_value: float | None = None
+    unit: str = ""
+    method: str = ""
+    assumptions_verdict: str = ""
+    warning: str = ""
+    comparator: str = ""
+    time_months: float | None = None
+    role: Role = "estimate"
+    term_label: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("value", "ci_lower", "ci_upper", "p_value", "time_months"):
+            object.__setattr__(self, name, _finite_or_none(getattr(self, name)))
+        for name in ("n", "denominator"):
+            number = getattr(self, name)
+            object.__setattr__(self, name, None if number is None else int(number))
+        if not self.term_label:
+            object.__setattr__(self, "term_label", label(self.term))
+        for part in (self.population, self.group, self.timepoint, self.term, self.statistic):
+            if not _PART.fullmatch(part):
+                raise ResultError(f"{self.result_id}: {part!r} is not lower snake case")
+        if self.value is None and not self.warning:
+            raise ResultError(f"{self.result_id} has neither a value nor a warning")
+
+    @property
+    def result_id(self) -> str:
+        """Key of the row."""
+        return result_id(
+            self.analysis_id,
+            self.population,
+            self.group,
+            self.timepoint,
+            self.term,
+            self.statistic,
+            self.time_months,
+        )
+
+
+@dataclass(slots=True)
+class Results:
+    """Estimates in order, each key once."""
+
+    _rows: dict[str, Estimate] = field(default_factory=dict)
+
+    def extend(self, estimates: Iterable[Estimate]) -> None:
+        """Add estimates.
+
+        Raises
+        ------
+        ResultError
+            If a result_id is already there.
+        """
+        for estimate in estimates:
+            if estimate.result_id in self._rows:
+                raise ResultError(f"{estimate.result_id} was computed twice")
+            self._rows[estimate.result_id] = estimate
+
+    def get(self, key: str) -> Estimate | None:
+        """Return the estimate with this result_id, or None."""
+        return self._rows.get(key)
+
+    def __getitem__(self, key: str) -> Estimate:
+        return self._rows[key]
+
+    def __iter__(self) -> Iterator[Estimate]:
+        return iter(self._rows.values())
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per estimate with the columns of :data:`COLUMNS`."""
+        import pandas as pd
+
+        names = [name for name, _, _ in COLUMNS]
+        computed = {"sort_order"}
+        rows = [
+            [getattr(estimate, name) for name in names if name not in computed] + [number]
+            for number, estimate in enumerate(self, start=1)
+        ]
+        frame = pd.DataFrame(rows, columns=names)
+        for name, kind, _ in COLUMNS:
+            frame[name] = frame[name].astype(
+                {"DOUBLE": "float64", "BIGINT": "Int64"}.get(kind, "str")
+            )
+        return frame
+
+
+def result_id(
+    analysis_id: str,
+    population: str,
+    group: str,
+    timepoint: str,
+    term: str,
+    statistic: str,
+    time_months: float | None = None,
+) -> str:
+    """Build the key of a result.
+
+    Examples
+    --------
+    >>> result_id("A12", "evaluable", "all", "any", "tacrolimus_start", "survival", 12.0)
+    'a12.evaluable.all.any.tacrolimus_start.survival.month_12'
+    """
+    parts = [analysis_id.lower(), population, group, timepoint, term, statistic]
+    if time_months is not None:
+        parts.append(f"month_{time_months:g}".replace(".", "_"))
+    return ".".join(parts)
+
+
+def _finite_or_none(number: float | None) -> float | None:
+    if number is None or not math.isfinite(number):
+        return None
+    return float(number)

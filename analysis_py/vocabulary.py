@@ -1,0 +1,103 @@
+"""The words that results use: timepoints, regimens, populations, groups, and their labels.
+
+A code that is not listed here (a new comorbidity, say) still gets a readable label from
+:func:`label`.
+"""
+
+from __future__ import annotations
+
+ANY_TIME = "any"
+ALL = "all"
+
+BASELINE = "baseline"
+WEEK_04 = "week_04"
+WEEK_16 = "week_16"
+WEEK_52 = "week_52"
+TIMEPOINTS = (BASELINE, WEEK_04, WEEK_16, WEEK_52)
+
+NONE = "none"
+CORTICOSTEROIDS = "corticosteroids"
+TACROLIMUS = "tacrolimus"
+CORTICOSTEROIDS_AND_TACROLIMUS = "corticosteroids_and_tacrolimus"
+REGIMENS = (NONE, CORTICOSTEROIDS, TACROLIMUS, CORTICOSTEROIDS_AND_TACROLIMUS)
+NOT_EVALUABLE = "not_evaluable"
+
+POPULATIONS = {
+    "register": "Every patient of the register",
+    "enrolled": "Enrolled patients",
+    "assessed": "Enrolled patients with the score recorded at the timepoint",
+    "assessed_twice": "Enrolled patients with the score recorded at baseline and the timepoint",
+    "complete_cases": "Enrolled patients with the score recorded at every timepoint",
+    "evaluable": "Evaluable patients: enrolled and adherent to topical therapy",
+    "evaluable_at_visit": "Evaluable patients whose topical regimen is known at the timepoint",
+    "evaluable_pairs": (
+        "Evaluable patients whose topical regimen is known at baseline and at the timepoint"
+    ),
+    "assessed_early": "Evaluable patients with EASI recorded at week 4",
+    "at_risk_week_04": "No tacrolimus at baseline, regimen known at week 4",
+    "at_risk_week_16": "No tacrolimus before week 16, regimen known at week 16",
+}
+
+_LABELS = {
+    ALL: "All",
+    ANY_TIME: "Any time",
+    BASELINE: "Baseline",
+    WEEK_04: "Week 4",
+    WEEK_16: "Week 16",
+    WEEK_52: "Week 52",
+    NONE: "None (emollients only)",
+    CORTICOSTEROIDS: "Corticosteroids",
+    TACROLIMUS: "Tacrolimus",
+    CORTICOSTEROIDS_AND_TACROLIMUS: "Corticosteroids and tacrolimus",
+    NOT_EVALUABLE: "Not evaluable",
+    "any_tacrolimus": "Tacrolimus, alone or with corticosteroids",
+    "female": "Female",
+    "male": "Male",
+    "easi": "EASI",
+    "itch_nrs": "Itch NRS",
+    "sleep_nrs": "Sleep NRS",
+    "dlqi": "DLQI",
+    "tacrolimus_at_baseline": "Tacrolimus at baseline",
+    "no_tacrolimus_at_baseline": "No tacrolimus at baseline",
+    "generalized": "Generalised disease",
+    "not_generalized": "Non-generalised disease",
+    "relapsing": "Relapsing disease",
+    "not_relapsing": "Persistent or late-onset disease",
+    "global": "All terms together",
+    "dlqi_baseline_score": "DLQI at baseline (per point)",
+    "age_at_index_years": "Age at dupilumab initiation (per year)",
+    "is_female": "Female sex (reference: male)",
+    "is_relapsing": "Relapsing disease (reference: persistent or late onset)",
+    "is_generalized": "Generalised disease (reference: not generalised)",
+    "easi_above_21": "EASI > 21",
+    "easi_below_7": "EASI < 7",
+    "easi_at_most_7": "EASI ≤ 7",
+    "easi_50": "EASI-50 response",
+    "easi_75": "EASI-75 response",
+    "easi_90": "EASI-90 response",
+    "itch_nrs_response": "Itch NRS lower by 4 points or more",
+    "sleep_nrs_response": "Sleep NRS lower by 4 points or more",
+    "dlqi_below_10": "DLQI < 10",
+    "tacrolimus_start": "Start of tacrolimus, alone or with corticosteroids",
+    "prior_ciclosporin": "Earlier ciclosporin",
+    "prior_systemic_corticosteroids": "Earlier systemic corticosteroids",
+    "prior_phototherapy": "Earlier phototherapy",
+    "prior_methotrexate": "Earlier methotrexate",
+    "prior_alitretinoin": "Earlier alitretinoin",
+    "prior_azathioprine": "Earlier azathioprine",
+    "any_comorbidity": "At least one comorbidity",
+    "age_at_data_collection_years": "Age at data collection",
+    "age_at_diagnosis_years": "Age at diagnosis",
+}
+
+
+def label(code: str) -> str:
+    """Readable label of a code; an unknown code with its underscores opened.
+
+    Examples
+    --------
+    >>> label("easi_above_21"), label("food_allergy")
+    ('EASI > 21', 'Food allergy')
+    """
+    known = _LABELS.get(code)
+    return known if known is not None else code.replace("_", " ").capitalize()
