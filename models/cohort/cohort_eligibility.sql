@@ -13,10 +13,6 @@ stg_clinic__visits as (
     select * from {{ ref('stg_clinic__visits') }}
 ),
 
-stg_intake__source_words as (
-    select * from {{ ref('stg_intake__source_words') }}
-),
-
 cohort_index_dates as (
     select * from {{ ref('cohort_index_dates') }}
 ),
@@ -33,44 +29,27 @@ visit_windows as (
     select * from {{ ref('visit_windows') }}
 ),
 
-eligibility_criteria as (
-    select * from {{ ref('eligibility_criteria') }}
-),
-
--- A source may apply fewer criteria than the study (its mapping names them); it cannot add one.
-applied_criteria as (
-    select eligibility_criteria.*
-    from eligibility_criteria
-    where
-        eligibility_criteria.criterion_code in (
-            select code
-            from stg_intake__source_words
-            where word_kind = 'criterion'
-        )
-        or not exists (
-            select 1
-            from stg_intake__source_words
-            where word_kind = 'criterion'
-        )
+cohort_criteria as (
+    select * from {{ ref('cohort_criteria') }}
 ),
 
 study_period as (
-    select * from eligibility_criteria
+    select * from cohort_criteria
     where criterion_code = 'is_index_date_in_study_period'
 ),
 
 adult_age as (
-    select * from eligibility_criteria
+    select * from cohort_criteria
     where criterion_code = 'is_adult'
 ),
 
 severe_disease as (
-    select * from eligibility_criteria
+    select * from cohort_criteria
     where criterion_code = 'has_severe_disease'
 ),
 
 concomitant_systemic as (
-    select * from eligibility_criteria
+    select * from cohort_criteria
     where criterion_code = 'has_no_concomitant_systemic'
 ),
 
@@ -152,8 +131,8 @@ failed_criteria as (
         assessed_criteria.patient_id,
         min(
             {
-                'number': applied_criteria.criterion_number,
-                'code': applied_criteria.criterion_code
+                'number': cohort_criteria.criterion_number,
+                'code': cohort_criteria.criterion_code
             }
         ) as first_failed
     from (
@@ -161,8 +140,10 @@ failed_criteria as (
         on {{ criteria | join(', ') }}
         into name criterion_code value is_met
     ) as assessed_criteria
-    inner join applied_criteria
-        on assessed_criteria.criterion_code = applied_criteria.criterion_code
+    inner join cohort_criteria
+        on
+            assessed_criteria.criterion_code = cohort_criteria.criterion_code
+            and cohort_criteria.is_applied
     where not assessed_criteria.is_met
     group by assessed_criteria.patient_id
 ),

@@ -1,5 +1,6 @@
 -- The flow chart, counted from the same booleans that decide who is in: each step removes those whom no
--- earlier step removed. The first step is the register, the last the evaluable patients.
+-- earlier step removed. The first step is the register, the last the evaluable patients; a criterion that the
+-- source does not apply is no step.
 
 with cohort_eligibility as (
     select * from {{ ref('cohort_eligibility') }}
@@ -9,8 +10,9 @@ cohort_patients as (
     select * from {{ ref('cohort_patients') }}
 ),
 
-eligibility_criteria as (
-    select * from {{ ref('eligibility_criteria') }}
+cohort_criteria as (
+    select * from {{ ref('cohort_criteria') }}
+    where is_applied
 ),
 
 register_size as (
@@ -47,7 +49,7 @@ not_evaluable as (
 ),
 
 last_criterion as (
-    select max(criterion_number) as criterion_number from eligibility_criteria
+    select max(criterion_number) as criterion_number from cohort_criteria
 ),
 
 steps as (
@@ -59,16 +61,16 @@ steps as (
         0 as n_failing
     union all
     select
-        eligibility_criteria.criterion_number as step_number,
-        eligibility_criteria.criterion_code,
-        eligibility_criteria.criterion_label,
+        cohort_criteria.criterion_number as step_number,
+        cohort_criteria.criterion_code,
+        cohort_criteria.criterion_label,
         coalesce(exclusions.n_excluded, 0) as n_excluded,
         coalesce(failures.n_failing, 0) as n_failing
-    from eligibility_criteria
+    from cohort_criteria
     left join exclusions
-        on eligibility_criteria.criterion_code = exclusions.criterion_code
+        on cohort_criteria.criterion_code = exclusions.criterion_code
     left join failures
-        on eligibility_criteria.criterion_code = failures.criterion_code
+        on cohort_criteria.criterion_code = failures.criterion_code
     union all
     select
         last_criterion.criterion_number + 1 as step_number,

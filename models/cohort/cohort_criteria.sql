@@ -1,0 +1,35 @@
+-- The eligibility criteria of the study and which of them apply to this source. A mapping may name fewer
+-- criteria than the study has (a register without EASI cannot ask for it); it cannot add one. One row per
+-- criterion.
+
+with eligibility_criteria as (
+    select * from {{ ref('eligibility_criteria') }}
+),
+
+stg_intake__source_words as (
+    select * from {{ ref('stg_intake__source_words') }}
+    where word_kind = 'criterion'
+),
+
+named_criteria as (
+    select count(*) as n_named from stg_intake__source_words
+),
+
+final as (
+    select
+        eligibility_criteria.criterion_number,
+        eligibility_criteria.criterion_code,
+        eligibility_criteria.criterion_label,
+        eligibility_criteria.threshold_value,
+        eligibility_criteria.first_day,
+        eligibility_criteria.last_day,
+        named_criteria.n_named = 0 or stg_intake__source_words.code is not null as is_applied,
+        eligibility_criteria.first_date,
+        eligibility_criteria.last_date
+    from eligibility_criteria
+    cross join named_criteria
+    left join stg_intake__source_words
+        on eligibility_criteria.criterion_code = stg_intake__source_words.code
+)
+
+select * from final
