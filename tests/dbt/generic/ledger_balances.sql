@@ -1,0 +1,8 @@
+{#- No record is lost and none is counted twice, file by file. -#}
+{% test ledger_balances(model) %}
+select
+    source_file,
+    balance
+from {{ model }}
+where balance != 0
+{% endtest %}
