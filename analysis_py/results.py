@@ -88,6 +88,7 @@ class Estimate:
     term_label: str = ""
 
     def __post_init__(self) -> None:
+        """Turn NaN into None and refuse a row that breaks the rules of the table."""
         for name in ("value", "ci_lower", "ci_upper", "p_value", "time_months"):
             object.__setattr__(self, name, _finite_or_none(getattr(self, name)))
         for name in ("n", "denominator"):
@@ -139,12 +140,15 @@ class Results:
         return self._rows.get(key)
 
     def __getitem__(self, key: str) -> Estimate:
+        """Return the estimate with this result_id; KeyError when there is none."""
         return self._rows[key]
 
     def __iter__(self) -> Iterator[Estimate]:
+        """Go through the estimates in their order."""
         return iter(self._rows.values())
 
     def __len__(self) -> int:
+        """Count the estimates."""
         return len(self._rows)
 
     def to_frame(self) -> pd.DataFrame:

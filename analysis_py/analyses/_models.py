@@ -6,7 +6,7 @@ from analysis_py.estimators.cox import CoxResult
 from analysis_py.estimators.logistic import LogisticResult
 from analysis_py.results import Estimate, Role
 
-LEFT_OUT = "patients left out for a missing covariate"
+LEFT_OUT = "patients left out for a missing value"
 
 
 def cox_rows(

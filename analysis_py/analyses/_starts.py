@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis_py.estimators.survival import SurvivalCurve
-from analysis_py.frames import Frames, is_true, numbers, take
+from analysis_py.frames import Frames, is_known, is_true, numbers, take
 from analysis_py.results import Estimate
 from analysis_py.vocabulary import ALL
 
@@ -14,12 +14,17 @@ STARTS = "fct_tacrolimus_initiation"
 START = "tacrolimus_start"
 TIME_COLUMNS = ["duration_months", "is_event"]
 LOG_LOG = "Kaplan-Meier; log-log interval, Greenwood variance"
-NO_PATIENTS = "no evaluable patient"
+NO_PATIENTS = "not estimated: no evaluable patient with a known regimen"
 
 
 def starts(frames: Frames, columns: list[str]) -> pd.DataFrame:
     """One row per evaluable patient with duration_months, is_event and the columns asked for."""
     return take(frames, STARTS, [*TIME_COLUMNS, *columns])
+
+
+def timed(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows with a duration; a patient without any known regimen has none."""
+    return table[is_known(table["duration_months"])]
 
 
 def times_and_events(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -14,14 +14,8 @@ AGES = (
     "age_at_diagnosis_years",
     "age_at_index_years",
 )
-STEPS = (
-    "step_number",
-    "criterion_code",
-    "criterion_label",
-    "n_patients",
-    "n_excluded",
-    "n_failing",
-)
+COUNTS = ("n_patients", "n_excluded", "n_failing")
+STEPS = ("step_number", "criterion_code", "criterion_label", *COUNTS)
 COLUMNS = {
     "dim_patients": ["patient_id", "sex_code", *AGES],
     "fct_cohort_attrition": list(STEPS),
@@ -29,7 +23,7 @@ COLUMNS = {
 
 
 def run(frames: Frames) -> list[Estimate]:
-    """Counts by sex; age at data collection, at diagnosis and at the first dose; cohort flow."""
+    """Count by sex; age at data collection, at diagnosis and at the first dose; cohort flow."""
     patients = take(frames, "dim_patients", COLUMNS["dim_patients"])
     n = len(patients)
     sex = codes(patients["sex_code"])
@@ -47,7 +41,7 @@ def _flow(frames: Frames) -> list[Estimate]:
     register = int(steps["n_patients"].iloc[0] + steps["n_excluded"].iloc[0])
     rows = []
     for step in steps.itertuples():
-        for statistic in ("n_patients", "n_excluded", "n_failing"):
+        for statistic in COUNTS:
             number = getattr(step, statistic)
             rows.append(
                 count(

@@ -34,7 +34,7 @@ COLUMNS = {
 
 
 def run(frames: Frames) -> list[Estimate]:
-    """Counts and percentages of each feature among males, females and all enrolled.
+    """Count each feature among males, females and all enrolled.
 
     Each feature takes one value per patient; a patient without a value is in the denominator, as in
     the printed table, and is counted in n_missing.

@@ -23,6 +23,7 @@ MARGINS = {
     "n_entered": "n_entered",
     "n_never": "n_never",
 }
+EXACTNESS = "exact, no large-sample assumption; independent loss to follow-up: not assessed"
 EXACT = "exact McNemar test, two-sided, regimen against all others"
 
 
@@ -64,7 +65,7 @@ def _rows(
             ci_upper=test.ci_upper,
             p_value=test.p_value,
             method=f"{EXACT}; entered / left, exact conditional interval",
-            assumptions_verdict="exact, no large-sample assumption; independent loss to follow-up: not assessed",
+            assumptions_verdict=EXACTNESS,
             warning=warning,
             **fields,
         ),

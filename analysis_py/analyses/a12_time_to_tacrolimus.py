@@ -12,6 +12,7 @@ from analysis_py.analyses._starts import (
     TIME_COLUMNS,
     curve_rows,
     starts,
+    timed,
     times_and_events,
 )
 from analysis_py.conventions import DAYS_PER_MONTH
@@ -35,12 +36,12 @@ def run(frames: Frames) -> list[Estimate]:
     "± 0.3" is the Greenwood standard error of the restricted mean, not a standard deviation. With
     actual study days instead of nominal months as a sensitivity analysis.
     """
-    table = starts(frames, ["duration_days"])
-    horizon = float(
-        numbers(take(frames, "dim_timepoints", ["nominal_month"])["nominal_month"]).max()
-    )
+    everybody = starts(frames, ["duration_days"])
+    table, n_evaluable = timed(everybody), len(everybody)
     if table.empty:
-        return [Estimate(ANALYSIS, "evaluable", START, "n_events", None, 0, 0, warning=NO_PATIENTS)]
+        return [_no_patients(n_evaluable)]
+    nominal = take(frames, "dim_timepoints", ["nominal_month"])["nominal_month"]
+    horizon = float(numbers(nominal).max())
     months, events = times_and_events(table)
     curve = kaplan_meier(months, events)
     median = curve.median()
@@ -48,7 +49,7 @@ def run(frames: Frames) -> list[Estimate]:
     actual = restricted_mean(kaplan_meier(days / DAYS_PER_MONTH, events), horizon)
     return [
         count(ANALYSIS, "evaluable", START, curve.total_events, curve.n, statistic="n_events"),
-        *_mean_rows(restricted_mean(curve, horizon), curve.n),
+        *_mean_rows(restricted_mean(curve, horizon), curve.n, n_evaluable),
         Estimate(
             ANALYSIS,
             "evaluable",
@@ -56,7 +57,7 @@ def run(frames: Frames) -> list[Estimate]:
             "median",
             median,
             curve.n,
-            curve.n,
+            n_evaluable,
             unit="months",
             method="first time with survival of 1/2 or less",
             warning="" if np.isfinite(median) else "not reached: fewer than half started",
@@ -68,7 +69,7 @@ def run(frames: Frames) -> list[Estimate]:
             "restricted_mean_by_study_days",
             actual.mean,
             curve.n,
-            curve.n,
+            n_evaluable,
             ci_lower=actual.ci_lower,
             ci_upper=actual.ci_upper,
             unit="months",
@@ -79,7 +80,13 @@ def run(frames: Frames) -> list[Estimate]:
     ]
 
 
-def _mean_rows(mean: RestrictedMean, n: int) -> list[Estimate]:
+def _no_patients(n_evaluable: int) -> Estimate:
+    return Estimate(
+        ANALYSIS, "evaluable", START, "n_events", None, 0, n_evaluable, warning=NO_PATIENTS
+    )
+
+
+def _mean_rows(mean: RestrictedMean, n: int, n_evaluable: int) -> list[Estimate]:
     method = f"area under the Kaplan-Meier curve from 0 to {mean.horizon:g} months"
     fields = {"unit": "months", "assumptions_verdict": CENSORING}
     return [
@@ -90,7 +97,7 @@ def _mean_rows(mean: RestrictedMean, n: int) -> list[Estimate]:
             "restricted_mean",
             mean.mean,
             n,
-            n,
+            n_evaluable,
             ci_lower=mean.ci_lower,
             ci_upper=mean.ci_upper,
             method=f"{method}; normal interval",
@@ -103,7 +110,7 @@ def _mean_rows(mean: RestrictedMean, n: int) -> list[Estimate]:
             "restricted_mean_se",
             mean.standard_error,
             n,
-            n,
+            n_evaluable,
             method=f"Greenwood standard error of the {method}",
             **fields,
         ),

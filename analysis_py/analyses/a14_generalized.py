@@ -13,6 +13,7 @@ from analysis_py.analyses._starts import (
     TIME_COLUMNS,
     curve_rows,
     starts,
+    timed,
     times_and_events,
 )
 from analysis_py.estimators.cox import cox_data, fit_cox
@@ -34,10 +35,9 @@ def run(frames: Frames) -> list[Estimate]:
     A patient whose phenotype is not recorded is left out and counted in the denominator only.
     """
     everybody = starts(frames, [GROUPED])
-    table = everybody[is_known(everybody[GROUPED])]
+    table = timed(everybody[is_known(everybody[GROUPED])])
     months, events = times_and_events(table)
     generalized = is_true(table[GROUPED])
-    rows = []
     if len(table):
         names = np.where(generalized, GROUPS[True], GROUPS[False])
         test = log_rank(months, events, names)

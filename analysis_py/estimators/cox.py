@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from statsmodels.duration.hazard_regression import PHReg
 
 from analysis_py.estimators import model_fit
 from analysis_py.estimators.separation import is_cox_monotone
@@ -25,7 +26,7 @@ class CoxData:
     """Complete cases of a Cox model.
 
     `names` of p covariates; `durations` and `events` of shape (n,); `covariates` of shape (n, p);
-    `n_missing` patients left out because a covariate was missing.
+    `n_missing` patients left out because the duration or a covariate was missing.
     """
 
     names: tuple[str, ...]
@@ -66,13 +67,13 @@ class CoxResult:
 def cox_data(
     names: Sequence[str], durations: np.ndarray, events: np.ndarray, covariates: np.ndarray
 ) -> CoxData:
-    """Keep the patients with every covariate; count the others.
+    """Keep the patients with a duration and every covariate; count the others.
 
     Parameters
     ----------
     names : sequence of str, length p
     durations : numpy.ndarray, shape (n,)
-        Time to event or censoring, 0 or more, any unit.
+        Time to event or censoring, 0 or more, any unit; NaN is missing.
     events : numpy.ndarray of bool, shape (n,)
     covariates : numpy.ndarray, shape (n, p)
         NaN is missing.
@@ -80,7 +81,7 @@ def cox_data(
     Raises
     ------
     ValueError
-        If shapes disagree, or a duration is missing or negative.
+        If shapes disagree, or a duration is negative.
     """
     durations = np.asarray(durations, dtype=float)
     events = np.asarray(events, dtype=bool)
@@ -88,8 +89,9 @@ def cox_data(
     if covariates.shape != (durations.size, len(names)) or events.shape != durations.shape:
         raise ValueError("durations, events and covariates must have one row per patient each")
     if not np.isfinite(durations).all() or (durations < 0).any():
-        raise ValueError("durations must be known and not negative")
-    complete = ~np.isnan(covariates).any(axis=1)
+    if (durations < 0).any():
+        raise ValueError("durations must not be negative")
+    complete = ~np.isnan(np.column_stack([durations, covariates])).any(axis=1)
     return CoxData(
         names=tuple(names),
         durations=durations[complete],
@@ -159,8 +161,6 @@ def _reason_not_to_fit(data: CoxData) -> str:
 
 
 def _fit(data: CoxData, ties: Ties) -> tuple[np.ndarray, np.ndarray, str]:
-    from statsmodels.duration.hazard_regression import PHReg
-
     # Centred and scaled columns keep Newton's steps well conditioned; undone below.
     centre, scale = data.covariates.mean(axis=0), data.covariates.std(axis=0)
     standardised = (data.covariates - centre) / scale

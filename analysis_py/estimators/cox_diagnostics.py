@@ -95,8 +95,7 @@ def proportional_hazards_test(fit: CoxResult) -> tuple[ProportionalHazardsTest, 
     square = ((g**2)[:, None, None] * weighted).sum(axis=0)
 
     tests = []
-    for name, index in [*((n, [i]) for i, n in enumerate(data.names)), ("global", range(p))]:
-        index = list(index)
+    for name, index in [*((n, [i]) for i, n in enumerate(data.names)), ("global", list(range(p)))]:
         # Information of the drift that is left after the coefficients are estimated.
         remaining = square[np.ix_(index, index)] - cross[index] @ np.linalg.solve(
             plain, cross[:, index]

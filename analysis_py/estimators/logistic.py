@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from statsmodels.discrete.discrete_model import Logit
+from statsmodels.tools.sm_exceptions import PerfectSeparationError
 
 from analysis_py.estimators import model_fit
 from analysis_py.estimators.separation import is_logistic_separated
@@ -101,9 +103,6 @@ def _reason_not_to_fit(x: np.ndarray, y: np.ndarray) -> str:
 
 
 def _fit(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
-    from statsmodels.discrete.discrete_model import Logit
-    from statsmodels.tools.sm_exceptions import PerfectSeparationError
-
     # Centred and scaled columns keep Newton's steps well conditioned; undone below.
     centre, scale = x.mean(axis=0), x.std(axis=0)
     design = np.column_stack([np.ones(y.size), (x - centre) / scale])

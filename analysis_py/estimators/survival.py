@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from lifelines import KaplanMeierFitter
+from lifelines.statistics import multivariate_logrank_test
 from scipy import stats
 
 from analysis_py.conventions import CONFIDENCE_LEVEL
@@ -101,8 +103,6 @@ def kaplan_meier(durations: np.ndarray, events: np.ndarray) -> SurvivalCurve:
     -----
     R: ``survfit(Surv(time, event) ~ 1, conf.type = "log-log")``.
     """
-    from lifelines import KaplanMeierFitter
-
     durations, events = _checked(durations, events)
     fitter = KaplanMeierFitter(alpha=1 - CONFIDENCE_LEVEL).fit(durations, events)
     table = fitter.event_table
@@ -206,8 +206,6 @@ def log_rank(durations: np.ndarray, events: np.ndarray, groups: np.ndarray) -> L
     -----
     Mantel 1966. R: ``survdiff(Surv(time, event) ~ group)`` (chisq, obs, exp).
     """
-    from lifelines.statistics import multivariate_logrank_test
-
     durations, events = _checked(durations, events)
     groups = np.asarray(groups).astype(str)
     names, codes = np.unique(groups, return_inverse=True)
