@@ -88,7 +88,6 @@ def cox_data(
     covariates = np.asarray(covariates, dtype=float)
     if covariates.shape != (durations.size, len(names)) or events.shape != durations.shape:
         raise ValueError("durations, events and covariates must have one row per patient each")
-    if not np.isfinite(durations).all() or (durations < 0).any():
     if (durations < 0).any():
         raise ValueError("durations must not be negative")
     complete = ~np.isnan(np.column_stack([durations, covariates])).any(axis=1)
