@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from analysis_py.analyses._counts import count, share
 from analysis_py.analyses._scores import summary_rows
 from analysis_py.estimators.describe import summarise
@@ -37,7 +39,10 @@ def run(frames: Frames) -> list[Estimate]:
 
 def _flow(frames: Frames) -> list[Estimate]:
     """Patients who remain after each criterion, who left at it, and all who fail it."""
-    steps = take(frames, "fct_cohort_attrition", STEPS).sort_values("step_number").fillna(0)
+    steps = take(frames, "fct_cohort_attrition", STEPS).sort_values("step_number")
+    if steps.empty:
+        return []
+    steps = steps.assign(**{name: np.nan_to_num(numbers(steps[name])) for name in COUNTS})
     register = int(steps["n_patients"].iloc[0] + steps["n_excluded"].iloc[0])
     rows = []
     for step in steps.itertuples():

@@ -1,0 +1,224 @@
+"""The only door to DuckDB for reading: schema marts, read-only, named columns.
+
+Every message says what happened, where, and what to do; none shows a value of a patient.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis_py.warehouse_path import warehouse_path
+
+__all__ = ["Marts", "MartsError", "explain", "warehouse_path"]
+
+SCHEMA = "marts"
+BUILD = "Build it with `make run`, or name another file with --warehouse."
+REBUILD = "The file was built by another version of the project: build it again."
+
+
+# Words in DuckDB's message -> what happened and what to do; the first that fits is shown.
+_CAUSES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (
+        ("Could not set lock", "Conflicting lock"),
+        "{path} is locked: another program{who} has it open for writing. Wait for the build to end "
+        "or close that program, then try again.",
+    ),
+    (
+        ("different configuration",),
+        "{path} is open for writing in this same program. Close that connection first.",
+    ),
+    (
+        ("newer version", "version number"),
+        "{path} was written by a newer version of DuckDB than {version}, which this project uses. "
+        "Build the file again with this project.",
+    ),
+    (("not a valid DuckDB database file",), f"{{path}} is not a DuckDB file. {BUILD}"),
+    (
+        ("WAL",),
+        "{path} has a write-ahead log (.wal) beside it that does not belong to it. Move that file "
+        "away, or build the warehouse again.",
+    ),
+    (
+        ("Permission denied",),
+        "{path} may not be opened by this user. Ask its owner for permission.",
+    ),
+    (
+        ("checksum", "Corrupt", "Could not read"),
+        "{path} is damaged or cut short. Build the warehouse again.",
+    ),
+)
+_UNKNOWN_CAUSE = (
+    "{path} could not be used ({kind}). Build the warehouse again; if that does not help, check the "
+    "disk."
+)
+
+
+class MartsError(Exception):
+    """A warehouse file that cannot be read; the text is meant for people."""
+
+
+class Marts:
+    """An open warehouse file, for reading its marts.
+
+    Use as a context manager; the file is closed at the end of the block.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A DuckDB file.
+
+    Raises
+    ------
+    MartsError
+        If the file is missing, is no DuckDB file, is locked by a writer, was written by a newer
+        DuckDB, is damaged, or has no schema marts.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self._connection = _connect(self.path)
+        try:
+            self._columns = self._read_columns()
+        except MartsError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """Return the open marts."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; it can be built or replaced afterwards."""
+        self._connection.close()
+
+    def has(self, mart: str) -> bool:
+        """Whether the warehouse has this mart."""
+        return mart in self._columns
+
+    def read(self, mart: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Read columns of a mart.
+
+        Parameters
+        ----------
+        mart : str
+            Name of a table or view of schema marts.
+        columns : sequence of str, optional
+            All columns when left out.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Text as categories, booleans nullable, whole numbers Int64, other numbers float64.
+
+        Raises
+        ------
+        MartsError
+            If the mart or a column is not there, or cannot be read.
+        """
+        if mart not in self._columns:
+            raise MartsError(f"{self.path} has no mart {mart}. {REBUILD}")
+        wanted = list(self._columns[mart] if columns is None else columns)
+        missing = [column for column in wanted if column not in self._columns[mart]]
+        if missing:
+            raise MartsError(
+                f"mart {mart} of {self.path} has no column {', '.join(missing)}. {REBUILD}"
+            )
+        selected = ", ".join(_quoted(column) for column in wanted)
+        try:
+            table = self._connection.sql(
+                f"select {selected} from {SCHEMA}.{_quoted(mart)}"
+            ).to_arrow_table()
+        except duckdb.Error as error:
+            raise MartsError(explain(error, self.path)) from None
+        return pd.DataFrame({name: _to_pandas(table.column(name)) for name in table.column_names})
+
+    def frames(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
+        """Read several marts, each with the columns named.
+
+        Raises
+        ------
+        MartsError
+            As for :meth:`read`.
+        """
+        return {mart: self.read(mart, columns) for mart, columns in wanted.items()}
+
+    def _read_columns(self) -> dict[str, list[str]]:
+        try:
+            rows = self._connection.execute(
+                "select table_name, column_name from information_schema.columns "
+                "where table_schema = ? order by table_name, ordinal_position",
+                [SCHEMA],
+            ).fetchall()
+        except duckdb.Error as error:
+            raise MartsError(explain(error, self.path)) from None
+        if not rows:
+            raise MartsError(
+                f"{self.path} has no schema {SCHEMA}: the build did not finish, or this is another "
+                f"file. {BUILD}"
+            )
+        columns: dict[str, list[str]] = {}
+        for mart, column in rows:
+            columns.setdefault(mart, []).append(column)
+        return columns
+
+
+def explain(error: duckdb.Error, path: Path) -> str:
+    """Say in words what DuckDB's error about a file means; the engine's own text is not shown."""
+    text = str(error)
+    holder = re.search(r"PID (\d+)", text)
+    facts = {
+        "path": path,
+        "who": f" (process {holder.group(1)})" if holder else "",
+        "version": duckdb.__version__,
+        "kind": type(error).__name__,
+    }
+    for signs, message in _CAUSES:
+        if any(sign in text for sign in signs):
+            return message.format(**facts)
+    return _UNKNOWN_CAUSE.format(**facts)
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    if path.is_dir():
+        raise MartsError(f"{path} is a folder, not a warehouse file. {BUILD}")
+    if not path.exists():
+        raise MartsError(f"there is no warehouse file {path}. {BUILD}")
+    try:
+        return duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        raise MartsError(explain(error, path)) from None
+
+
+def _to_pandas(column: pa.ChunkedArray) -> pd.Series:
+    kind = column.type
+    if pa.types.is_boolean(kind):
+        return column.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    if pa.types.is_integer(kind):
+        return column.cast(pa.int64()).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    if pa.types.is_decimal(kind) or pa.types.is_floating(kind):
+        return column.cast(pa.float64()).to_pandas()
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return pc.dictionary_encode(column).to_pandas()
+    return column.to_pandas()
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,199 @@
+"""Run the analyses on the marts of a warehouse and compare with the paper."""
+
+from __future__ import annotations
+
+import csv
+import platform
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+
+from analysis_py import comparison
+from analysis_py.catalogue import ANALYSES, Analysis, required_columns
+from analysis_py.comparison import Compared
+from analysis_py.frames import FrameError, Frames
+from analysis_py.marts import Marts, MartsError
+from analysis_py.results import Results
+
+PACKAGES = ("duckdb", "pandas", "numpy", "scipy", "statsmodels", "lifelines")
+SYNTHETIC = "SYNTHETIC DATA, no real patients"
+REAL = "Registry data"
+
+Progress = Callable[[str], None]
+
+
+class ReasonsError(Exception):
+    """A file of reasons that cannot be used; the text is meant for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Which delivery the marts came from."""
+
+    load_id: str
+    is_synthetic: bool
+    label: str
+
+    @property
+    def header(self) -> str:
+        """First line of everything that is shown: synthetic or not, and the delivery's label."""
+        kind = SYNTHETIC if self.is_synthetic else REAL
+        return f"{kind} ({self.label})" if self.label else kind
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """All results of one warehouse, with the comparison and what computed them."""
+
+    delivery: Delivery
+    results: Results
+    compared: list[Compared]
+    software: dict[str, str]
+
+
+def silent(_: str) -> None:
+    """Progress that nobody watches."""
+
+
+def read_delivery(marts: Marts) -> Delivery:
+    """Read which delivery the marts were built from.
+
+    Raises
+    ------
+    MartsError
+        If dim_delivery does not have its one row.
+    """
+    table = marts.read("dim_delivery", ["load_id", "is_synthetic", "delivery_label"])
+    if len(table) != 1:
+        raise MartsError(
+            f"mart dim_delivery of {marts.path} has {len(table)} rows instead of one: the build "
+            "did not finish. Build the warehouse again."
+        )
+    row = table.astype(object).where(table.notna(), None).iloc[0]
+    return Delivery(
+        load_id=str(row["load_id"]),
+        is_synthetic=bool(row["is_synthetic"]),
+        label=str(row["delivery_label"] or ""),
+    )
+
+
+def run_analyses(
+    frames: Frames, analyses: Sequence[Analysis] = ANALYSES, progress: Progress = silent
+) -> Results:
+    """Run analyses in order on frames.
+
+    Parameters
+    ----------
+    frames : mapping
+        Marts with the columns of :func:`analysis_py.catalogue.required_columns`.
+    analyses : sequence of Analysis
+    progress : callable
+        Told the title of each analysis before it runs.
+    """
+    results = Results()
+    for analysis in analyses:
+        progress(f"{analysis.analysis_id} {analysis.title}")
+        results.extend(analysis.run(frames))
+    return results
+
+
+def run_some(
+    path: Path, analyses: Sequence[Analysis], progress: Progress = silent
+) -> tuple[Delivery, Results]:
+    """Run some analyses of a warehouse file, without the comparison.
+
+    Raises
+    ------
+    MartsError
+        If the file cannot be read.
+    """
+    progress("Reading the marts")
+    with Marts(path) as marts:
+        delivery = read_delivery(marts)
+        frames = marts.frames(required_columns(analyses))
+    return delivery, _run(path, frames, analyses, progress)
+
+
+def run_study(
+    path: Path, progress: Progress = silent, reasons: Mapping[str, str] | None = None
+) -> Study:
+    """Run every analysis of a warehouse file and compare with the paper.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Warehouse file; opened read-only and closed before the analyses run.
+    progress : callable
+        Told each step before it starts.
+    reasons : mapping, optional
+        See :func:`analysis_py.comparison.compare`.
+
+    Raises
+    ------
+    MartsError
+        If the file cannot be read.
+    """
+    progress("Reading the marts")
+    with Marts(path) as marts:
+        delivery = read_delivery(marts)
+        frames = marts.frames(required_columns(ANALYSES))
+        ledger = marts.frames(comparison.COLUMNS)
+        ledger.update(_optional(marts))
+    results = _run(path, frames, ANALYSES, progress)
+    progress("Comparing with the paper")
+    compared = comparison.compare(results, ledger, reasons)
+    return Study(delivery, results, compared, software_versions())
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that compute."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def read_reasons(path: Path, known: Iterable[str] | None = None) -> dict[str, str]:
+    """Read a CSV file with the columns result_id and reason.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    known : iterable of str, optional
+        The result_ids that exist; another one is an error.
+
+    Raises
+    ------
+    ReasonsError
+        If the file is missing, has other columns, an empty reason, or an unknown result_id.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError):
+        raise ReasonsError(f"{path} could not be read as a UTF-8 CSV file of reasons.") from None
+    reasons: dict[str, str] = {}
+    for number, row in enumerate(rows, start=2):
+        key, reason = (row.get("result_id") or "").strip(), (row.get("reason") or "").strip()
+        if not key or not reason:
+            raise ReasonsError(f"{path}, line {number}: needs the columns result_id and reason.")
+        reasons[key] = reason
+    strange = sorted(set(reasons) - set(known)) if known is not None else []
+    if strange:
+        raise ReasonsError(f"{path}: the paper's ledger has no {', '.join(strange)}.")
+    return reasons
+
+
+def _run(
+    path: Path, frames: dict[str, pd.DataFrame], analyses: Sequence[Analysis], progress: Progress
+) -> Results:
+    try:
+        return run_analyses(frames, analyses, progress)
+    except FrameError as error:
+        raise MartsError(f"{path}: {error}. Build the warehouse again.") from None
+
+
+def _optional(marts: Marts) -> dict[str, pd.DataFrame]:
+    return marts.frames(
+        {mart: names for mart, names in comparison.OPTIONAL_COLUMNS.items() if marts.has(mart)}
+    )
