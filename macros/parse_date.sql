@@ -17,7 +17,8 @@
             )
             then replace({{ column }}, source_format.date_separator, '-')
         when
-            regexp_full_match({{ column }}, '\d{2}.\d{2}.\d{4}')
+            source_format.date_order != 'ymd'
+            and regexp_full_match({{ column }}, '\d{2}.\d{2}.\d{4}')
             and {{ column }}[3] = source_format.date_separator
             and {{ column }}[6] = source_format.date_separator
             then
@@ -28,7 +29,8 @@
                     else {{ column }}[1:2] || '-' || {{ column }}[4:5]
                 end
         when
-            regexp_full_match({{ column }}, '\d{2}.\d{4}')
+            source_format.date_order != 'ymd'
+            and regexp_full_match({{ column }}, '\d{2}.\d{4}')
             and {{ column }}[3] = source_format.date_separator
             then {{ column }}[4:7] || '-' || {{ column }}[1:2]
         when source_format.date_order != 'ymd' and regexp_full_match({{ column }}, '\d{4}')
