@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis_py import conventions, published
+from analysis_py import conventions, ledger
 from analysis_py.frames import Frames, codes, numbers, take
 from analysis_py.results import Results
 from analysis_py.rounding import MISSING, is_missing, round_half_up
 
 if TYPE_CHECKING:
-    from analysis_py.published import Constant
+    from analysis_py.ledger import Constant
 
 EQUAL = "equal_at_printed_precision"
 CORRECTED = "equal_to_corrected_value"
@@ -147,6 +147,11 @@ def unexplained(compared: Iterable[Compared]) -> list[Compared]:
     return [row for row in compared if row.status == DIFFERS and not row.reason]
 
 
+def with_status(compared: Iterable[Compared], status: str) -> list[Compared]:
+    """Rows with a status."""
+    return [row for row in compared if row.status == status]
+
+
 def counts(compared: Iterable[Compared]) -> dict[str, int]:
     """Rows per status, every status named."""
     found = Counter(row.status for row in compared)
@@ -202,7 +207,7 @@ def _ledger(frames: Frames) -> Iterable[_Printed]:
 
 
 def _compare_result(row: _Printed, source: Compared, results: Results) -> Compared:
-    answer = published.answer_to(
+    answer = ledger.answer_to(
         source.analysis_id, source.measure, source.statistic, source.population, source.timepoint
     )
     if answer is None:
@@ -260,7 +265,7 @@ def _judge_direction(base: Compared, direction: str) -> Compared:
 def _compare_constant(
     row: _Printed, source: Compared, frames: Mapping[str, pd.DataFrame]
 ) -> Compared:
-    constant = published.constant_of(source.measure, source.statistic, source.timepoint)
+    constant = ledger.constant_of(source.measure, source.statistic, source.timepoint)
     if constant is None:
         return _unknown(row, "No constant of ours is named for this measure.")
     if not constant.mart:
