@@ -42,7 +42,7 @@ EXIT_CODE_HELP = {
 }
 
 
-class Stop(Exception):
+class Stop(Exception):  # noqa: N818 - a stop is a decision, not an error
     """A refresh ends here, on purpose.
 
     Parameters

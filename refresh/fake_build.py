@@ -13,6 +13,9 @@ from pathlib import Path
 import duckdb
 
 from refresh import killpoints
+from refresh.build import BuildResult, RanTests
+from refresh.outcomes import CheckOutcome, CheckReport
+from refresh.pipeline import Steps
 
 TIMEPOINTS = ("baseline", "week_04", "week_16", "week_52")
 
@@ -177,3 +180,24 @@ _STATEMENTS = (
     "comment on column marts.dim_patients.sex_code is 'Sex: female or male.'",
     "comment on table results.estimates is 'One row per estimate.'",
 )
+
+
+def passed_report(state: str = "passed", severity: str = "critical") -> CheckReport:
+    """Return a gate's report with one expectation in the given state."""
+    outcome = CheckOutcome(
+        "marts_dim_patients", "has_patients", None, state, severity, "mart", "completeness",
+        "verification", "A registry has patients.", 0, 20, None, "0 rows",
+    )  # fmt: skip
+    return CheckReport((outcome,), 1)
+
+
+def steps(shape: Shape, report: CheckReport | None = None) -> Steps:
+    """Return the steps of a refresh whose build is the invented warehouse."""
+    return Steps(
+        key_fingerprint=lambda settings: shape.key_fingerprint,
+        load=lambda settings: write_warehouse(settings.work_file, shape, settings.published),
+        build=lambda settings, progress, locks: BuildResult(RanTests(3, 3, 0), {"dbt": "none"}),
+        check=lambda settings, before, remembered: report or passed_report(),
+        analyse=lambda settings, progress, locks: None,
+        report=lambda settings, progress: {},
+    )

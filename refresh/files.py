@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 from pathlib import Path
+
+import duckdb
 
 
 def private_folder(path: Path) -> Path:
     """Create a folder that only its owner can enter (0700), and that git never sees."""
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.chmod(path, 0o700)
-    _hide_from_git(path)
+    os.chmod(_hide_from_git(path), 0o600)
     return path
 
 
@@ -24,10 +27,11 @@ def public_folder(path: Path) -> Path:
     return path
 
 
-def _hide_from_git(path: Path) -> None:
+def _hide_from_git(path: Path) -> Path:
     ignore = path / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", encoding="ascii")
+    return ignore
 
 
 def clear_folder(path: Path) -> Path:
@@ -85,3 +89,27 @@ def point_link(link: Path, target: str) -> None:
     os.symlink(target, new)
     os.replace(new, link)
     sync_folder(link.parent)
+
+
+def rewrite_database(file: Path) -> None:
+    """Copy a DuckDB file into a new one and put it in the old one's place.
+
+    Deleted rows stay in a file's bytes, after CHECKPOINT and VACUUM too; only a new file is free
+    of them.
+    """
+    new_folder = file.parent / f".{file.stem}.rewritten"
+    new_folder.mkdir(mode=0o700)
+    new = new_folder / file.name
+    try:
+        with duckdb.connect(":memory:") as db:
+            old_path, new_path = (str(path).replace("'", "''") for path in (file, new))
+            db.execute(f"attach '{old_path}' as old_file (read_only)")
+            db.execute(f"attach '{new_path}' as new_file (storage_version 'v1.2.0')")
+            db.execute("copy from database old_file to new_file")
+            db.execute("checkpoint new_file")
+        os.chmod(new, stat.S_IMODE(file.stat().st_mode))
+        sync_file(new)
+        os.replace(new, file)
+        sync_folder(file.parent)
+    finally:
+        shutil.rmtree(new_folder, ignore_errors=True)

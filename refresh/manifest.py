@@ -1,9 +1,9 @@
 """The append-only record of every refresh: one JSON object per line, chained by hashes.
 
 Each line carries its number, a digest of itself and the sha256 of the line before it, so an
-edited, removed or inserted line breaks the chain at that line. Lines are never rewritten. A line that was cut by
-a kill is the last one and has no end of line: it was never acknowledged and is cut away by the
-next run.
+edited, removed or inserted line breaks the chain at that line. Lines are never rewritten. A
+line that was cut by a kill is the last one and has no end of line: it was never acknowledged
+and is cut away by the next run.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def require_sound(chain: Chain, path: Path) -> None:
             ExitCode.DAMAGED,
             f"{path} was changed: line {chain.broken_at} does not follow from the line before it",
             "find out who edited it and restore it from a backup, or start a new one with "
-            "`python -m refresh doctor --set-manifest-aside --reason \"...\"`",
+            '`python -m refresh doctor --set-manifest-aside --reason "..."`',
             "broken_manifest",
         )
 

@@ -207,9 +207,7 @@ def _write_metadata(
         db.execute(f"comment on table {schema}.{name} is {_text(comment)}")
 
 
-def _write_inputs(
-    db: duckdb.DuckDBPyConnection, schema: str, inputs: list[dict[str, Any]]
-) -> None:
+def _write_inputs(db: duckdb.DuckDBPyConnection, schema: str, inputs: list[dict[str, Any]]) -> None:
     columns = {
         "export_name": "varchar",
         "source_file": "varchar",

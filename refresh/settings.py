@@ -37,6 +37,12 @@ class Settings:
         Rules that a named person accepted for this run (``--accept``).
     reason : str
         Why they were accepted; goes to the manifest.
+    is_forced : bool
+        Build and publish although the same delivery and code are published already.
+    is_work_kept : bool
+        Leave the work folder for inspection; it stays private.
+    dbt_arguments : tuple of str
+        Further arguments of ``dbt build``; a selection makes the test count fall short.
     """
 
     root: Path = PROJECT_ROOT
@@ -48,6 +54,7 @@ class Settings:
     reason: str = ""
     is_forced: bool = False
     is_work_kept: bool = False
+    dbt_arguments: tuple[str, ...] = ()
 
     @property
     def versions(self) -> Path:
@@ -130,7 +137,12 @@ def resolve(
     for name, default in defaults.items():
         text = options.get(name) or environ.get(f"REGISTRY_{name.upper()}") or default
         if any(ord(character) < 32 for character in text):
-            raise Stop(ExitCode.ENVIRONMENT, f"the path of the {name} folder holds control characters")
+            raise Stop(
+                ExitCode.ENVIRONMENT,
+                f"the path of the {name} folder holds control characters",
+                "name the folder in plain text",
+                "path",
+            )
         path = Path(text).expanduser()
         path = Path(os.path.abspath(path if path.is_absolute() else root / path))
         if name != "delivery" and not may_lie_outside and not _is_inside(path, root):

@@ -125,7 +125,7 @@ def verify(settings: Settings) -> list[str]:
             "before it; it was edited, removed or inserted"
         )
     if chain.torn_bytes:
-        faults.append(f"{settings.manifest.name}: the last line is unfinished; the next run ends it")
+        faults.append(f"{settings.manifest.name}: the last line is unfinished; a run mends it")
     served = publish.served(settings)
     if settings.current.is_symlink() and served is None:
         faults.append(f"{settings.current} points at a version that is not there")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,10 @@ def settings(tmp_path: Path) -> Settings:
     (delivery / "patients.csv").write_text("patient_id,sex\nA1,F\n", encoding="utf-8")
     (delivery / "visits.csv").write_text("visit_id,patient_id\nV1,A1\n", encoding="utf-8")
     made = Settings(
-        delivery=delivery, vault=tmp_path / "vault", published=tmp_path / "published"
+        root=tmp_path,
+        delivery=delivery,
+        vault=tmp_path / "vault",
+        published=tmp_path / "published",
     )
     files.private_folder(made.vault)
     files.public_folder(made.published)
@@ -34,12 +36,3 @@ def work_file(settings: Settings) -> Path:
     """A built work file of twenty patients."""
     fake_build.write_warehouse(settings.work_file, fake_build.Shape())
     return settings.work_file
-
-
-def wait_until(condition, seconds: float = 20.0) -> None:
-    """Wait for something that another process does; fail when it never does."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError("the other process did not get there")
-        time.sleep(0.01)

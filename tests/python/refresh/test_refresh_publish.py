@@ -40,7 +40,9 @@ def publish_once(settings, shape=None, build_id="aaaa1111"):
 def test_published_file_holds_only_what_may_be_published(settings):
     publish_once(settings)
     with open_published(settings.published) as db:
-        schemas = {row[0] for row in db.execute("select schema_name from duckdb_tables()").fetchall()}
+        schemas = {
+            row[0] for row in db.execute("select schema_name from duckdb_tables()").fetchall()
+        }
     assert schemas == {"marts", "results", "metadata"}
 
 
@@ -61,7 +63,8 @@ def test_rows_are_ordered_by_pseudonym_not_by_the_order_of_the_export(settings):
     publish_once(settings)
     with open_published(settings.published) as db:
         ids = [row[0] for row in db.execute("select patient_id from marts.dim_patients").fetchall()]
-    assert ids == sorted(ids) and len(ids) == 20
+    assert len(ids) == 20
+    assert ids == sorted(ids)
 
 
 def test_published_version_is_read_only_and_has_no_log(settings):
@@ -98,10 +101,15 @@ def test_content_hash_ignores_record_order_and_file_names(settings, tmp_path):
     assert hashes[0][1] != hashes[1][1]
 
 
-@pytest.mark.parametrize("change", ["update marts.t set n = n + 1 where n = 7",
-                                    "insert into marts.t select * from marts.t where n = 7",
-                                    "delete from marts.t where n = 7",
-                                    "alter table marts.t rename n to m"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update marts.t set n = n + 1 where n = 7",
+        "insert into marts.t select * from marts.t where n = 7",
+        "delete from marts.t where n = 7",
+        "alter table marts.t rename n to m",
+    ],
+)
 def test_content_hash_sees_every_change(settings, tmp_path, change):
     hashes = []
     for number, statement in enumerate(["select 1", change]):
@@ -109,8 +117,9 @@ def test_content_hash_sees_every_change(settings, tmp_path, change):
         with duckdb.connect(str(file)) as db:
             db.execute("create schema marts; create table marts.t as select n from range(50) r(n)")
             db.execute(statement)
-        tables = pack.pack(file, tmp_path / f"c{number}.duckdb", build_entry(settings),
-                           settings.published)
+        tables = pack.pack(
+            file, tmp_path / f"c{number}.duckdb", build_entry(settings), settings.published
+        )
         hashes.append(combined(tables))
     assert hashes[0] != hashes[1]
 
@@ -119,8 +128,12 @@ def test_a_build_without_marts_is_not_published(settings):
     with duckdb.connect(str(settings.work_file)) as db:
         db.execute("create table t as select 1 as n")
     with pytest.raises(Stop) as stop:
-        pack.pack(settings.work_file, settings.incoming / "c.duckdb", build_entry(settings),
-                  settings.published)
+        pack.pack(
+            settings.work_file,
+            settings.incoming / "c.duckdb",
+            build_entry(settings),
+            settings.published,
+        )
     assert stop.value.code == ExitCode.CHECKS_FAILED
 
 
@@ -246,14 +259,17 @@ def test_a_log_left_by_a_writing_tool_does_not_reach_the_next_version(settings):
     assert any("opened a version for writing" in fault for fault in versions.verify(settings))
 
 
-@pytest.mark.parametrize("statement", [
-    "create table marts.t (n integer)",
-    "insert into marts.fct_cohort_attrition select * from marts.fct_cohort_attrition",
-    "copy marts.dim_patients to 'out.csv'",
-    "attach 'other.duckdb'",
-    "select * from read_csv('/etc/hostname')",
-    "set enable_external_access = true",
-])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "create table marts.t (n integer)",
+        "insert into marts.fct_cohort_attrition select * from marts.fct_cohort_attrition",
+        "copy marts.dim_patients to 'out.csv'",
+        "attach 'other.duckdb'",
+        "select * from read_csv('/etc/hostname')",
+        "set enable_external_access = true",
+    ],
+)
 def test_a_reader_can_neither_write_nor_leave_the_file(settings, statement):
     publish_once(settings)
     with open_published(settings.published) as db, pytest.raises(duckdb.Error):

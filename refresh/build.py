@@ -1,0 +1,262 @@
+"""Run ``dbt build`` into the work file and judge whether it did what it should.
+
+dbt's exit code is not trusted alone: a build of nothing ends with 0, and so does a build whose
+last checkpoint met a full disk. The tests that ran are counted against the tests that exist,
+and the work file is checkpointed afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from refresh import files
+from refresh.codes import ExitCode, Stop
+from refresh.messages import Cause, cause_of
+from refresh.progress import Progress
+from refresh.settings import Settings
+
+PARSE_CACHE = "partial_parse.msgpack"
+BAD_STATUSES = {"error", "fail", "runtime error"}
+
+
+@dataclass(frozen=True)
+class RanTests:
+    """How many tests should have run, ran, and failed; models that failed beside them."""
+
+    n_expected: int
+    n_run: int
+    n_failed: int
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What a build reports to the manifest."""
+
+    tests: RanTests
+    versions: dict[str, str]
+    invocation_id: str = ""
+
+
+def build(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> BuildResult:
+    """Build the delivery that lies in the work file's raw schema into marts.
+
+    Parameters
+    ----------
+    settings : Settings
+        Paths; the work folder is private and empty but for the loaded work file.
+    progress : Progress
+        Told of every model and test that ended.
+    locks : tuple of int
+        Descriptors that the child process inherits.
+
+    Returns
+    -------
+    BuildResult
+
+    Raises
+    ------
+    Stop
+        When a model or test failed, a test did not run, or the disk ran out.
+    """
+    target = files.private_folder(settings.work / "target")
+    cache = settings.vault / PARSE_CACHE
+    if cache.exists():
+        shutil.copyfile(cache, target / PARSE_CACHE)
+    process = _start(settings, target, locks)
+    try:
+        said = _follow(process, progress)
+        exit_code = process.wait()
+    finally:
+        _end(process)
+    if (target / PARSE_CACHE).exists():
+        shutil.copyfile(target / PARSE_CACHE, cache)
+        os.chmod(cache, 0o600)
+    results = _load(target / "run_results.json")
+    manifest = _load(target / "manifest.json")
+    if results is None or manifest is None:
+        cause = cause_of("\n".join(said))
+        raise Stop(cause.code, f"dbt did not get as far as building: {cause.text}", cause.todo)
+    tests = count_tests(manifest, results)
+    if tests.failures or exit_code != 0:
+        raise _failure(results, tests, said)
+    require_all_tests(tests)
+    checkpoint(settings.work_file)
+    return BuildResult(
+        tests,
+        {"dbt": manifest["metadata"]["dbt_version"], "duckdb": duckdb.__version__},
+        results["metadata"]["invocation_id"],
+    )
+
+
+def _start(settings: Settings, target: Path, locks: tuple[int, ...]) -> subprocess.Popen[str]:
+    environment = {
+        **os.environ,
+        "REGISTRY_WAREHOUSE": str(settings.work_file),
+        "REGISTRY_DELIVERY": str(settings.delivery),
+        "REGISTRY_MAPPING": settings.mapping,
+        "REGISTRY_PARENT_PID": str(os.getpid()),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "PYTHONIOENCODING": "utf-8",
+        "TZ": "UTC",
+    }
+    command = [
+        sys.executable, "-m", "refresh.dbt_child", "build",
+        "--project-dir", str(settings.root), "--profiles-dir", str(settings.root),
+        "--target-path", str(target), "--log-path", str(settings.work / "logs"),
+        "--log-format", "json", "--log-level-file", "none", "--no-use-colors",
+        *settings.dbt_arguments,
+    ]  # fmt: skip
+    return subprocess.Popen(
+        command,
+        cwd=settings.root,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        pass_fds=locks,
+        start_new_session=True,
+    )
+
+
+def _follow(process: subprocess.Popen[str], progress: Progress) -> list[str]:
+    """Turn dbt's events into progress, and keep the texts of its errors."""
+    errors: list[str] = []
+    for line in process.stdout or ():
+        event = _event(line)
+        info, data = event.get("info", {}), event.get("data", {})
+        if info.get("level") == "error" or not event:
+            errors.append(info.get("msg") or line)
+        if info.get("name", "").endswith("Result") and "total" in data:
+            progress.advance(data.get("node_info", {}).get("node_name", ""), data["total"])
+    return errors
+
+
+def _event(line: str) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Make sure that nothing of the build still runs: first politely, then not."""
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is None:
+            try:
+                os.killpg(process.pid, sent)
+                process.wait(timeout=5)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                continue
+    if process.stdout:
+        process.stdout.close()
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def count_tests(manifest: dict[str, Any], results: dict[str, Any]) -> RanTests:
+    """Count the tests that exist, ran and failed.
+
+    Parameters
+    ----------
+    manifest, results : dict
+        dbt's manifest.json and run_results.json.
+
+    Returns
+    -------
+    RanTests
+        ``failures`` has one line per failed test, model, seed or snapshot, without any value.
+    """
+    expected = {
+        unique_id
+        for unique_id, node in manifest["nodes"].items()
+        if node["resource_type"] == "test"
+    } | set(manifest.get("unit_tests", {}))
+    ran = {
+        result["unique_id"]: result["status"]
+        for result in results["results"]
+        if result["unique_id"] in expected and result["status"] != "skipped"
+    }
+    bad = [result for result in results["results"] if result["status"] in BAD_STATUSES]
+    return RanTests(
+        len(expected),
+        len(ran),
+        sum(status in BAD_STATUSES for status in ran.values()),
+        tuple(_failure_line(result) for result in bad),
+    )
+
+
+def _failure_line(result: dict[str, Any]) -> str:
+    kind, _, name = result["unique_id"].split(".", 2)
+    if result["status"] == "fail":
+        n = result.get("failures")
+        return f"{kind} {name}: fails" + (f" for {n} rows" if n else "")
+    return f"{kind} {name}: {cause_of(result.get('message') or '').text}"
+
+
+def _failure(results: dict[str, Any], tests: RanTests, said: list[str]) -> Stop:
+    causes: list[Cause] = [
+        cause_of(result.get("message") or "")
+        for result in results["results"]
+        if result["status"] in BAD_STATUSES
+    ] or [cause_of("\n".join(said))]
+    code = Counter(cause.code for cause in causes).most_common(1)[0][0]
+    skipped = sum(result["status"] == "skipped" for result in results["results"])
+    shown_failures = tests.failures[:20]
+    more = len(tests.failures) - len(shown_failures)
+    return Stop(
+        code,
+        f"the build failed: {len(tests.failures) or 1} of its steps ended in error, "
+        f"{skipped} were skipped; nothing was published",
+        causes[0].todo,
+        "build_failed",
+        shown_failures + ((f"and {more} more",) if more else ()),
+    )
+
+
+def require_all_tests(tests: RanTests) -> None:
+    """Stop when a test that exists did not run: a gate that did not run has failed."""
+    if tests.n_expected == 0 or tests.n_run < tests.n_expected:
+        raise Stop(
+            ExitCode.CHECKS_FAILED,
+            f"{tests.n_run} of {tests.n_expected} dbt tests ran; a test that did not run has "
+            "failed, nothing was published",
+            "run without a selection, and look for skipped or disabled tests",
+            "tests_not_run",
+        )
+
+
+def checkpoint(file: Path) -> None:
+    """Write everything of a DuckDB file into the file itself, or say that it did not fit."""
+    try:
+        with duckdb.connect(str(file)) as db:
+            db.execute("force checkpoint")
+    except duckdb.Error as error:
+        cause = cause_of(str(error))
+        raise Stop(cause.code, f"{file} could not be written: {cause.text}", cause.todo) from None
+    if file.with_name(file.name + ".wal").exists():
+        raise Stop(
+            ExitCode.NO_ROOM,
+            f"a write-ahead log stayed beside {file}",
+            "free disk space and run again; nothing was published",
+        )

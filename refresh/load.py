@@ -1,0 +1,66 @@
+"""Let intake judge a delivery and write it into the work file, before dbt starts.
+
+dbt's own start takes seconds; a delivery that cannot be trusted is refused before that. The build
+finds the load in place and does not repeat it.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from intake.delivery import open_delivery
+from intake.errors import IntakeError, KeyFileError
+from intake.loader import load_delivery
+from intake.pseudonyms import load_key
+from refresh import erased, files
+from refresh.codes import ExitCode, Stop
+from refresh.messages import shown
+from refresh.settings import Settings
+
+
+def key_fingerprint(settings: Settings) -> str:
+    """Return the fingerprint of the key that this delivery would be loaded with."""
+    try:
+        about = open_delivery(settings.delivery, settings.mapping).about
+        return load_key(about.is_synthetic).fingerprint
+    except IntakeError as error:
+        raise _refusal(error) from None
+
+
+def load(settings: Settings) -> None:
+    """Let intake judge the delivery and write its raw tables into the work file.
+
+    ``dbt build`` finds the load there and does not load again. Records of erased patients are
+    taken out before anything else reads them.
+
+    Raises
+    ------
+    Stop
+        When intake refuses the delivery, its mapping or the key.
+    """
+    config = {
+        "storage_compatibility_version": "v1.2.0",
+        "temp_directory": str(settings.work / "tmp"),
+    }
+    try:
+        with duckdb.connect(str(settings.work_file), config=config) as db:
+            delivery = open_delivery(settings.delivery, settings.mapping)
+            key = load_key(delivery.about.is_synthetic)
+            load_delivery(delivery, key, db.cursor())
+            n_left_out = erased.leave_out(db, settings, key.pseudonym)
+    except IntakeError as error:
+        raise _refusal(error) from None
+    if n_left_out:
+        files.rewrite_database(settings.work_file)
+
+
+def _refusal(error: IntakeError) -> Stop:
+    first, *more = str(error).splitlines()
+    is_key = isinstance(error, KeyFileError)
+    return Stop(
+        ExitCode.ENVIRONMENT if is_key else ExitCode.DELIVERY_REFUSED,
+        shown(first, 300),
+        "" if is_key else "ask the sender for a corrected export, then run again",
+        "key" if is_key else "delivery_refused",
+        tuple(shown(line, 300) for line in more),
+    )

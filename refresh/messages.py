@@ -1,0 +1,81 @@
+"""What may be repeated of a message that an engine wrote: its kind, never its words.
+
+DuckDB's and dbt's messages quote cells ("Could not convert string ...", "duplicate key ...",
+a whole line of an export). A message is therefore classified by how it begins and a sentence
+of our own is shown. Messages about code (a parser or catalog error) and about the machine
+(a lock, a full disk) hold no cell; of those the first line is kept.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from refresh.codes import ExitCode
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A failure in words that may be shown to anybody."""
+
+    text: str
+    code: ExitCode
+    todo: str
+
+
+_ROOM = "free disk space or memory and run again; nothing was published"
+_MACHINE: tuple[tuple[str, str, ExitCode, str], ...] = (
+    ("No space left on device", "the disk is full", ExitCode.NO_ROOM, _ROOM),
+    ("File too large", "a file grew larger than this account may write", ExitCode.NO_ROOM, _ROOM),
+    ("Out of Memory Error", "DuckDB ran out of memory", ExitCode.NO_ROOM, _ROOM),
+    ("MemoryError", "Python ran out of memory", ExitCode.NO_ROOM, _ROOM),
+    ("max_temp_directory_size", "the space for temporary files ran out", ExitCode.NO_ROOM, _ROOM),
+    (
+        "Could not set lock on file",
+        "another process holds the database file",
+        ExitCode.LOCKED,
+        "close it there and run again",
+    ),
+)
+_ABOUT_CODE = re.compile(
+    r"^\s*(Parser Error|Catalog Error|Binder Error|Compilation Error|Parsing Error|"
+    r"Dependency Error|Invalid project|Env var required)"
+)
+_EXCEPTION = re.compile(r"^\w+Exception: ")
+_KIND = re.compile(r"\b([A-Z][A-Za-z]+(?: [A-Z][a-z]+)* (?:Error|Exception))\b")
+
+
+def cause_of(message: str) -> Cause:
+    """Return what may be said of an engine's message.
+
+    Parameters
+    ----------
+    message : str
+        As dbt or DuckDB wrote it; it may quote patients.
+
+    Returns
+    -------
+    Cause
+        Its text is at most 200 characters and one line.
+    """
+    for mark, text, code, todo in _MACHINE:
+        if mark in message:
+            return Cause(text, code, todo)
+    lines = [_EXCEPTION.sub("", line.strip()) for line in message.splitlines() if line.strip()]
+    for line in lines:
+        if _ABOUT_CODE.match(line) and "Error in " not in line:
+            return Cause(shown(line), ExitCode.CHECKS_FAILED, "correct the code and run again")
+    kinds = [kind for kind in _KIND.findall(message) if kind != "Runtime Error"]
+    kind = kinds[0] if kinds else "error"
+    return Cause(
+        f"{kind} (its words are withheld: they may quote a patient)",
+        ExitCode.CHECKS_FAILED,
+        "run again with --keep-work and read run_results.json in the vault's work folder",
+    )
+
+
+def shown(text: str, limit: int = 200) -> str:
+    """Return one printable line, cut to a length."""
+    line = " ".join(text.split())
+    printable = "".join(c if c.isprintable() else "?" for c in line)
+    return printable if len(printable) <= limit else printable[: limit - 3] + "..."

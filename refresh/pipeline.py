@@ -1,0 +1,351 @@
+"""One refresh from lock to published file.
+
+The order is the safety: everything that can fail happens on private work files; readers see one
+atomic switch; what a kill leaves behind is finished or undone by the next run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from refresh import (
+    changes,
+    delivery,
+    erased,
+    files,
+    guard,
+    history,
+    killpoints,
+    lock,
+    manifest,
+    pack,
+    publish,
+    quality_tables,
+    room,
+    stops,
+    vault,
+    versions,
+)
+from refresh.build import BuildResult
+from refresh.codes import ExitCode, Stop
+from refresh.gate import record_outcomes, require_passed
+from refresh.manifest import Entry
+from refresh.messages import cause_of
+from refresh.outcomes import CheckReport, Summary
+from refresh.progress import Progress
+from refresh.settings import Settings
+from refresh.summary import read_summary
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The parts of a refresh that belong to other rooms; a test may put its own in their place.
+
+    Attributes
+    ----------
+    key_fingerprint : callable
+        Fingerprint of the key that the delivery would be loaded with.
+    load : callable
+        Writes the delivery's raw tables into the work file.
+    build : callable
+        Turns raw tables into marts and counts the tests that ran.
+    check : callable
+        Runs the expectations on the work file against what was published last.
+    analyse : callable
+        Writes schema results into the work file.
+    report : callable
+        Draws the pages for people after the publish; returns names and paths.
+    """
+
+    key_fingerprint: Callable[[Settings], str]
+    load: Callable[[Settings], None]
+    build: Callable[[Settings, Progress, tuple[int, ...]], BuildResult]
+    check: Callable[[Settings, Entry | None, dict[str, Any]], CheckReport]
+    analyse: Callable[[Settings, Progress, tuple[int, ...]], None]
+    report: Callable[[Settings, Progress], dict[str, str]]
+
+
+@dataclass
+class Run:
+    """What is known while a refresh goes on."""
+
+    settings: Settings
+    steps: Steps
+    progress: Progress
+    started_at: str
+    notes: list[str] = field(default_factory=list)
+    entry: Entry = field(default_factory=dict)
+    before: Entry | None = None
+    served: Path | None = None
+
+
+def run(settings: Settings, steps: Steps, progress: Progress) -> Summary:
+    """Refresh the published file from a delivery.
+
+    Returns
+    -------
+    Summary
+        Of a publish, or of a delivery that was published already.
+
+    Raises
+    ------
+    Stop
+        With an exit code, after a line about it was written to the manifest. Readers keep
+        the version that they had.
+    """
+    prepare_folders(settings)
+    state = Run(settings, steps, progress, manifest.now())
+    with lock.held([settings.vault, settings.published], "python -m refresh run") as locks:
+        killpoints.reach("locked", settings.published)
+        try:
+            return _refresh(state, locks)
+        except Stop as stop:
+            _record_stop(state, stop)
+            raise
+        except (OSError, duckdb.Error, MemoryError) as error:
+            cause = cause_of(f"{type(error).__name__}: {error}")
+            stop = Stop(cause.code, f"{progress.last_step}: {cause.text}", cause.todo, "machine")
+            _record_stop(state, stop)
+            raise stop from None
+        finally:
+            _leave_tidy(settings)
+
+
+def prepare_folders(settings: Settings) -> None:
+    """Create the folders with their modes: vault private, published readable."""
+    files.private_folder(settings.vault)
+    files.public_folder(settings.published)
+    files.public_folder(settings.versions)
+    files.private_folder(settings.incoming)
+
+
+def _refresh(state: Run, locks: tuple[int, ...]) -> Summary:
+    settings, progress = state.settings, state.progress
+    progress.step("Preparing")
+    state.notes += tidy(settings)
+    files.clear_folder(settings.work)
+    killpoints.reach("work_cleared", settings.published)
+    room.require(settings)
+    _identify(state)
+    if _is_loaded_already(state):
+        return _already_loaded(state)
+    progress.step("Loading the delivery")
+    state.steps.load(settings)
+    _judge_delivery(state)
+    progress.step("Building with dbt")
+    _build(state, locks)
+    progress.step("Checking expectations")
+    require_passed(settings, _check(state), state.before)
+    progress.step("Running analyses")
+    state.steps.analyse(settings, progress, locks)
+    progress.step("Comparing with the last version")
+    _compare(state)
+    progress.step("Packing and publishing")
+    summary = _publish(state)
+    progress.step("Drawing reports")
+    summary.places |= state.steps.report(settings, progress)
+    summary.seconds = progress.finish()
+    return summary
+
+
+def tidy(settings: Settings) -> list[str]:
+    """Finish or undo what a killed run left; the lock is held."""
+    notes = publish.tidy(settings, pack.build_entry_of)
+    return notes + vault.follow(settings, publish.served(settings))
+
+
+def _identify(state: Run) -> None:
+    """Fill in what identifies this run, and find the version to compare with."""
+    settings = state.settings
+    entries = manifest.read(settings.manifest).entries
+    state.served = publish.served(settings)
+    if state.served is not None:
+        state.before = manifest.of_version(entries, state.served.name)
+        if state.before and files.sha256_of(state.served) != state.before["file_sha256"]:
+            raise Stop(
+                ExitCode.DAMAGED,
+                f"the published version {state.served.name} was changed on disk",
+                "run `python -m refresh verify`, then `python -m refresh rollback`",
+                "damaged_version",
+            )
+    code = delivery.code_state(settings.root)
+    fingerprint = delivery.fingerprint(settings)
+    key = state.steps.key_fingerprint(settings)
+    tombstones = erased.fingerprint(settings)
+    identity = "\n".join([fingerprint, code["code_fingerprint"], key, tombstones])
+    state.entry = {
+        "seq": manifest.next_sequence(entries),
+        "build_id": hashlib.sha256(identity.encode()).hexdigest()[:8],
+        "delivery_fingerprint": fingerprint,
+        "tombstones": tombstones,
+        "code": code,
+        "key_fingerprint": key,
+        "started_at": state.started_at,
+        "operator": versions.operator(),
+        "host": socket.gethostname(),
+    }
+    stops.enforce(settings, stops.of_earlier_loads(entries, fingerprint))
+
+
+def _is_loaded_already(state: Run) -> bool:
+    return (
+        not state.settings.is_forced
+        and state.before is not None
+        and state.before.get("build_id") == state.entry["build_id"]
+    )
+
+
+def _already_loaded(state: Run) -> Summary:
+    """Record that the same delivery, code and key are published already; change nothing."""
+    settings = state.settings
+    entry = manifest.append(
+        settings.manifest,
+        {
+            **{k: v for k, v in state.entry.items() if k != "seq"},
+            "event": "already_loaded",
+            "same_as": state.served.name if state.served else None,
+        },
+    )
+    summary = read_summary(settings, "already_loaded", state.before or entry)
+    summary.notes = state.notes
+    summary.places |= state.steps.report(settings, state.progress)
+    summary.seconds = state.progress.finish()
+    return summary
+
+
+def _judge_delivery(state: Run) -> None:
+    facts = delivery.facts_of(state.settings.work_file)
+    state.entry |= {
+        "load_id": facts.load_id,
+        "source_system": facts.source_system,
+        "mapping": facts.mapping,
+        "extraction_date": facts.extraction_date,
+        "is_synthetic": facts.is_synthetic,
+        "delivery_label": facts.label,
+        "key_fingerprint": facts.key_fingerprint,
+    }
+    if facts.n_erased:
+        state.notes.append(f"{facts.n_erased} records of erased patients were left out")
+    stops.enforce(state.settings, stops.of_delivery(facts, state.before))
+
+
+def _build(state: Run, locks: tuple[int, ...]) -> None:
+    settings = state.settings
+    result = state.steps.build(settings, state.progress, locks)
+    n_before = (state.before or {}).get("tests", {}).get("n_run", 0)
+    state.entry |= {
+        "tests": {
+            "n_expected": result.tests.n_expected,
+            "n_run": result.tests.n_run,
+            "n_failed": result.tests.n_failed,
+        },
+        "versions": result.versions,
+        "dbt_invocation_id": result.invocation_id,
+    }
+    stops.enforce(settings, stops.of_test_number("dbt tests", result.tests.n_run, n_before))
+    state.entry["inputs"] = delivery.ledger_of(settings.work_file)
+    killpoints.reach("built", settings.published)
+
+
+def _check(state: Run) -> CheckReport:
+    """Fill the quality tables that the gate reads, run the gate, and record its outcomes."""
+    settings = state.settings
+    with duckdb.connect(str(settings.work_file)) as db:
+        quality_tables.create_all(db)
+        quality_tables.fill_from_vault(db)
+    remembered = vault.facts_of(settings, state.served.stem if state.served else None)
+    report = state.steps.check(settings, state.before, remembered)
+    with duckdb.connect(str(settings.work_file)) as db:
+        record_outcomes(db, settings, report, state.entry["seq"], state.served)
+    state.entry["expectations"] = {
+        "n_expected": report.n_expected,
+        "n_run": len(report.of_state("passed", "failed")),
+        "n_failed": len(report.of_state("failed")),
+        "n_errors": len(report.of_state("error")),
+        "n_not_applicable": len(report.of_state("not_applicable")),
+    }
+    killpoints.reach("checked", settings.published)
+    return report
+
+
+def _compare(state: Run) -> None:
+    settings = state.settings
+    with duckdb.connect(str(settings.work_file)) as db:
+        if state.served is not None:
+            changes.compare_with(db, state.served)
+            vault_before = history.vault_of(settings, state.served)
+            if vault_before is not None:
+                history.compare_exports(db, settings, vault_before, state.entry["seq"])
+            else:
+                state.notes.append(
+                    "the vault of the version before is not kept; exports were not compared"
+                )
+            accepted = stops.enforce(settings, stops.of_changes(db))
+            state.notes += [f"accepted: {finding.text}" for finding in accepted]
+        db.execute("force checkpoint")
+    killpoints.reach("history_written", settings.published)
+
+
+def _publish(state: Run) -> Summary:
+    settings = state.settings
+    state.entry |= {
+        "packed_at": manifest.now(),
+        "accepted": sorted(settings.accepted),
+        "reason": settings.reason or None,
+        "notes": state.notes,
+    }
+    candidate = settings.incoming / "candidate.duckdb"
+    contents = pack.pack(settings.work_file, candidate, state.entry, settings.published)
+    guard.require_no_person(settings.work_file, candidate)
+    killpoints.reach("candidate_verified", settings.published)
+    state.entry["tables"] = [content.as_entry() for content in contents]
+    remembered = delivery.private_facts_of(settings.work_file)
+    vault.keep(settings, publish.version_name(state.entry).removesuffix(".duckdb"), remembered)
+    written = publish.publish(settings, candidate, state.entry)
+    vault.follow(settings, publish.served(settings))
+    vault.protect(settings)
+    summary = read_summary(settings, "published", written)
+    summary.notes = state.notes
+    return summary
+
+
+def _record_stop(state: Run, stop: Stop) -> None:
+    """Write why nothing was published; when even that fails, the stop itself is still told."""
+    if stop.rule == "broken_manifest" or not state.entry:
+        return
+    state.progress.finish()
+    about = {k: v for k, v in state.entry.items() if k not in ("seq", "tables")}
+    try:
+        manifest.append(
+            state.settings.manifest,
+            {
+                **about,
+                "event": "refused",
+                "rule": stop.rule,
+                "exit_code": int(stop.code),
+                "why": stop.what,
+                "details": list(stop.details[:20]),
+            },
+        )
+    except (OSError, Stop):
+        state.notes.append("the manifest could not be written")
+
+
+def _leave_tidy(settings: Settings) -> None:
+    """Leave nothing of a patient in the work folder, and no half candidate."""
+    for leftover in settings.incoming.glob("[!.]*"):
+        leftover.unlink()
+    if settings.is_work_kept:
+        vault.protect(settings)
+    elif settings.work.exists():
+        files.clear_folder(settings.work)
+    if settings.vault.exists():
+        os.chmod(settings.vault, 0o700)

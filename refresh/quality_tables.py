@@ -1,0 +1,183 @@
+"""The tables of schema quality: what was refused, what was checked, what changed.
+
+They are written into the work file and published with the marts. They hold counts, codes and
+pseudonyms; never a cell of an export. Every table and column has its description here, which
+becomes its comment in the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+from refresh.hashing import quote
+
+
+@dataclass(frozen=True)
+class QualityTable:
+    """Description and columns of one table: name to (type, description)."""
+
+    description: str
+    columns: dict[str, tuple[str, str]]
+
+
+_EXPORT = ("varchar", "Export: patients, visits, prescriptions, comorbidities, adverse_events.")
+_FILE = ("varchar", "Name of the file in the delivery.")
+_BUILD = ("integer", "Number of the build; the same as in metadata.build.")
+
+TABLES: dict[str, QualityTable] = {
+    "record_ledger": QualityTable(
+        "One row per export file: every record read was staged, quarantined or deduplicated.",
+        {
+            "export_name": _EXPORT,
+            "source_file": _FILE,
+            "n_records_read": ("bigint", "Records in the file, counted by the record reader."),
+            "n_records_staged": ("bigint", "Records that passed into staging."),
+            "n_records_quarantined": ("bigint", "Records refused as a whole."),
+            "n_records_deduplicated": ("bigint", "Surplus copies of a record."),
+            "n_values_refused": ("bigint", "Single values refused; their records stayed."),
+            "balance": ("bigint", "Read minus staged, quarantined and deduplicated; 0 is right."),
+        },
+    ),
+    "refusals": QualityTable(
+        "One row per file, column and rule: how many records or values were refused, and what to "
+        "do. The values themselves stay in the vault.",
+        {
+            "export_name": _EXPORT,
+            "source_file": _FILE,
+            "column_name": ("varchar", "Column of the export; empty when the record itself."),
+            "rule_code": ("varchar", "The rule that was broken."),
+            "rule_label": ("varchar", "The rule in words."),
+            "scope_code": ("varchar", "What was refused: value, record or duplicate."),
+            "kahn_category": ("varchar", "Kind of check after Kahn et al. 2016."),
+            "hint": ("varchar", "What the data manager can do."),
+            "n_records": ("bigint", "Records concerned."),
+            "n_records_read": ("bigint", "Records in the file: the denominator."),
+        },
+    ),
+    "notices": QualityTable(
+        "One row per file and kind of notice: things seen in a delivery that refused nothing.",
+        {
+            "source_file": _FILE,
+            "notice_code": ("varchar", "Kind of notice, for example extra_column."),
+            "n_notices": ("bigint", "How many."),
+        },
+    ),
+    "expectation_results": QualityTable(
+        "One row per build and expectation: state, count, denominator and threshold. Earlier "
+        "builds are kept, so that a trend can be drawn.",
+        {
+            "build_number": _BUILD,
+            "suite_name": ("varchar", "Suite: one per export and one per mart."),
+            "expectation_code": ("varchar", "Name of the expectation within its suite."),
+            "column_name": ("varchar", "Column judged; empty when the table."),
+            "state_code": ("varchar", "passed, failed, error or not_applicable."),
+            "trend_code": ("varchar", "new, persisting or resolved; empty when never failed."),
+            "severity_code": ("varchar", "critical stops the publish; warning is shown."),
+            "door_code": ("varchar", "export (first door, raw text) or mart (second door)."),
+            "kahn_category_code": ("varchar", "conformance, completeness or plausibility."),
+            "kahn_context_code": ("varchar", "verification or validation."),
+            "reason": ("varchar", "Why this is expected."),
+            "n_unexpected": ("bigint", "Rows that broke the expectation."),
+            "n_judged": ("bigint", "Rows judged: the denominator."),
+            "observed_value": ("double", "Observed aggregate, where the expectation is on one."),
+            "threshold": ("varchar", "What was allowed, in words."),
+            "is_accepted": ("boolean", "A failure that a named person accepted for this build."),
+        },
+    ),
+    "changes": QualityTable(
+        "One row per table, column and kind of change against the version published before.",
+        {
+            "comparison_code": ("varchar", "export (raw records) or mart (published rows)."),
+            "table_name": ("varchar", "Export or mart."),
+            "column_name": ("varchar", "Column; empty for whole records."),
+            "change_code": ("varchar", "added, vanished, changed or recoded (no value missing)."),
+            "n_records": ("bigint", "Records concerned."),
+            "n_patients": ("bigint", "Patients concerned."),
+            "n_patients_compared": ("bigint", "Patients present before and now."),
+        },
+    ),
+    "patient_changes": QualityTable(
+        "One row per patient whose published rows differ from the version before.",
+        {
+            "patient_id": ("varchar", "Pseudonym of the patient."),
+            "change_code": ("varchar", "added, vanished or changed."),
+            "n_rows_added": ("bigint", "Rows in all marts."),
+            "n_rows_vanished": ("bigint", "Rows in all marts."),
+            "n_rows_changed": ("bigint", "Rows in all marts."),
+            "is_identity_changed": ("boolean", "Sex and birth date both differ from before."),
+        },
+    ),
+    "result_changes": QualityTable(
+        "One row per result that is not what it was in the version published before.",
+        {
+            "result_id": ("varchar", "Identifier of the result in results.estimates."),
+            "analysis_id": ("varchar", "Analysis that made it."),
+            "label": ("varchar", "Population, group, timepoint, term and statistic."),
+            "change_code": ("varchar", "added, vanished or changed."),
+            "value_before": ("double", "Value in the version before, in the result's unit."),
+            "value_after": ("double", "Value now."),
+            "value_difference": ("double", "Value now minus value before."),
+            "p_value_before": ("double", "p-value in the version before."),
+            "p_value_after": ("double", "p-value now."),
+            "n_before": ("bigint", "Number of patients or rows in the version before."),
+            "n_after": ("bigint", "Number of patients or rows now."),
+        },
+    ),
+}  # fmt: skip
+
+
+def create_all(db: duckdb.DuckDBPyConnection) -> None:
+    """Create every quality table anew, empty and described, in the open work file."""
+    db.execute("create schema if not exists quality")
+    for name, table in TABLES.items():
+        columns = ", ".join(f"{quote(c)} {kind}" for c, (kind, _) in table.columns.items())
+        db.execute(f"create or replace table quality.{quote(name)} ({columns})")
+        db.execute(f"comment on table quality.{quote(name)} is {_text(table.description)}")
+        for column, (_, description) in table.columns.items():
+            db.execute(
+                f"comment on column quality.{quote(name)}.{quote(column)} is {_text(description)}"
+            )
+
+
+def fill_from_vault(db: duckdb.DuckDBPyConnection) -> None:
+    """Fill ledger, refusals and notices with counts from the vault's own tables.
+
+    Values, record numbers and details stay behind.
+    """
+    db.execute(
+        """
+        insert into quality.record_ledger
+        select export_name, source_file, n_records_read, n_staged, n_quarantined, n_deduplicated,
+            n_values_refused, balance
+        from quarantine.record_ledger
+        order by export_name, source_file
+        """
+    )
+    db.execute(
+        """
+        insert into quality.refusals
+        select rejected.export_name, rejected.source_file, rejected.column_name,
+            rejected.rule_code, rejected.rule_label, rejected.scope_code,
+            rejected.kahn_category, rejected.hint,
+            count(distinct rejected.record_number), any_value(ledger.n_records_read)
+        from quarantine.rejected_records as rejected
+        left join quarantine.record_ledger as ledger using (export_name, source_file)
+        group by all
+        order by all
+        """
+    )
+    db.execute(
+        """
+        insert into quality.notices
+        select source_file, notice_code, count(*)
+        from raw.delivery_notices
+        group by all
+        order by all
+        """
+    )
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

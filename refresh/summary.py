@@ -1,0 +1,170 @@
+"""The one summary at the end of a refresh, read from the published file alone."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import duckdb
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from refresh import publish
+from refresh.codes import Stop
+from refresh.manifest import Entry
+from refresh.outcomes import Summary
+from refresh.settings import Settings
+
+SHOWN_REFUSALS = 20
+
+
+def read_summary(settings: Settings, status: str, entry: Entry) -> Summary:
+    """Collect ledger, refusals, changes and warnings of the version that is being served."""
+    served = publish.served(settings)
+    with duckdb.connect(str(served), read_only=True) as db:
+        summary = Summary(
+            status,
+            entry,
+            ledger=_rows(db, "select * from quality.record_ledger order by export_name"),
+            refusals=_rows(
+                db, "select * from quality.refusals order by n_records desc, source_file, rule_code"
+            ),
+            changes=_rows(
+                db, "select * from quality.changes where column_name is null order by all"
+            ),
+            result_changes=_rows(db, "select * from quality.result_changes order by result_id"),
+            warnings=[
+                row["warning"]
+                for row in _rows(
+                    db,
+                    "select suite_name || '.' || expectation_code || ': ' || "
+                    "coalesce(n_unexpected || ' of ' || n_judged || ' rows', "
+                    "'observed ' || round(observed_value, 3), 'not as expected') || '. ' || reason "
+                    "as warning from quality.expectation_results where state_code = 'failed' "
+                    "and build_number = ?",
+                    [entry.get("seq")],
+                )
+            ],
+        )
+        others = db.execute(
+            "select count(*) from quality.patient_changes where is_identity_changed"
+        ).fetchone()[0]
+    if others:
+        summary.warnings.append(
+            f"{others} patients have another sex and another birth date than before "
+            "(quality.patient_changes, is_identity_changed): was the number given to somebody else?"
+        )
+    summary.places = {
+        "published file": str(settings.current),
+        "vault, with every refused value": str(settings.vault_current / "warehouse.duckdb"),
+    }
+    return summary
+
+
+def _rows(
+    db: duckdb.DuckDBPyConnection, query: str, parameters: list[Any] | None = None
+) -> list[dict[str, Any]]:
+    cursor = db.execute(query, parameters or [])
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def show(summary: Summary) -> None:
+    """Print the summary for a person on standard output."""
+    console = Console(width=None if sys.stdout.isatty() else 110, highlight=False, markup=False)
+    entry = summary.entry
+    label = entry.get("delivery_label") or entry.get("source_system") or "the delivery"
+    data = "synthetic data" if entry.get("is_synthetic") else "real data"
+    if summary.status == "published":
+        console.print(f"Published version {entry['seq']} ({label}, {data}).")
+    else:
+        console.print(
+            f"Already published as version {entry['seq']} ({label}, {data}): same delivery, same "
+            "code; nothing was done."
+        )
+    tests, checks = entry.get("tests", {}), entry.get("expectations", {})
+    console.print(
+        f"{tests.get('n_run', 0)} dbt tests and {checks.get('n_run', 0)} expectations ran; "
+        f"{checks.get('n_failed', 0)} expectations failed."
+    )
+    console.print(_ledger_table(summary))
+    if summary.refusals:
+        console.print(_refusal_table(summary))
+    _show_changes(console, summary)
+    for warning in summary.warnings:
+        console.print(f"Warning: {warning}", soft_wrap=True)
+    for note in summary.notes:
+        console.print(f"Note: {note}", soft_wrap=True)
+    console.print("Where to look:")
+    for name, place in summary.places.items():
+        console.print(f"  {name}: {place}", soft_wrap=True)
+    spent = ", ".join(f"{step.lower()} {seconds:.1f}" for step, seconds in summary.seconds.items())
+    console.print(f"Seconds: {sum(summary.seconds.values()):.1f} ({spent}).", soft_wrap=True)
+
+
+def _ledger_table(summary: Summary) -> Table:
+    table = Table("file", "read", "staged", "quarantined", "deduplicated", "values refused",
+                  title="Records", title_justify="left", box=box.SIMPLE)  # fmt: skip
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for line in summary.ledger:
+        table.add_row(
+            line["source_file"],
+            *(
+                f"{line[name]:,}"
+                for name in (
+                    "n_records_read",
+                    "n_records_staged",
+                    "n_records_quarantined",
+                    "n_records_deduplicated",
+                    "n_values_refused",
+                )
+            ),
+        )
+    return table
+
+
+def _refusal_table(summary: Summary) -> Table:
+    table = Table("file", "column", "rule", "count", "what to do",
+                  title="Refused", title_justify="left", box=box.SIMPLE)  # fmt: skip
+    table.columns[3].justify = "right"
+    for line in summary.refusals[:SHOWN_REFUSALS]:
+        table.add_row(
+            line["source_file"], line["column_name"] or "(record)", line["rule_code"],
+            f"{line['n_records']:,}", line["hint"] or "",
+        )  # fmt: skip
+    if len(summary.refusals) > SHOWN_REFUSALS:
+        table.add_row("", "", f"and {len(summary.refusals) - SHOWN_REFUSALS} more", "", "")
+    return table
+
+
+def _show_changes(console: Console, summary: Summary) -> None:
+    if not summary.changes and not summary.result_changes:
+        return
+    console.print("Changed since the version before:")
+    for line in summary.changes:
+        people = f", {line['n_patients']:,} patients" if line["n_patients"] else ""
+        console.print(
+            f"  {line['comparison_code']} {line['table_name']}: {line['n_records']:,} "
+            f"{line['change_code']}{people}"
+        )
+    moved = [row for row in summary.result_changes if row["change_code"] == "changed"]
+    console.print(
+        f"  {len(moved)} results moved, {len(summary.result_changes) - len(moved)} are new or gone"
+        " (quality.result_changes)"
+    )
+    for row in moved[:5]:
+        if row["value_before"] is not None and row["value_after"] is not None:
+            console.print(
+                f"    {row['result_id']}: {row['value_before']:g} -> {row['value_after']:g}"
+            )
+
+
+def show_stop(stop: Stop) -> None:
+    """Print why a refresh stopped: one line per fact, no traceback."""
+    print(f"Stopped: {stop.what}", file=sys.stderr)
+    for line in stop.details:
+        print(f"  {line.strip()}", file=sys.stderr)
+    if stop.todo:
+        print(f"What to do: {stop.todo}", file=sys.stderr)

@@ -1,0 +1,417 @@
+"""A whole refresh on an invented build: publish, no-op, stops, what changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from refresh import fake_build, lock, manifest, pipeline, publish, versions
+from refresh.build import BuildResult, RanTests
+from refresh.codes import ExitCode, Stop
+from refresh.fake_build import Shape, passed_report
+from refresh.progress import Progress
+from refresh.reader import open_published
+
+
+def refresh(settings, shape=None, report=None, steps=None, **changed):
+    chosen = steps or fake_build.steps(shape or Shape(), report)
+    with Progress(is_quiet=True) as progress:
+        return pipeline.run(dataclasses.replace(settings, **changed), chosen, progress)
+
+
+def deliver(settings, text):
+    (settings.delivery / "visits.csv").write_text(text, encoding="utf-8")
+
+
+def entries_of(settings):
+    return manifest.read(settings.manifest).entries
+
+
+def test_a_refresh_publishes_and_says_what_became_of_every_record(settings):
+    summary = refresh(settings)
+    assert summary.status == "published"
+    assert {line["source_file"] for line in summary.ledger} == {"patients.csv", "visits.csv"}
+    assert summary.refusals[0]["rule_code"] == "out_of_range"
+    assert summary.refusals[0]["n_records"] == 1
+    assert versions.verify(settings) == []
+
+
+def test_the_value_that_was_refused_is_not_in_the_published_file(settings):
+    refresh(settings)
+    with open_published(settings.published) as db:
+        columns = db.execute(
+            "select column_name from duckdb_columns() where table_name = 'refusals'"
+        ).fetchall()
+    assert ("value_shown",) not in columns
+
+
+def test_vault_folders_and_files_are_private(settings):
+    refresh(settings)
+    modes = {
+        stat.S_IMODE(path.lstat().st_mode)
+        for path in settings.vault.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    }
+    assert modes == {0o600}
+    assert stat.S_IMODE(settings.vault.stat().st_mode) == 0o700
+
+
+def test_the_work_folder_is_empty_afterwards(settings):
+    refresh(settings)
+    assert [path.name for path in settings.work.iterdir()] == [".gitignore"]
+
+
+def test_the_same_delivery_twice_is_a_no_op_and_is_recorded(settings):
+    first = refresh(settings)
+    again = refresh(settings)
+    assert again.status == "already_loaded"
+    assert [entry["event"] for entry in entries_of(settings)] == ["published", "already_loaded"]
+    assert publish.served(settings).name == first.entry["version"]
+    assert len(publish.version_files(settings)) == 1
+
+
+def test_a_forced_second_run_gives_the_same_content_under_a_new_number(settings):
+    first = refresh(settings)
+    again = refresh(settings, is_forced=True)
+    hashes = [
+        {t["name"]: t["content_hash"] for t in s.entry["tables"] if t["schema"] == "marts"}
+        for s in (first, again)
+    ]
+    assert hashes[0] == hashes[1]
+    assert again.entry["seq"] == 2
+
+
+def test_a_corrected_score_arrives_and_the_report_says_so(settings):
+    refresh(settings)
+    deliver(settings, "corrected")
+    summary = refresh(settings, Shape(corrected_easi=((7, 3.5),), load_id="load-2"))
+    assert [row["result_id"] for row in summary.result_changes] == ["mean_easi_week_04"]
+    with open_published(settings.published) as db:
+        person = fake_build.pseudonym(7)
+        assert db.execute(
+            "select easi_score::double from marts.fct_patient_timepoints "
+            "where patient_id = ? and timepoint_code = 'week_04'",
+            [person],
+        ).fetchone() == (3.5,)
+        assert db.execute(
+            "select comparison_code, table_name, column_name, change_code, n_records, n_patients "
+            "from quality.changes where column_name is not null order by all"
+        ).fetchall() == [
+            ("export", "visits", "easi_score", "changed", 1, 1),
+            ("export", "visits", "easi_score", "recoded", 1, 1),
+            ("mart", "fct_patient_timepoints", "easi_score", "changed", 1, 1),
+            ("mart", "fct_patient_timepoints", "easi_score", "recoded", 1, 1),
+        ]
+        assert db.execute(
+            "select patient_id, change_code from quality.patient_changes"
+        ).fetchall() == [(person, "changed")]
+
+
+def test_the_old_value_of_a_correction_stays_in_the_vault_with_both_loads(settings):
+    refresh(settings)
+    deliver(settings, "corrected")
+    refresh(settings, Shape(corrected_easi=((7, 3.5),), load_id="load-2"))
+    with duckdb.connect(str(settings.history), read_only=True) as db:
+        assert db.execute("select * from corrections").fetchall() == [
+            (2, "visits", "V000071", "P0007", "easi_score", "25.0", "3.5", "load-1", "load-2")
+        ]
+
+
+def test_new_and_vanished_patients_are_counted(settings):
+    refresh(settings, Shape(n_patients=20))
+    deliver(settings, "two more")
+    summary = refresh(settings, Shape(n_patients=22, load_id="load-2"))
+    added = {
+        (row["comparison_code"], row["table_name"], row["n_records"])
+        for row in summary.changes
+        if row["change_code"] == "added"
+    }
+    assert {("export", "patients", 2), ("mart", "dim_patients", 2)} <= added
+    deliver(settings, "one less")
+    summary = refresh(settings, Shape(n_patients=21, load_id="load-3"))
+    assert ("vanished", 1) in {
+        (row["change_code"], row["n_records"])
+        for row in summary.changes
+        if row["table_name"] == "dim_patients"
+    }
+
+
+def test_swapped_treatment_codes_for_half_the_patients_stop_the_publish(settings):
+    refresh(settings)
+    deliver(settings, "swapped")
+    with pytest.raises(Stop) as stop:
+        refresh(settings, Shape(is_recoded=True, load_id="load-2"))
+    assert (stop.value.code, stop.value.rule) == (ExitCode.HELD_BACK, "recode")
+    assert "10 of 20 patients" in stop.value.what
+    assert [entry["event"] for entry in entries_of(settings)] == ["published", "refused"]
+    assert len(publish.version_files(settings)) == 1
+
+
+def test_a_recode_can_be_accepted_by_name_and_the_reason_is_recorded(settings):
+    refresh(settings)
+    deliver(settings, "swapped")
+    summary = refresh(
+        settings,
+        Shape(is_recoded=True, load_id="load-2"),
+        accepted=frozenset({"recode"}),
+        reason="pharmacy corrected its codes",
+    )
+    assert summary.entry["accepted"] == ["recode"]
+    assert summary.entry["reason"] == "pharmacy corrected its codes"
+
+
+def test_most_patients_gone_stops_the_publish(settings):
+    refresh(settings, Shape(n_patients=20))
+    deliver(settings, "half")
+    with pytest.raises(Stop) as stop:
+        refresh(settings, Shape(n_patients=10, load_id="load-2"))
+    assert stop.value.rule == "vanished"
+
+
+def test_an_older_extraction_is_refused(settings):
+    refresh(settings, Shape(extraction_date="2021-06-30"))
+    deliver(settings, "older")
+    with pytest.raises(Stop) as stop:
+        refresh(settings, Shape(extraction_date="2021-01-31", load_id="load-0"))
+    assert (stop.value.code, stop.value.rule) == (ExitCode.DELIVERY_REFUSED, "older_delivery")
+
+
+def test_a_delivery_that_was_followed_by_a_newer_one_is_refused(settings):
+    refresh(settings, Shape(extraction_date=None))
+    first = (settings.delivery / "visits.csv").read_text(encoding="utf-8")
+    deliver(settings, "second")
+    refresh(settings, Shape(extraction_date=None, load_id="load-2"))
+    deliver(settings, first)
+    with pytest.raises(Stop) as stop:
+        refresh(settings, Shape(extraction_date=None))
+    assert stop.value.rule == "older_delivery"
+
+
+def test_another_key_is_refused(settings):
+    refresh(settings)
+    deliver(settings, "other key")
+    with pytest.raises(Stop) as stop:
+        refresh(settings, Shape(key_fingerprint="ffffffff", load_id="load-2"))
+    assert (stop.value.code, stop.value.rule) == (ExitCode.ENVIRONMENT, "key_changed")
+
+
+def test_a_delivery_of_another_registry_is_refused(settings):
+    refresh(settings)
+    deliver(settings, "other")
+    with pytest.raises(Stop) as stop:
+        refresh(settings, Shape(source_system="elsewhere", load_id="load-2"))
+    assert stop.value.rule == "other_source"
+
+
+def test_another_person_under_the_same_number_is_flagged(settings):
+    refresh(settings)
+    deliver(settings, "reassigned")
+
+    def load(given):
+        fake_build.write_warehouse(given.work_file, Shape(load_id="load-2"))
+        with duckdb.connect(str(given.work_file)) as db:
+            db.execute(
+                "update raw.patients set birth_date = '1999-01-01', "
+                "sex = case sex when 'F' then 'M' else 'F' end where patient_id = 'P0004'"
+            )
+            db.execute(
+                "update marts.dim_patients set sex_code = 'female' where patient_id = ?",
+                [fake_build.pseudonym(4)],
+            )
+
+    summary = refresh(settings, steps=dataclasses.replace(fake_build.steps(Shape()), load=load))
+    assert any("another birth date" in warning for warning in summary.warnings)
+
+
+@pytest.mark.parametrize(
+    ("state", "severity", "rule"),
+    [
+        ("failed", "critical", "expectations_failed"),
+        ("error", "critical", "expectations_not_run"),
+        ("error", "warning", "expectations_not_run"),
+    ],
+)
+def test_a_gate_that_failed_or_did_not_run_stops_the_publish(settings, state, severity, rule):
+    with pytest.raises(Stop) as stop:
+        refresh(settings, report=passed_report(state, severity))
+    assert (stop.value.code, stop.value.rule) == (ExitCode.CHECKS_FAILED, rule)
+    assert not settings.current.exists()
+
+
+def test_a_gate_with_fewer_expectations_than_it_should_have_has_failed(settings):
+    report = dataclasses.replace(passed_report(), n_expected=2)
+    with pytest.raises(Stop) as stop:
+        refresh(settings, report=report)
+    assert stop.value.rule == "expectations_not_run"
+
+
+def test_a_failed_warning_is_shown_and_does_not_stop(settings):
+    summary = refresh(settings, report=passed_report("failed", "warning"))
+    assert summary.status == "published"
+    assert any("has_patients" in warning for warning in summary.warnings)
+
+
+def test_the_trend_of_an_expectation_is_kept_over_builds(settings):
+    for number, state in enumerate(["failed", "failed", "passed", "passed"]):
+        deliver(settings, f"delivery {number}")
+        refresh(settings, report=passed_report(state, "warning"))
+    with open_published(settings.published) as db:
+        assert db.execute(
+            "select build_number, state_code, trend_code from quality.expectation_results "
+            "order by build_number"
+        ).fetchall() == [
+            (1, "failed", "new"),
+            (2, "failed", "persisting"),
+            (3, "passed", "resolved"),
+            (4, "passed", None),
+        ]
+
+
+def test_a_failed_build_leaves_the_old_version_and_is_recorded(settings):
+    refresh(settings)
+    deliver(settings, "next")
+
+    def build(given, progress, locks):
+        raise Stop(ExitCode.CHECKS_FAILED, "the build failed", rule="build_failed")
+
+    steps = dataclasses.replace(fake_build.steps(Shape(load_id="load-2")), build=build)
+    with pytest.raises(Stop):
+        refresh(settings, steps=steps)
+    last = entries_of(settings)[-1]
+    assert (last["event"], last["rule"]) == ("refused", "build_failed")
+    assert versions.verify(settings) == []
+
+
+def test_fewer_tests_than_at_the_last_publish_stop(settings):
+    many = BuildResult(RanTests(100, 100, 0), {})
+    few = BuildResult(RanTests(10, 10, 0), {})
+    base = fake_build.steps(Shape())
+    refresh(settings, steps=dataclasses.replace(base, build=lambda *_: many))
+    deliver(settings, "next")
+    with pytest.raises(Stop) as stop:
+        refresh(settings, steps=dataclasses.replace(base, build=lambda *_: few))
+    assert (stop.value.code, stop.value.rule) == (ExitCode.CHECKS_FAILED, "fewer_checks")
+
+
+def test_an_unbalanced_ledger_stops(settings):
+    def load(given):
+        fake_build.write_warehouse(given.work_file, Shape())
+        with duckdb.connect(str(given.work_file)) as db:
+            db.execute("update quarantine.record_ledger set balance = 1")
+
+    with pytest.raises(Stop) as stop:
+        refresh(settings, steps=dataclasses.replace(fake_build.steps(Shape()), load=load))
+    assert stop.value.rule == "ledger"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "alter table marts.dim_patients add column note varchar; "
+        "update marts.dim_patients set note = 'P0003'",
+        "alter table marts.dim_patients add column birth_date date",
+        "create table marts.fct_extra as select visit_id as remark from raw.visits",
+    ],
+)
+def test_a_mart_that_points_at_a_person_is_not_published(settings, statement):
+    def load(given):
+        fake_build.write_warehouse(given.work_file, Shape())
+        with duckdb.connect(str(given.work_file)) as db:
+            db.execute(statement)
+
+    with pytest.raises(Stop) as stop:
+        refresh(settings, steps=dataclasses.replace(fake_build.steps(Shape()), load=load))
+    assert stop.value.rule == "person_in_published_file"
+    assert "P0003" not in settings.manifest.read_text(encoding="utf-8")
+    assert list(settings.incoming.glob("*.duckdb")) == []
+
+
+def test_a_damaged_published_version_is_not_trusted_by_the_next_run(settings):
+    refresh(settings)
+    served = publish.served(settings)
+    os.chmod(served, 0o644)
+    content = bytearray(served.read_bytes())
+    content[len(content) // 2] ^= 1
+    served.write_bytes(content)
+    deliver(settings, "next")
+    with pytest.raises(Stop) as stop:
+        refresh(settings, Shape(load_id="load-2"))
+    assert (stop.value.code, stop.value.rule) == (ExitCode.DAMAGED, "damaged_version")
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from refresh import lock
+with lock.held([Path(sys.argv[1])], "a test"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_refresh_says_who_holds_the_lock_and_leaves(settings):
+    command = [sys.executable, "-c", HOLD, str(settings.vault)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(Stop) as stop:
+            refresh(settings)
+        assert stop.value.code == ExitCode.LOCKED
+        assert f"a test, pid {other.pid}" in stop.value.what
+        assert entries_of(settings) == []
+        other.kill()
+    assert lock.holder(settings.vault) is None
+    assert refresh(settings).status == "published"
+
+
+def test_too_little_room_stops_before_anything_is_written(settings, monkeypatch):
+    monkeypatch.setattr("refresh.room.free_bytes", lambda folder: 1_000_000)
+    with pytest.raises(Stop) as stop:
+        refresh(settings)
+    assert stop.value.code == ExitCode.NO_ROOM
+    assert "1 MB free" in stop.value.what
+
+
+def test_an_engine_error_is_told_without_its_words(settings):
+    def load(given):
+        with duckdb.connect(":memory:") as db:
+            db.execute("select cast('Maria Rossi 1967-04-03' as integer)")
+
+    with pytest.raises(Stop) as stop:
+        refresh(settings, steps=dataclasses.replace(fake_build.steps(Shape()), load=load))
+    assert "Rossi" not in stop.value.what
+    assert "Conversion Error" in stop.value.what
+    assert "Rossi" not in settings.manifest.read_text(encoding="utf-8")
+
+
+def test_a_reader_with_the_old_version_open_does_not_stop_a_refresh(settings):
+    refresh(settings)
+    with open_published(settings.published) as reader:
+        deliver(settings, "next")
+        refresh(settings, Shape(n_patients=22, load_id="load-2"))
+        assert reader.execute("select count(*) from marts.dim_patients").fetchone() == (20,)
+    with open_published(settings.published) as reader:
+        assert reader.execute("select count(*) from marts.dim_patients").fetchone() == (22,)
+
+
+def test_only_two_vaults_are_kept_and_the_link_follows(settings):
+    for number in range(4):
+        deliver(settings, f"delivery {number}")
+        refresh(settings, Shape(load_id=f"load-{number}"))
+    folders = sorted(path.name[:6] for path in settings.vault.glob("0*"))
+    assert folders == ["000003", "000004"]
+    assert os.readlink(settings.vault_current).startswith("000004_")
+
+
+def test_the_manifest_line_is_inside_the_published_file(settings):
+    summary = refresh(settings)
+    with open_published(settings.published) as db:
+        inside = json.loads(db.execute("select manifest_entry from metadata.build").fetchone()[0])
+    for name in ("seq", "build_id", "load_id", "inputs", "tests", "expectations", "tables"):
+        assert inside[name] == summary.entry[name]
