@@ -29,11 +29,19 @@ def draw_attendance(people: list[Person], rng: np.random.Generator) -> None:
 
     users = [person for person in adherent if person.has_tacrolimus_at_baseline]
     others = [person for person in adherent if not person.has_tacrolimus_at_baseline]
-    _complete(users, letters, 1, printed.EASI_7_TACROLIMUS[0], 0, rng)
-    _complete(others, letters, 1, printed.EASI_7_NO_TACROLIMUS[0], N_UNREVIEWED_WEEK_04, rng)
+    _complete(users, letters, 1, n_scored=printed.EASI_7_TACROLIMUS[0], n_unreviewed=0, rng=rng)
+    _complete(
+        others,
+        letters,
+        1,
+        n_scored=printed.EASI_7_NO_TACROLIMUS[0],
+        n_unreviewed=N_UNREVIEWED_WEEK_04,
+        rng=rng,
+    )
     for week in (2, 3):
         seen = printed.N_SCORED[week] - printed.N_NON_ADHERENT_SEEN[week]
-        _complete(adherent, letters, week, seen, N_UNREVIEWED_LATER[week - 2], rng)
+        n_unreviewed = N_UNREVIEWED_LATER[week - 2]
+        _complete(adherent, letters, week, n_scored=seen, n_unreviewed=n_unreviewed, rng=rng)
     telephone = [number for number, marks in letters.items() if marks[3] == "P"]
     letters[telephone[rng.integers(len(telephone))]][3] = "D"
 
@@ -51,6 +59,7 @@ def _complete(
     group: list[Person],
     letters: dict[int, list[str]],
     week: int,
+    *,
     n_scored: int,
     n_unreviewed: int,
     rng: np.random.Generator,

@@ -15,7 +15,7 @@ from fractions import Fraction
 from ortools.sat.python import cp_model
 
 
-class Infeasible(RuntimeError):
+class InfeasibleError(RuntimeError):
     """The printed numbers cannot hold together under the candidates that were given."""
 
 
@@ -151,7 +151,7 @@ class NearestCohort:
 
         Raises
         ------
-        Infeasible
+        InfeasibleError
             No choice of candidates meets the demands, or none was found in time.
         """
         self._model.minimize(sum(self._costs))
@@ -162,7 +162,7 @@ class NearestCohort:
         solver.parameters.max_deterministic_time = seconds
         status = solver.solve(self._model)
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            raise Infeasible(f"CP-SAT answers {solver.status_name(status)}")
+            raise InfeasibleError(f"CP-SAT answers {solver.status_name(status)}")
         return {
             name: next(v for v, choice in choices.items() if solver.value(choice))
             for name, choices in self._choices.items()

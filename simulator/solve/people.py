@@ -79,7 +79,7 @@ def add_non_adherent(people: list[Person], rng: np.random.Generator) -> None:
                 is_female=number - len(women) <= n_women,
                 is_relapsing=False,
                 is_generalized=False,
-                age_at_index=int(np.clip(18 + rng.gamma(1.4, 13.0), 18, 78)),
+                age_at_index=int(np.clip(18 + rng.gamma(1.2, 10.0), 18, 74)),
                 dlqi_baseline=int(np.clip(round(rng.normal(11, 2.5)), 4, 22)),
             )
         )

@@ -149,14 +149,13 @@ def solve_easi(
         ranked = _ranked(visits.scored[week], states[:, week], quantiles[week], 0.85, rng)
         drawn = {number: round(EASI_SCALE * value) for number, value in ranked.items()}
         if week == 0:
-            for number, tenths in drawn.items():
-                if tenths < 240 and rng.random() < 0.6:
-                    tenths = 240 + int(rng.integers(0, 9))
-                baseline[number] = MILD_AT_BASELINE.get(number, min(tenths, 640))
-                reach = 0 if number in MILD_AT_BASELINE else 8
-                low = 0 if number in MILD_AT_BASELINE else 211
-                tenths = baseline[number]
-                model.add((number, 0), tenths, _window(tenths, reach, low, 660))
+            for number, value in drawn.items():
+                at_threshold = value < 240 and rng.random() < 0.6
+                screened = 240 + int(rng.integers(0, 9)) if at_threshold else min(value, 640)
+                baseline[number] = MILD_AT_BASELINE.get(number, screened)
+                reach, low = (0, 0) if number in MILD_AT_BASELINE else (8, 211)
+                candidates = _window(baseline[number], reach, low, 660)
+                model.add((number, 0), baseline[number], candidates)
         else:
             severest = sorted(drawn, key=lambda number: -drawn[number])
             for rank, number in enumerate(severest):
@@ -183,6 +182,7 @@ def solve_nrs(
     score: str,
     visits: Visits,
     states: np.ndarray,
+    *,
     references: Sequence[tuple[float, float]],
     responders: dict[int, int],
     rng: np.random.Generator,
@@ -257,17 +257,17 @@ def solve_scores(people: Sequence[Person], rng: np.random.Generator) -> dict[str
             "itch",
             visits,
             states,
-            ((8.5, 1.4), (3.9, 2.3), (3.3, 2.5), (2.9, 2.5)),
-            {1: printed.ITCH_RESPONDERS_WEEK_04},
-            rng,
+            references=((8.5, 1.4), (3.9, 2.3), (3.3, 2.5), (2.9, 2.5)),
+            responders={1: printed.ITCH_RESPONDERS_WEEK_04},
+            rng=rng,
         ),
         "sleep": solve_nrs(
             "sleep",
             visits,
             states,
-            ((6.8, 3.1), (2.1, 2.5), (1.7, 2.4), (0.9, 1.9)),
-            dict(enumerate(printed.SLEEP_RESPONDERS, start=1)),
-            rng,
+            references=((6.8, 3.1), (2.1, 2.5), (1.7, 2.4), (0.9, 1.9)),
+            responders=dict(enumerate(printed.SLEEP_RESPONDERS, start=1)),
+            rng=rng,
         ),
         "dlqi": solve_dlqi(people, visits, states, rng),
     }

@@ -1,0 +1,1 @@
+"""Turns the solved twin into the exports of a clinic: dates, visits, courses, events."""
