@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from analysis_py.errors import AnalysisError
+
 if TYPE_CHECKING:
     from analysis_py.frames import Frames
     from analysis_py.results import Estimate
 
 
-class UnknownAnalysisError(Exception):
+class UnknownAnalysisError(AnalysisError):
     """No analysis has this name."""
 
 

@@ -6,13 +6,19 @@ Only the parser is imported until a command needs more, so that help is there at
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from analysis_py.warehouse_path import DEFAULT, VARIABLE, warehouse_path
+from analysis_py import show
+from analysis_py.catalogue import ANALYSES
+from analysis_py.errors import AnalysisError
+from analysis_py.warehouse_path import DEFAULT, VARIABLE
 
-OK, DIFFERENT, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+OK, USER_ERROR, INTERRUPTED = 0, 2, 130
+
+Command = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         standard error; 130: interrupted.
     """
     options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.command
+    command: Command = options.command
     try:
         return command(options)
     except KeyboardInterrupt:
@@ -34,9 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return OK
-    except Exception as error:
-        if not _is_for_people(error):
-            raise
+    except AnalysisError as error:
         print(f"Error: {error}", file=sys.stderr)
         return USER_ERROR
 
@@ -55,14 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("name", metavar="NAME", help="A13, cox or a13_cox")
     one.add_argument("--format", choices=("table", "csv"), default="table")
     _add_warehouse(one)
-    one.set_defaults(command=_run)
+    one.set_defaults(command=_later("run"))
 
     everything = commands.add_parser("all", help="run every analysis and show a summary")
     everything.add_argument(
         "--save", action="store_true", help="write schema results into the warehouse file"
     )
     _add_warehouse(everything)
-    everything.set_defaults(command=_all)
+    everything.set_defaults(command=_later("run_all"))
 
     compare = commands.add_parser(
         "compare", help="compare with the paper; exit code 1 if a number differs without a reason"
@@ -74,12 +78,12 @@ def _parser() -> argparse.ArgumentParser:
         help="CSV with result_id and reason: known differences of this delivery",
     )
     _add_warehouse(compare)
-    compare.set_defaults(command=_compare)
+    compare.set_defaults(command=_later("compare"))
 
     report = commands.add_parser("report", help="write the report, its tables and figures")
     report.add_argument("--out", type=Path, default=Path("build") / "report", metavar="FOLDER")
     _add_warehouse(report)
-    report.set_defaults(command=_report)
+    report.set_defaults(command=_later("report"))
     return parser
 
 
@@ -93,87 +97,14 @@ def _add_warehouse(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(_: argparse.Namespace) -> int:
-    from analysis_py import show
-    from analysis_py.catalogue import ANALYSES
-
     show.analyses(ANALYSES)
     return OK
 
 
-def _run(options: argparse.Namespace) -> int:
-    from analysis_py.catalogue import find
+def _later(name: str) -> Command:
+    """Return a command of analysis_py.commands that is imported only when it is called."""
 
-    analysis = find(options.name)
-    from analysis_py import show
-    from analysis_py.study import run_some
+    def run(options: argparse.Namespace) -> int:
+        return getattr(importlib.import_module("analysis_py.commands"), name)(options)
 
-    with show.progress(total=2) as step:
-        delivery, results = run_some(warehouse_path(options.warehouse), [analysis], step)
-    if options.format == "csv":
-        show.as_csv(results)
-    else:
-        show.header(delivery)
-        show.estimates(analysis, results)
-    return OK
-
-
-def _all(options: argparse.Namespace) -> int:
-    from analysis_py import show
-    from analysis_py.catalogue import ANALYSES
-    from analysis_py.study import run_study
-
-    path = warehouse_path(options.warehouse)
-    with show.progress(total=len(ANALYSES) + 2 + int(options.save)) as step:
-        study = run_study(path, step)
-        if options.save:
-            from analysis_py.store import write_results
-
-            step("Writing schema results")
-            write_results(path, study)
-    show.header(study.delivery)
-    show.summary(ANALYSES, study.results)
-    show.comparison_counts(study.compared)
-    return OK
-
-
-def _compare(options: argparse.Namespace) -> int:
-    from analysis_py import show
-    from analysis_py.catalogue import ANALYSES
-    from analysis_py.comparison import unexplained
-    from analysis_py.study import read_reasons, run_study
-
-    reasons = read_reasons(options.reasons) if options.reasons else {}
-    with show.progress(total=len(ANALYSES) + 2) as step:
-        study = run_study(warehouse_path(options.warehouse), step, reasons)
-    show.header(study.delivery)
-    show.comparison_counts(study.compared)
-    show.differences(study.compared)
-    show.idle_reasons(reasons, study.compared)
-    return DIFFERENT if unexplained(study.compared) else OK
-
-
-def _report(options: argparse.Namespace) -> int:
-    from analysis_py import show
-
-    try:
-        from analysis_py.report import write_report
-    except ModuleNotFoundError as error:
-        print(f"Error: the report needs a module that is not here: {error.name}", file=sys.stderr)
-        return USER_ERROR
-    with show.progress(total=1) as step:
-        step("Writing the report")
-        page = write_report(warehouse_path(options.warehouse), options.out)
-    print(f"Report: {page}")
-    return OK
-
-
-def _is_for_people(error: Exception) -> bool:
-    """Whether the text of an error was written for the person at the keyboard."""
-    from analysis_py.catalogue import UnknownAnalysisError
-
-    if isinstance(error, UnknownAnalysisError):
-        return True
-    from analysis_py.marts import MartsError
-    from analysis_py.study import ReasonsError
-
-    return isinstance(error, (MartsError, ReasonsError))
+    return run

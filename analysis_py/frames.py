@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from analysis_py.errors import AnalysisError
+
 Frames = Mapping[str, pd.DataFrame]
 
 
-class FrameError(Exception):
+class FrameError(AnalysisError):
     """A frame or a column that an analysis needs is not there."""
 
 

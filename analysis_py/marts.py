@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis_py.errors import AnalysisError
 from analysis_py.warehouse_path import warehouse_path
 
 __all__ = ["Marts", "MartsError", "explain", "warehouse_path"]
@@ -57,12 +58,12 @@ _CAUSES: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
 )
 _UNKNOWN_CAUSE = (
-    "{path} could not be used ({kind}). Build the warehouse again; if that does not help, check the "
-    "disk."
+    "{path} could not be used ({kind}). Build the warehouse again; if that does not help, look at "
+    "the disk."
 )
 
 
-class MartsError(Exception):
+class MartsError(AnalysisError):
     """A warehouse file that cannot be read; the text is meant for people."""
 
 

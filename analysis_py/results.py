@@ -17,12 +17,11 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import pandas as pd
 
 from analysis_py.vocabulary import ALL, ANY_TIME, label
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Role = Literal["estimate", "assumption", "sensitivity", "curve", "flow"]
 
@@ -107,12 +106,12 @@ class Estimate:
         """Key of the row."""
         return result_id(
             self.analysis_id,
-            self.population,
-            self.group,
-            self.timepoint,
-            self.term,
-            self.statistic,
-            self.time_months,
+            population=self.population,
+            group=self.group,
+            timepoint=self.timepoint,
+            term=self.term,
+            statistic=self.statistic,
+            time_months=self.time_months,
         )
 
 
@@ -153,8 +152,6 @@ class Results:
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per estimate with the columns of :data:`COLUMNS`."""
-        import pandas as pd
-
         names = [name for name, _, _ in COLUMNS]
         computed = {"sort_order"}
         rows = [
@@ -171,19 +168,20 @@ class Results:
 
 def result_id(
     analysis_id: str,
+    *,
     population: str,
-    group: str,
-    timepoint: str,
     term: str,
     statistic: str,
+    group: str = ALL,
+    timepoint: str = ANY_TIME,
     time_months: float | None = None,
 ) -> str:
     """Build the key of a result.
 
     Examples
     --------
-    >>> result_id("A12", "evaluable", "all", "any", "tacrolimus_start", "survival", 12.0)
-    'a12.evaluable.all.any.tacrolimus_start.survival.month_12'
+    >>> result_id("A13", population="evaluable", term="is_female", statistic="hazard_ratio")
+    'a13.evaluable.all.any.is_female.hazard_ratio'
     """
     parts = [analysis_id.lower(), population, group, timepoint, term, statistic]
     if time_months is not None:

@@ -12,6 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from analysis_py.rounding import format_interval, format_number, format_p
+from analysis_py.vocabulary import label
+
 if TYPE_CHECKING:
     from analysis_py.catalogue import Analysis
     from analysis_py.comparison import Compared
@@ -87,51 +90,39 @@ def summary(listed: Sequence[Analysis], results: Results) -> None:
         console.print(f"{key}: {text} ({n})", highlight=False, markup=False)
 
 
-def comparison_counts(compared: Sequence[Compared]) -> None:
+def comparison_counts(counts: Mapping[str, int]) -> None:
     """Print how many printed numbers have which status."""
-    from analysis_py.comparison import counts
-
     table = _table("Comparison with the paper", "Status", "Printed numbers")
-    for status, number in counts(compared).items():
+    for status, number in counts.items():
         table.add_row(status.replace("_", " "), str(number))
-    table.add_row("in all", str(len(compared)))
+    table.add_row("in all", str(sum(counts.values())))
     _console().print(table)
 
 
-def differences(compared: Sequence[Compared]) -> None:
-    """Print the rows that differ and those that equal a corrected value."""
-    from analysis_py.comparison import CORRECTED, DIFFERS
-
-    for status, title in ((DIFFERS, "Differs"), (CORRECTED, "Equal to the corrected value")):
-        chosen = [row for row in compared if row.status == status]
-        if not chosen:
-            continue
-        table = _table(title, "Printed number", "Printed", "Target", "Ours", "Our result", "Reason")
-        for row in chosen:
-            table.add_row(
-                row.published_result_id,
-                row.printed,
-                row.target,
-                row.ours,
-                row.our_result_id,
-                row.reason,
-            )
-        _console().print(table)
+def compared_rows(title: str, rows: Sequence[Compared]) -> None:
+    """Print printed numbers beside ours; nothing where there are none."""
+    if not rows:
+        return
+    table = _table(title, "Printed number", "Printed", "Target", "Ours", "Our result", "Reason")
+    for row in rows:
+        table.add_row(
+            row.published_result_id,
+            row.printed,
+            row.target,
+            row.ours,
+            row.our_result_id,
+            row.reason,
+        )
+    _console().print(table)
 
 
-def idle_reasons(reasons: Mapping[str, str], compared: Sequence[Compared]) -> None:
+def idle_reasons(names: Sequence[str]) -> None:
     """Print the reasons that explain nothing, because their number does not differ."""
-    from analysis_py.comparison import DIFFERS
-
-    different = {row.published_result_id for row in compared if row.status == DIFFERS}
-    for key in sorted(set(reasons) - different):
-        _console().print(f"Reason not needed: {key} does not differ.", markup=False)
+    for name in names:
+        _console().print(f"Reason not needed: {name} does not differ.", markup=False)
 
 
 def _cells(estimate: Estimate) -> list[str]:
-    from analysis_py.rounding import format_interval, format_number, format_p
-    from analysis_py.vocabulary import label
-
     decimals = next(
         (places for word, places in DECIMALS.items() if word in estimate.statistic), OTHER_DECIMALS
     )

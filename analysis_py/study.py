@@ -14,6 +14,7 @@ import pandas as pd
 from analysis_py import comparison
 from analysis_py.catalogue import ANALYSES, Analysis, required_columns
 from analysis_py.comparison import Compared
+from analysis_py.errors import AnalysisError
 from analysis_py.frames import FrameError, Frames
 from analysis_py.marts import Marts, MartsError
 from analysis_py.results import Results
@@ -25,7 +26,7 @@ REAL = "Registry data"
 Progress = Callable[[str], None]
 
 
-class ReasonsError(Exception):
+class ReasonsError(AnalysisError):
     """A file of reasons that cannot be used; the text is meant for people."""
 
 

@@ -23,9 +23,9 @@ final as (
         eligibility_criteria.threshold_value,
         eligibility_criteria.first_day,
         eligibility_criteria.last_day,
-        named_criteria.n_named = 0 or stg_intake__source_words.code is not null as is_applied,
         eligibility_criteria.first_date,
-        eligibility_criteria.last_date
+        eligibility_criteria.last_date,
+        named_criteria.n_named = 0 or stg_intake__source_words.code is not null as is_applied
     from eligibility_criteria
     cross join named_criteria
     left join stg_intake__source_words

@@ -1,9 +1,5 @@
 -- Who is in: one boolean per criterion of seed eligibility_criteria, their conjunction over the criteria
 -- that apply, and the first one that excluded the patient. One row per patient in the register.
-{%- set criteria = [
-    'has_index_treatment', 'is_index_date_in_study_period', 'is_adult', 'has_baseline_visit',
-    'has_severe_disease', 'has_no_concomitant_systemic'
-] %}
 
 with stg_clinic__patients as (
     select * from {{ ref('stg_clinic__patients') }}
@@ -126,35 +122,52 @@ assessed as (
     cross join adult_age
 ),
 
+criterion_verdicts as (
+    select
+        patient_id,
+        unnest(
+            [
+                { 'criterion_code': 'has_index_treatment', 'is_met': has_index_treatment },
+                {
+                    'criterion_code': 'is_index_date_in_study_period', 'is_met': is_index_date_in_study_period
+                },
+                { 'criterion_code': 'is_adult', 'is_met': is_adult },
+                { 'criterion_code': 'has_baseline_visit', 'is_met': has_baseline_visit },
+                { 'criterion_code': 'has_severe_disease', 'is_met': has_severe_disease },
+                { 'criterion_code': 'has_no_concomitant_systemic', 'is_met': has_no_concomitant_systemic }
+            ]
+        ) as verdict
+    from assessed
+),
+
 failed_criteria as (
     select
-        assessed_criteria.patient_id,
+        criterion_verdicts.patient_id,
         min(
             {
                 'number': cohort_criteria.criterion_number,
                 'code': cohort_criteria.criterion_code
             }
         ) as first_failed
-    from (
-        unpivot assessed
-        on {{ criteria | join(', ') }}
-        into name criterion_code value is_met
-    ) as assessed_criteria
+    from criterion_verdicts
     inner join cohort_criteria
         on
-            assessed_criteria.criterion_code = cohort_criteria.criterion_code
+            criterion_verdicts.verdict['criterion_code'] = cohort_criteria.criterion_code
             and cohort_criteria.is_applied
-    where not assessed_criteria.is_met
-    group by assessed_criteria.patient_id
+    where not criterion_verdicts.verdict['is_met']
+    group by criterion_verdicts.patient_id
 ),
 
 final as (
     select
         assessed.patient_id,
+        assessed.has_index_treatment,
+        assessed.is_index_date_in_study_period,
+        assessed.is_adult,
+        assessed.has_baseline_visit,
+        assessed.has_severe_disease,
+        assessed.has_no_concomitant_systemic,
         failed_criteria.first_failed['code'] as first_failed_criterion_code,
-        {%- for criterion in criteria %}
-        assessed.{{ criterion }},
-        {%- endfor %}
         failed_criteria.patient_id is null as is_enrolled
     from assessed
     left join failed_criteria

@@ -45,6 +45,14 @@ final as (
         stg_clinic__patients.sex_code,
         stg_clinic__patients.disease_course_code,
         stg_clinic__patients.clinical_phenotype_code,
+        stg_clinic__patients.involves_face,
+        stg_clinic__patients.involves_hands,
+        stg_clinic__patients.involves_genitalia,
+        stg_clinic__patients.is_birth_date_partial,
+        cohort_index_dates.index_date,
+        data_collection.data_collection_date,
+        stg_clinic__patients.source_file,
+        stg_clinic__patients.record_number,
         -- The involved critical areas as one value; null where one of the three was not recorded.
         case
             when
@@ -79,15 +87,7 @@ final as (
             as age_at_data_collection_years,
         date_sub('year', stg_clinic__patients.birth_date, stg_clinic__patients.ad_diagnosis_date)
             as age_at_diagnosis_years,
-        stg_clinic__patients.involves_face,
-        stg_clinic__patients.involves_hands,
-        stg_clinic__patients.involves_genitalia,
-        stg_clinic__patients.is_birth_date_partial,
-        non_adherent_patients.patient_id is null as is_evaluable,
-        cohort_index_dates.index_date,
-        data_collection.data_collection_date,
-        stg_clinic__patients.source_file,
-        stg_clinic__patients.record_number
+        non_adherent_patients.patient_id is null as is_evaluable
     from stg_clinic__patients
     inner join cohort_eligibility
         on

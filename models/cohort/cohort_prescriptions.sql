@@ -92,11 +92,11 @@ named_products as (
     select
         routed_names.drug_name,
         routed_names.route_code,
+        classified_codes.steroid_potency_code,
         coalesce(
             drug_products.treatment_class_code, classified_codes.treatment_class_code
         ) as treatment_class_code,
-        coalesce(drug_products.substance_code, classified_codes.substance_code) as substance_code,
-        classified_codes.steroid_potency_code
+        coalesce(drug_products.substance_code, classified_codes.substance_code) as substance_code
     from routed_names
     inner join drug_products
         on
@@ -127,13 +127,13 @@ classified as (
     select
         stg_pharmacy__prescriptions.*,
         classified_codes.treatment_class_code as code_class,
-        coalesce(
-            own_words.treatment_class_code, named_products.treatment_class_code
-        ) as name_class,
         classified_codes.substance_code as code_substance,
         named_products.substance_code as name_substance,
         classified_codes.steroid_potency_code as code_potency,
-        named_products.steroid_potency_code as name_potency
+        named_products.steroid_potency_code as name_potency,
+        coalesce(
+            own_words.treatment_class_code, named_products.treatment_class_code
+        ) as name_class
     from stg_pharmacy__prescriptions
     left join classified_codes
         on stg_pharmacy__prescriptions.atc_code = classified_codes.atc_code
@@ -151,6 +151,11 @@ final as (
         prescription_id,
         patient_id,
         drug_name,
+        is_start_date_partial,
+        is_end_date_partial,
+        start_date,
+        source_file,
+        record_number,
         case
             when code_class is not null then code_class
             when name_class is not null then name_class
@@ -168,13 +173,8 @@ final as (
             else 'none'
         end as class_source_code,
         coalesce(code_class != name_class, false) as has_code_name_contradiction,
-        is_start_date_partial,
-        is_end_date_partial,
-        start_date,
         -- The middle of a partial end may fall before an exact start; a course never ends before it starts.
-        case when end_date is not null then greatest(start_date, end_date) end as end_date,
-        source_file,
-        record_number
+        case when end_date is not null then greatest(start_date, end_date) end as end_date
     from classified
 )
 

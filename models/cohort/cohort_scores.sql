@@ -13,24 +13,32 @@ score_bands as (
     select * from {{ ref('score_bands') }}
 ),
 
-typed_scores as (
+long_scores as (
     select
         patient_id,
         timepoint_code,
-        {%- for code in ['easi', 'itch_nrs', 'sleep_nrs', 'dlqi', 'iga', 'poem'] %}
-        cast({{ code }}_score as decimal(4, 1)) as {{ code }}{{ "," if not loop.last }}
-        {%- endfor %}
+        unnest(
+            [
+                { 'code': 'easi', 'value': cast(easi_score as decimal(4, 1)) },
+                { 'code': 'itch_nrs', 'value': cast(itch_nrs_score as decimal(4, 1)) },
+                { 'code': 'sleep_nrs', 'value': cast(sleep_nrs_score as decimal(4, 1)) },
+                { 'code': 'dlqi', 'value': cast(dlqi_score as decimal(4, 1)) },
+                { 'code': 'iga', 'value': cast(iga_score as decimal(4, 1)) },
+                { 'code': 'poem', 'value': cast(poem_score as decimal(4, 1)) }
+            ]
+        ) as score
     from cohort_visits
 ),
 
--- Unpivot leaves out what was not recorded.
+-- What was not recorded at an attended visit is no row here.
 recorded_scores as (
-    select *
-    from (
-        unpivot typed_scores
-        on easi, itch_nrs, sleep_nrs, dlqi, iga, poem
-        into name score_code value score_value
-    ) as long_scores
+    select
+        patient_id,
+        timepoint_code,
+        score['code'] as score_code,
+        score['value'] as score_value
+    from long_scores
+    where score['value'] is not null
 ),
 
 baseline_scores as (

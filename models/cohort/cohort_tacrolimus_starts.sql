@@ -45,6 +45,8 @@ final as (
         cohort_patients.patient_id,
         first_uses.timepoint_code as event_timepoint_code,
         first_uses.topical_regimen_code as first_regimen_code,
+        first_uses.tacrolimus_source_file as source_file,
+        first_uses.tacrolimus_record_number as record_number,
         case
             when first_uses.patient_id is not null then null
             when last_evaluable.patient_id is null then 'topical_therapy_never_reviewed'
@@ -57,9 +59,7 @@ final as (
             as last_timepoint_number,
         coalesce(first_uses.nominal_month, last_evaluable.nominal_month, 0) as duration_months,
         coalesce(first_uses.visit_day, last_evaluable.visit_day, 0) as duration_days,
-        first_uses.patient_id is not null as is_event,
-        first_uses.tacrolimus_source_file as source_file,
-        first_uses.tacrolimus_record_number as record_number
+        first_uses.patient_id is not null as is_event
     from cohort_patients
     left join first_uses
         on cohort_patients.patient_id = first_uses.patient_id

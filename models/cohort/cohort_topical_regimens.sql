@@ -63,6 +63,8 @@ flagged as (
         evaluable_visits.patient_id,
         evaluable_visits.timepoint_code,
         evaluable_visits.visit_day,
+        active_courses.highest_potency_rank,
+        active_courses.tacrolimus_course,
         coalesce(evaluable_visits.topical_adherence_code = 'adherent', false)
             as is_regimen_evaluable,
         case
@@ -73,9 +75,7 @@ flagged as (
             when evaluable_visits.topical_adherence_code = 'adherent'
                 then coalesce(active_courses.is_on_corticosteroids, false)
         end as is_on_corticosteroids,
-        coalesce(active_courses.n_active_courses, 0) as n_active_courses,
-        active_courses.highest_potency_rank,
-        active_courses.tacrolimus_course
+        coalesce(active_courses.n_active_courses, 0) as n_active_courses
     from evaluable_visits
     left join active_courses
         on
@@ -87,6 +87,11 @@ final as (
     select
         patient_id,
         timepoint_code,
+        n_active_courses,
+        is_regimen_evaluable,
+        is_on_tacrolimus,
+        is_on_corticosteroids,
+        visit_day,
         case
             when is_on_tacrolimus and is_on_corticosteroids then 'corticosteroids_and_tacrolimus'
             when is_on_tacrolimus then 'tacrolimus'
@@ -96,11 +101,6 @@ final as (
         case when not is_regimen_evaluable then 'not_reviewed' end
             as regimen_not_evaluable_reason_code,
         ['mild', 'moderate', 'potent', 'very_potent'][highest_potency_rank] as steroid_potency_code,
-        n_active_courses,
-        is_regimen_evaluable,
-        is_on_tacrolimus,
-        is_on_corticosteroids,
-        visit_day,
         case when is_on_tacrolimus then tacrolimus_course['source_file'] end
             as tacrolimus_source_file,
         case when is_on_tacrolimus then tacrolimus_course['record_number'] end

@@ -35,16 +35,16 @@ unmapped as (
     union all
     select
         'comorbidity' as term_kind,
-        comorbidity_term as term,
-        patient_id
+        stg_clinic__comorbidities.comorbidity_term as term,
+        stg_clinic__comorbidities.patient_id
     from stg_clinic__comorbidities
     anti join comorbidity_terms
         on stg_clinic__comorbidities.comorbidity_term = comorbidity_terms.term
     union all
     select
         'adverse_event' as term_kind,
-        event_term as term,
-        patient_id
+        stg_clinic__adverse_events.event_term as term,
+        stg_clinic__adverse_events.patient_id
     from stg_clinic__adverse_events
     anti join adverse_event_terms
         on stg_clinic__adverse_events.event_term = adverse_event_terms.term
@@ -65,4 +65,4 @@ final as (
 )
 
 select * from final
-order by term_kind, n_records desc, term
+order by term_kind asc, n_records desc, term asc

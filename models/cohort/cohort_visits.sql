@@ -37,12 +37,15 @@ visits_in_window as (
 nearest_visits as (
     select
         visits_in_window.*,
-        count(*) over (partition by patient_id, timepoint_code) as n_visits_in_window
+        count(*)
+            over (partition by visits_in_window.patient_id, visits_in_window.timepoint_code)
+            as n_visits_in_window
     from visits_in_window
     qualify
         row_number() over (
-            partition by patient_id, timepoint_code
-            order by abs(days_from_target), visit_date, visit_id
+            partition by visits_in_window.patient_id, visits_in_window.timepoint_code
+            order by
+                abs(visits_in_window.days_from_target), visits_in_window.visit_date, visits_in_window.visit_id
         ) = 1
 ),
 
@@ -60,15 +63,15 @@ final as (
         iga_score,
         poem_score,
         n_visits_in_window,
-        -- A visit labelled unscheduled claims no timepoint, so it disagrees with none.
-        case
-            when nominal_timepoint_code != 'unscheduled' then nominal_timepoint_code = timepoint_code
-        end as is_nominal_timepoint_agreed,
         visit_day,
         days_from_target,
         visit_date,
         source_file,
-        record_number
+        record_number,
+        -- A visit labelled unscheduled claims no timepoint, so it disagrees with none.
+        case
+            when nominal_timepoint_code != 'unscheduled' then nominal_timepoint_code = timepoint_code
+        end as is_nominal_timepoint_agreed
     from nearest_visits
 )
 

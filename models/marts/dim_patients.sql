@@ -16,12 +16,14 @@ code_labels as (
     select * from {{ ref('code_labels') }}
 ),
 
+-- Rhinoconjunctivitis is one term for two comorbidities.
 comorbidity_flags as (
     select
         patient_id,
         count(*) as n_comorbidities,
-        bool_or(comorbidity_code = 'rhinitis') as has_rhinitis,
-        bool_or(comorbidity_code = 'conjunctivitis') as has_conjunctivitis,
+        bool_or(comorbidity_code in ('rhinitis', 'rhinoconjunctivitis')) as has_rhinitis,
+        bool_or(comorbidity_code in ('conjunctivitis', 'rhinoconjunctivitis'))
+            as has_conjunctivitis,
         bool_or(comorbidity_code = 'asthma') as has_asthma,
         bool_or(comorbidity_code = 'food_allergy') as has_food_allergy
     from cohort_comorbidities
@@ -66,6 +68,8 @@ final as (
         cohort_patients.involves_face,
         cohort_patients.involves_hands,
         cohort_patients.involves_genitalia,
+        cohort_patients.source_file,
+        cohort_patients.record_number as source_record_number,
         comorbidity_flags.patient_id is not null as has_comorbidity,
         coalesce(comorbidity_flags.has_rhinitis, false) as has_rhinitis,
         coalesce(comorbidity_flags.has_conjunctivitis, false) as has_conjunctivitis,
@@ -77,9 +81,7 @@ final as (
         coalesce(prior_treatment_flags.has_prior_phototherapy, false) as has_prior_phototherapy,
         coalesce(prior_treatment_flags.has_prior_methotrexate, false) as has_prior_methotrexate,
         coalesce(prior_treatment_flags.has_prior_alitretinoin, false) as has_prior_alitretinoin,
-        coalesce(prior_treatment_flags.has_prior_azathioprine, false) as has_prior_azathioprine,
-        cohort_patients.source_file,
-        cohort_patients.record_number as source_record_number
+        coalesce(prior_treatment_flags.has_prior_azathioprine, false) as has_prior_azathioprine
     from cohort_patients
     left join comorbidity_flags
         on cohort_patients.patient_id = comorbidity_flags.patient_id

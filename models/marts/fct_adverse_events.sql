@@ -25,14 +25,14 @@ final as (
             ) as integer
         ) as adverse_event_number,
         cohort_adverse_events.adverse_event_code,
-        coalesce(adverse_event_codes.adverse_event_label, 'Not on the term list')
-            as adverse_event_label,
         cohort_adverse_events.outcome_code,
         cohort_adverse_events.is_serious,
         cohort_adverse_events.is_treatment_emergent,
         cast(cohort_adverse_events.onset_day as integer) as onset_day,
         cohort_adverse_events.source_file,
-        cohort_adverse_events.record_number as source_record_number
+        cohort_adverse_events.record_number as source_record_number,
+        coalesce(adverse_event_codes.adverse_event_label, 'Not on the term list')
+            as adverse_event_label
     from cohort_adverse_events
     inner join cohort_patients
         on cohort_adverse_events.patient_id = cohort_patients.patient_id

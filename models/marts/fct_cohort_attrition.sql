@@ -19,19 +19,30 @@ register_size as (
     select count(*) as n_register from cohort_eligibility
 ),
 
+criterion_verdicts as (
+    select
+        unnest(
+            [
+                { 'criterion_code': 'has_index_treatment', 'is_met': has_index_treatment },
+                {
+                    'criterion_code': 'is_index_date_in_study_period', 'is_met': is_index_date_in_study_period
+                },
+                { 'criterion_code': 'is_adult', 'is_met': is_adult },
+                { 'criterion_code': 'has_baseline_visit', 'is_met': has_baseline_visit },
+                { 'criterion_code': 'has_severe_disease', 'is_met': has_severe_disease },
+                { 'criterion_code': 'has_no_concomitant_systemic', 'is_met': has_no_concomitant_systemic }
+            ]
+        ) as verdict
+    from cohort_eligibility
+),
+
 failures as (
     select
-        failed.criterion_code,
+        verdict['criterion_code'] as criterion_code,
         count(*) as n_failing
-    from (
-        unpivot cohort_eligibility
-        on
-            has_index_treatment, is_index_date_in_study_period, is_adult, has_baseline_visit,
-            has_severe_disease, has_no_concomitant_systemic
-        into name criterion_code value is_met
-    ) as failed
-    where not failed.is_met
-    group by failed.criterion_code
+    from criterion_verdicts
+    where not verdict['is_met']
+    group by verdict['criterion_code']
 ),
 
 exclusions as (

@@ -27,11 +27,11 @@ patient_timepoints as (
         cohort_patients.patient_id,
         cohort_patients.pseudonym,
         cohort_patients.is_evaluable,
-        cohort_patients.data_collection_date - cohort_patients.index_date as data_collection_day,
         dim_timepoints.timepoint_code,
         dim_timepoints.timepoint_number,
         dim_timepoints.nominal_month,
-        dim_timepoints.last_day
+        dim_timepoints.last_day,
+        cohort_patients.data_collection_date - cohort_patients.index_date as data_collection_day
     from cohort_patients
     cross join dim_timepoints
 ),

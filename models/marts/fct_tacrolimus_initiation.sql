@@ -26,14 +26,17 @@ dim_timepoints as (
 -- At risk at a visit: evaluable there and not on tacrolimus at any earlier evaluable visit.
 visit_states as (
     select
-        cohort_topical_regimens.patient_id,
-        {%- for code in ['baseline', 'week_04', 'week_16', 'week_52'] %}
-        bool_or(cohort_topical_regimens.is_on_tacrolimus) filter (
-            cohort_topical_regimens.timepoint_code = '{{ code }}'
-        ) as is_on_tacrolimus_{{ code }}{{ "," if not loop.last }}
-        {%- endfor %}
+        patient_id,
+        bool_or(is_on_tacrolimus) filter (timepoint_code = 'baseline')
+            as is_on_tacrolimus_baseline,
+        bool_or(is_on_tacrolimus) filter (timepoint_code = 'week_04')
+            as is_on_tacrolimus_week_04,
+        bool_or(is_on_tacrolimus) filter (timepoint_code = 'week_16')
+            as is_on_tacrolimus_week_16,
+        bool_or(is_on_tacrolimus) filter (timepoint_code = 'week_52')
+            as is_on_tacrolimus_week_52
     from cohort_topical_regimens
-    group by cohort_topical_regimens.patient_id
+    group by patient_id
 ),
 
 event_numbers as (

@@ -30,6 +30,13 @@ final as (
         pseudonym as patient_id,
         timepoint_code,
         topical_regimen_code,
+        regimen_not_evaluable_reason_code,
+        steroid_potency_code,
+        timepoint_number,
+        is_regimen_evaluable,
+        is_on_tacrolimus,
+        is_on_corticosteroids,
+        cast(n_active_courses as integer) as n_active_courses,
         max(topical_regimen_code) filter (timepoint_code = 'baseline') over (
             partition by patient_id
         ) as baseline_topical_regimen_code,
@@ -38,14 +45,7 @@ final as (
             partition by patient_id
             order by timepoint_number
             rows between unbounded preceding and 1 preceding
-        ) as previous_topical_regimen_code,
-        regimen_not_evaluable_reason_code,
-        steroid_potency_code,
-        timepoint_number,
-        cast(n_active_courses as integer) as n_active_courses,
-        is_regimen_evaluable,
-        is_on_tacrolimus,
-        is_on_corticosteroids
+        ) as previous_topical_regimen_code
     from ordered_regimens
 )
 

@@ -1,6 +1,6 @@
--- What the study's proposed algorithm would have recommended at each visit, from IGA and the season in which the
--- index treatment started, whether systemic therapy is indicated by the criteria of the study's introduction,
--- and whether the prescription agreed. One row per enrolled patient and attended timepoint.
+-- What the study's proposed algorithm would have recommended at each visit, from IGA and the season in which
+-- the index treatment started, whether systemic therapy is indicated by the criteria of the study's
+-- introduction, and whether the prescription agreed. One row per enrolled patient and attended timepoint.
 
 with cohort_visits as (
     select * from {{ ref('cohort_visits') }}
@@ -94,16 +94,16 @@ final as (
         assessed.pseudonym as patient_id,
         assessed.timepoint_code,
         treatment_algorithm.recommendation_code,
-        case
-            when assessed.iga_score is null then 'iga_not_recorded'
-            else treatment_algorithm.no_recommendation_reason_code
-        end as no_recommendation_reason_code,
         treatment_algorithm.topical_regimen_code as recommended_topical_regimen_code,
         assessed.topical_regimen_code,
         assessed.index_season_code,
         assessed.iga_score,
-        assessed.topical_regimen_code = treatment_algorithm.topical_regimen_code as is_agreed,
-        assessed.is_systemic_indicated
+        assessed.is_systemic_indicated,
+        case
+            when assessed.iga_score is null then 'iga_not_recorded'
+            else treatment_algorithm.no_recommendation_reason_code
+        end as no_recommendation_reason_code,
+        assessed.topical_regimen_code = treatment_algorithm.topical_regimen_code as is_agreed
     from assessed
     left join treatment_algorithm
         on

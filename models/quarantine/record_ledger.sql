@@ -53,8 +53,14 @@ final as (
         - coalesce(refused_records.n_quarantined, 0)
         - coalesce(refused_records.n_deduplicated, 0) as balance
     from stg_intake__delivery_files
-    left join staged_records using (export_name, source_file)
-    left join refused_records using (export_name, source_file)
+    left join staged_records
+        on
+            stg_intake__delivery_files.export_name = staged_records.export_name
+            and stg_intake__delivery_files.source_file = staged_records.source_file
+    left join refused_records
+        on
+            stg_intake__delivery_files.export_name = refused_records.export_name
+            and stg_intake__delivery_files.source_file = refused_records.source_file
 )
 
 select * from final

@@ -45,13 +45,18 @@ unplaced_records as (
     {%- for export, (source_name, key) in exports.items() if export != 'patients' %}
     select
         '{{ export }}' as export_name,
-        source_file,
-        record_number,
-        line_number,
-        patient_id
+        base_{{ source_name }}__{{ export }}.source_file,
+        base_{{ source_name }}__{{ export }}.record_number,
+        base_{{ source_name }}__{{ export }}.line_number,
+        base_{{ source_name }}__{{ export }}.patient_id
     from base_{{ source_name }}__{{ export }}
-    anti join stg_{{ source_name }}__{{ export }} using (source_file, record_number)
-    where record_disposition = 'staged'
+    anti join stg_{{ source_name }}__{{ export }}
+        on
+            base_{{ source_name }}__{{ export }}.source_file
+            = stg_{{ source_name }}__{{ export }}.source_file
+            and base_{{ source_name }}__{{ export }}.record_number
+            = stg_{{ source_name }}__{{ export }}.record_number
+    where base_{{ source_name }}__{{ export }}.record_disposition = 'staged'
     {{ "union all" if not loop.last }}
     {%- endfor %}
 ),
@@ -79,8 +84,10 @@ patient_faults as (
             'value_text': unplaced_records.patient_id
         } as fault
     from unplaced_records
-    left join stg_clinic__patients using (patient_id)
-    left join delivered_patients using (patient_id)
+    left join stg_clinic__patients
+        on unplaced_records.patient_id = stg_clinic__patients.patient_id
+    left join delivered_patients
+        on unplaced_records.patient_id = delivered_patients.patient_id
 ),
 
 all_faults as (
@@ -95,19 +102,19 @@ final as (
         all_faults.source_file,
         all_faults.record_number,
         all_faults.line_number,
-        all_faults.fault.column_name,
-        all_faults.fault.rule_code,
-        all_faults.fault.scope_code,
         rejection_rules.rule_label,
         rejection_rules.kahn_category,
+        rejection_rules.hint,
+        all_faults.fault['column_name'] as column_name,
+        all_faults.fault['rule_code'] as rule_code,
+        all_faults.fault['scope_code'] as scope_code,
         -- Shown safely: one line, printable, at most 60 characters.
         left(
-            regexp_replace(all_faults.fault.value_text, '[[:cntrl:]]', '?', 'g'), 60
-        ) as value_shown,
-        rejection_rules.hint
+            regexp_replace(all_faults.fault['value_text'], '[[:cntrl:]]', '?', 'g'), 60
+        ) as value_shown
     from all_faults
     left join rejection_rules
-        on all_faults.fault.rule_code = rejection_rules.rule_code
+        on all_faults.fault['rule_code'] = rejection_rules.rule_code
 )
 
 select * from final

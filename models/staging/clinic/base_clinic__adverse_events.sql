@@ -44,14 +44,16 @@ judged as (
         {{ iso_text('onset_date') }},
         {{ identifier_fault('adverse_event_id') }},
         {{ identifier_fault('patient_id') }},
-        case when event_term is null then 'missing_required' end as event_term_fault,
+        case when cleaned.event_term is null then 'missing_required' end as event_term_fault,
         case
-            when onset_date is null then 'missing_required'
+            when cleaned.onset_date is null then 'missing_required'
             else {{ date_rule('onset_date', 'true', 'latest_date') }}
         end as onset_date_fault,
         {{ parse_word('is_serious', 'yes_no') }},
         {{ parse_word('outcome', 'adverse_event_outcome') }},
-        {{ has_record_fault(['adverse_event_id', 'patient_id', 'event_term', 'onset_date']) }} as has_record_fault
+        {{ has_record_fault([
+            'adverse_event_id', 'patient_id', 'event_term', 'onset_date'
+        ]) }} as has_record_fault
     from cleaned
     cross join source_format
     cross join delivery
@@ -85,7 +87,10 @@ final as (
             value_columns=['is_serious', 'outcome']
         ) }} as faults
     from judged
-    left join repeats using (source_file, record_number)
+    left join repeats
+        on
+            judged.source_file = repeats.source_file
+            and judged.record_number = repeats.record_number
 )
 
 select * from final

@@ -24,7 +24,7 @@ cleaned as (
         source.record_fault,
         source.record_fault_detail,
         {{ clean_text('source.patient_id') }} as patient_id,
-        {{ clean_text('source.comorbidity_term') }} as comorbidity_term,
+        {{ plain_term(clean_text('source.comorbidity_term')) }} as comorbidity_term,
         {{ clean_text('source.onset_date') }} as onset_date
     from source
     cross join source_format
@@ -35,7 +35,7 @@ judged as (
         cleaned.*,
         {{ iso_text('onset_date') }},
         {{ identifier_fault('patient_id') }},
-        case when comorbidity_term is null then 'missing_required' end as comorbidity_term_fault,
+        case when cleaned.comorbidity_term is null then 'missing_required' end as comorbidity_term_fault,
         {{ date_rule('onset_date', 'true', 'latest_date') }} as onset_date_fault,
         {{ has_record_fault(['patient_id', 'comorbidity_term']) }} as has_record_fault
     from cleaned
@@ -56,7 +56,7 @@ final as (
         judged.record_number,
         judged.line_number,
         judged.patient_id,
-        {{ plain_term('judged.comorbidity_term') }} as comorbidity_term,
+        judged.comorbidity_term,
         {{ is_partial_date('onset_date') }} as is_onset_date_partial,
         {{ parse_date('onset_date') }},
         {{ record_disposition() }} as record_disposition,
@@ -66,7 +66,10 @@ final as (
             value_columns=['onset_date']
         ) }} as faults
     from judged
-    left join repeats using (source_file, record_number)
+    left join repeats
+        on
+            judged.source_file = repeats.source_file
+            and judged.record_number = repeats.record_number
 )
 
 select * from final

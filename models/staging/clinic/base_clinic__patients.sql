@@ -52,11 +52,11 @@ judged as (
         {{ identifier_fault('patient_id') }},
         {{ parse_word('sex', 'sex', required=true) }},
         case
-            when birth_date is null then 'missing_required'
+            when cleaned.birth_date is null then 'missing_required'
             when {{ date_rule('birth_date', 'true', 'latest_date') }} is not null
                 then {{ date_rule('birth_date', 'true', 'latest_date') }}
             when
-                date_diff('year', {{ completed_date('birth_date_iso') }}, latest_date)
+                date_sub('year', {{ completed_date('birth_date_iso') }}, delivery.latest_date)
                 > {{ var('oldest_age_years') }}
                 then 'age_range'
         end as birth_date_fault,
@@ -64,7 +64,9 @@ judged as (
             when {{ date_rule('ad_diagnosis_date', 'true', 'latest_date') }} is not null
                 then {{ date_rule('ad_diagnosis_date', 'true', 'latest_date') }}
             -- The first possible day of birth may not lie after the last possible day of diagnosis.
-            when {{ last_possible_day('ad_diagnosis_date_iso') }}
+            when
+                birth_date_fault is null
+                and {{ last_possible_day('ad_diagnosis_date_iso') }}
                 < {{ first_possible_day('birth_date_iso') }}
                 then 'before_birth'
         end as ad_diagnosis_date_fault,
@@ -113,7 +115,10 @@ final as (
             value_columns=['ad_diagnosis_date', 'disease_course', 'clinical_phenotype', 'involves_face', 'involves_hands', 'involves_genitalia']
         ) }} as faults
     from judged
-    left join repeats using (source_file, record_number)
+    left join repeats
+        on
+            judged.source_file = repeats.source_file
+            and judged.record_number = repeats.record_number
 )
 
 select * from final

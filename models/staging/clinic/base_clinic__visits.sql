@@ -60,7 +60,7 @@ judged as (
         {{ identifier_fault('visit_id') }},
         {{ identifier_fault('patient_id') }},
         case
-            when visit_date is null then 'missing_required'
+            when cleaned.visit_date is null then 'missing_required'
             else {{ date_rule('visit_date', 'false', 'latest_date') }}
         end as visit_date_fault,
         {{ parse_word('nominal_timepoint', 'timepoint') }},
@@ -111,7 +111,10 @@ final as (
             value_columns=['nominal_timepoint', 'easi_score', 'itch_nrs_score', 'sleep_nrs_score', 'dlqi_score', 'iga_score', 'poem_score', 'topical_adherence']
         ) }} as faults
     from judged
-    left join repeats using (source_file, record_number)
+    left join repeats
+        on
+            judged.source_file = repeats.source_file
+            and judged.record_number = repeats.record_number
 )
 
 select * from final

@@ -21,7 +21,8 @@ final as (
         base_clinic__adverse_events.record_number
     from base_clinic__adverse_events
     -- A record without its patient cannot be used; rejected_records says which patient is missing.
-    inner join stg_clinic__patients using (patient_id)
+    inner join stg_clinic__patients
+        on base_clinic__adverse_events.patient_id = stg_clinic__patients.patient_id
     where
         base_clinic__adverse_events.record_disposition = 'staged'
         and base_clinic__adverse_events.onset_date >= stg_clinic__patients.birth_date

@@ -18,7 +18,8 @@ final as (
         base_clinic__comorbidities.record_number
     from base_clinic__comorbidities
     -- A record without its patient cannot be used; rejected_records says which patient is missing.
-    inner join stg_clinic__patients using (patient_id)
+    inner join stg_clinic__patients
+        on base_clinic__comorbidities.patient_id = stg_clinic__patients.patient_id
     where
         base_clinic__comorbidities.record_disposition = 'staged'
 )

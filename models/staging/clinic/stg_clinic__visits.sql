@@ -25,7 +25,8 @@ final as (
         base_clinic__visits.record_number
     from base_clinic__visits
     -- A record without its patient cannot be used; rejected_records says which patient is missing.
-    inner join stg_clinic__patients using (patient_id)
+    inner join stg_clinic__patients
+        on base_clinic__visits.patient_id = stg_clinic__patients.patient_id
     where
         base_clinic__visits.record_disposition = 'staged'
         and base_clinic__visits.visit_date >= stg_clinic__patients.birth_date

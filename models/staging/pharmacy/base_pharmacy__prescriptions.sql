@@ -50,7 +50,7 @@ judged as (
         {{ iso_text('end_date') }},
         {{ identifier_fault('prescription_id') }},
         {{ identifier_fault('patient_id') }},
-        case when drug_name is null then 'missing_required' end as drug_name_fault,
+        case when cleaned.drug_name is null then 'missing_required' end as drug_name_fault,
         case
             when
                 not regexp_full_match(
@@ -60,18 +60,22 @@ judged as (
         end as atc_code_fault,
         {{ parse_word('route', 'route') }},
         case
-            when start_date is null then 'missing_required'
+            when cleaned.start_date is null then 'missing_required'
             else {{ date_rule('start_date', 'are_partial_dates_allowed', 'latest_date') }}
         end as start_date_fault,
         case
             when {{ date_rule('end_date', 'are_partial_dates_allowed', open_end_limit) }} is not null
                 then {{ date_rule('end_date', 'are_partial_dates_allowed', open_end_limit) }}
             -- The last possible day of the end may not lie before the first possible day of the start.
-            when {{ last_possible_day('end_date_iso') }}
+            when
+                start_date_fault is null
+                and {{ last_possible_day('end_date_iso') }}
                 < {{ first_possible_day('start_date_iso') }}
                 then 'end_before_start'
         end as end_date_fault,
-        {{ has_record_fault(['prescription_id', 'patient_id', 'drug_name', 'start_date', 'end_date']) }} as has_record_fault
+        {{ has_record_fault([
+            'prescription_id', 'patient_id', 'drug_name', 'start_date', 'end_date'
+        ]) }} as has_record_fault
     from cleaned
     cross join source_format
     cross join delivery
@@ -110,7 +114,10 @@ final as (
             value_columns=['atc_code', 'route']
         ) }} as faults
     from judged
-    left join repeats using (source_file, record_number)
+    left join repeats
+        on
+            judged.source_file = repeats.source_file
+            and judged.record_number = repeats.record_number
 )
 
 select * from final

@@ -25,7 +25,8 @@ final as (
         base_pharmacy__prescriptions.record_number
     from base_pharmacy__prescriptions
     -- A record without its patient cannot be used; rejected_records says which patient is missing.
-    inner join stg_clinic__patients using (patient_id)
+    inner join stg_clinic__patients
+        on base_pharmacy__prescriptions.patient_id = stg_clinic__patients.patient_id
     where
         base_pharmacy__prescriptions.record_disposition = 'staged'
         and base_pharmacy__prescriptions.start_date >= stg_clinic__patients.birth_date

@@ -1,0 +1,60 @@
+# make run: the demo delivery becomes a published warehouse and a report.  make test: everything is tested.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SOURCES := intake analysis_py expectations refresh simulator benchmarks tests
+export REGISTRY_DELIVERY ?= exports/demo
+export GX_ANALYTICS_ENABLED := false
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help install run build test lint format docs oracle bench torture clean distclean
+
+help: ## Show the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml uv.lock
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v[:2] <= (3, 13))' \
+	    || { echo "Python 3.11, 3.12 or 3.13 is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing into $(VENV) from uv.lock (once) ..."
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv sync --active --frozen --inexact --quiet
+	@touch $(STAMP)
+
+install: $(STAMP) ## Create .venv from the lock file
+
+run: $(STAMP) ## Demo exports -> warehouse -> expectations -> analyses -> published file -> report
+	@$(BIN)/python -m refresh run
+
+build: $(STAMP) ## dbt build alone, into build/warehouse.duckdb
+	@mkdir -p build
+	@$(BIN)/dbt build
+
+test: $(STAMP) lint ## Lint and run every test
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP) ## ruff and sqlfluff
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check --quiet $(SOURCES)
+	@mkdir -p build && $(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models tests/dbt
+
+format: $(STAMP) ## Write ruff's and sqlfluff's own layout
+	@$(BIN)/ruff check --fix $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/sqlfluff fix --disable-progress-bar --processes 2 models tests/dbt
+
+docs: $(STAMP) ## dbt documentation site in target/index.html (static, opens from disk)
+	@mkdir -p build
+	@$(BIN)/dbt docs generate --static --quiet
+	@echo "Open target/static_index.html"
+
+clean: ## Remove what a build writes
+	rm -rf build target logs
+
+distclean: clean ## Remove the environment too
+	rm -rf $(VENV)

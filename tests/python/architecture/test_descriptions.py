@@ -1,0 +1,120 @@
+"""Every model, seed and column explains itself, has a key test, and is spelt as dbt reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+KEY_TESTS = {"unique", "unique_combination"}
+ROOMS = ("staging", "quarantine", "cohort", "marts")
+
+
+@pytest.fixture(scope="module")
+def manifest(demo_build) -> dict:
+    return demo_build.manifest
+
+
+def described(manifest: dict) -> list[dict]:
+    return [n for n in manifest["nodes"].values() if n["resource_type"] in ("model", "seed")]
+
+
+def test_every_model_and_seed_is_described(manifest):
+    assert [n["name"] for n in described(manifest) if len(n["description"].strip()) < 20] == []
+
+
+def test_every_column_of_the_built_tables_is_described(manifest, warehouse):
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        columns = connection.execute(
+            "select table_name, column_name from duckdb_columns() where schema_name in ?",
+            [[*ROOMS, "reference"]],
+        ).fetchall()
+    nodes = {n["name"]: n for n in described(manifest)}
+    missing = [
+        f"{table}.{column}"
+        for table, column in columns
+        if not nodes[table]["columns"].get(column, {}).get("description", "").strip()
+    ]
+    assert len(columns) > 300
+    assert missing == []
+
+
+def test_descriptions_are_written_into_the_file(warehouse):
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        bare_tables = connection.execute(
+            "select table_name from duckdb_tables() where schema_name = 'marts' and comment is null"
+        ).fetchall()
+        bare_columns = connection.execute(
+            "select table_name, column_name from duckdb_columns() "
+            "where schema_name = 'marts' and comment is null"
+        ).fetchall()
+    assert bare_tables == []
+    assert bare_columns == []
+
+
+def test_every_model_and_seed_has_a_key_test(manifest):
+    keyed = {
+        test["attached_node"]
+        for test in manifest["nodes"].values()
+        if test["resource_type"] == "test"
+        and test.get("test_metadata", {}).get("name") in KEY_TESTS
+    }
+    assert [n["name"] for n in described(manifest) if n["unique_id"] not in keyed] == []
+
+
+def test_every_mart_has_an_enforced_contract(manifest):
+    marts = [n for n in described(manifest) if n["schema"] == "marts"]
+    assert len(marts) >= 12
+    assert [m["name"] for m in marts if not m["config"]["contract"]["enforced"]] == []
+    assert [
+        f"{m['name']}.{c}" for m in marts for c, s in m["columns"].items() if not s["data_type"]
+    ] == []
+
+
+ALLOWED_KEYS = {
+    "properties": {"version", "models", "seeds", "sources", "unit_tests", "exposures", "macros"},
+    "resource": {
+        "name",
+        "description",
+        "config",
+        "columns",
+        "data_tests",
+        "constraints",
+        "latest_version",
+    },
+    "column": {"name", "description", "data_type", "data_tests", "constraints", "config", "quote"},
+}
+
+
+def property_files() -> list[Path]:
+    return sorted([*(ROOT / "models").rglob("*.yml"), *(ROOT / "seeds").rglob("*.yml")])
+
+
+@pytest.mark.parametrize("path", property_files(), ids=lambda p: p.name)
+def test_no_misspelt_key_passes_in_silence(path):
+    content = yaml.safe_load(path.read_text())
+    assert set(content) <= ALLOWED_KEYS["properties"], path
+    for resource in [*content.get("models", []), *content.get("seeds", [])]:
+        assert set(resource) <= ALLOWED_KEYS["resource"], (path, resource["name"])
+        for column in resource.get("columns", []):
+            assert set(column) <= ALLOWED_KEYS["column"], (
+                path,
+                resource["name"],
+                column.get("name"),
+            )
+
+
+def test_the_yaml_lists_the_columns_that_the_table_has(manifest, warehouse):
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        for node in described(manifest):
+            actual = {
+                row[0]
+                for row in connection.execute(
+                    "select column_name from duckdb_columns() where schema_name = ? and table_name = ?",
+                    [node["schema"], node["name"]],
+                ).fetchall()
+            }
+            assert set(node["columns"]) == actual, node["name"]

@@ -1,0 +1,166 @@
+"""Who may read what: the rooms of the project, held over dbt's manifest and Python's imports."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# The settings of a mapping reach SQL as these tables; macros read them in staging.
+SETTINGS = {"delivery", "source_formats", "source_words"}
+# What a model of the room may read: rooms of models and seeds.
+MAY_READ = {
+    "staging": {"staging"},
+    "quarantine": {"staging", "quarantine"},
+    "cohort": {"staging", "cohort"},
+    "marts": {"cohort", "marts"},
+}
+SEED_READERS = {"staging", "quarantine", "cohort", "marts"}
+MACRO_SEEDS = {"word_list", "score_definitions"}
+
+
+@pytest.fixture(scope="module")
+def nodes(demo_build) -> dict:
+    manifest = demo_build.manifest
+    return {**manifest["nodes"], **manifest["sources"]}
+
+
+def models(nodes: dict) -> list[dict]:
+    return [n for n in nodes.values() if n["resource_type"] == "model"]
+
+
+def parents(nodes: dict, model: dict, kind: str) -> list[dict]:
+    return [
+        nodes[name] for name in model["depends_on"]["nodes"] if nodes[name]["resource_type"] == kind
+    ]
+
+
+def test_every_model_stands_in_a_room(nodes):
+    assert {m["schema"] for m in models(nodes)} == set(MAY_READ)
+
+
+def test_models_read_only_the_rooms_they_may(nodes):
+    offenders = [
+        f"{model['name']} reads {parent['name']}"
+        for model in models(nodes)
+        for parent in parents(nodes, model, "model")
+        if parent["schema"] not in MAY_READ[model["schema"]]
+    ]
+    assert offenders == []
+
+
+def test_only_base_and_intake_staging_read_sources(nodes):
+    offenders = [
+        m["name"]
+        for m in models(nodes)
+        if parents(nodes, m, "source") and not m["name"].startswith(("base_", "stg_intake__"))
+    ]
+    assert offenders == []
+
+
+def test_a_base_model_reads_one_export_and_no_other_model(nodes):
+    base_models = [m for m in models(nodes) if m["name"].startswith("base_")]
+    assert len(base_models) == 5
+    for model in base_models:
+        exports = {s["name"] for s in parents(nodes, model, "source")} - SETTINGS
+        assert len(exports) == 1, model["name"]
+        assert parents(nodes, model, "model") == [], model["name"]
+
+
+def test_staging_joins_nothing_but_its_patients(nodes):
+    for model in models(nodes):
+        if model["name"].startswith("stg_") and not model["name"].startswith("stg_intake__"):
+            own_base = model["name"].replace("stg_", "base_", 1)
+            read = {p["name"] for p in parents(nodes, model, "model")}
+            assert read <= {own_base, "stg_clinic__patients"}, model["name"]
+
+
+def test_staging_reads_only_word_lists_and_score_ranges_of_the_seeds(nodes):
+    for model in models(nodes):
+        if model["schema"] == "staging":
+            read = {p["name"] for p in parents(nodes, model, "seed")}
+            assert read <= MACRO_SEEDS, model["name"]
+
+
+def test_nothing_downstream_reads_quarantine(nodes):
+    readers = [
+        m["name"]
+        for m in models(nodes)
+        for p in parents(nodes, m, "model")
+        if p["schema"] == "quarantine" and m["schema"] != "quarantine"
+    ]
+    assert readers == []
+
+
+def test_marts_carry_no_calendar_date_and_no_identifier_of_the_clinic(nodes):
+    forbidden = (
+        "_date",
+        "visit_id",
+        "prescription_id",
+        "adverse_event_id",
+        "pseudonym",
+        "drug_name",
+    )
+    offenders = [
+        f"{m['name']}.{column}"
+        for m in models(nodes)
+        if m["schema"] == "marts"
+        for column, spec in m["columns"].items()
+        if column.endswith(forbidden) or spec["data_type"] in ("date", "timestamp")
+        if not column.startswith("is_")
+    ]
+    assert offenders == []
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found.add(node.module)
+    return found
+
+
+def python_files(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def test_analyses_take_frames_and_open_nothing():
+    files = python_files("analysis_py/analyses")
+    assert files, "no analysis found"
+    for path in files:
+        source = path.read_text()
+        assert not {i.split(".")[0] for i in imports(path)} & {"duckdb", "sqlalchemy", "dbt"}, path
+        names = {
+            n.func.id
+            for n in ast.walk(ast.parse(source))
+            if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+        }
+        assert "open" not in names, path
+
+
+def test_only_the_marts_door_and_the_results_store_open_the_warehouse_for_analyses():
+    openers = {p.name for p in python_files("analysis_py") if "duckdb" in imports(p)}
+    assert openers <= {"marts.py", "results_store.py", "store.py", "ledger.py"}, openers
+
+
+@pytest.mark.parametrize("room", ["intake", "analysis_py", "expectations", "refresh"])
+def test_no_product_code_calls_the_simulator(room):
+    callers = [
+        str(p)
+        for p in python_files(room)
+        if any(i.split(".")[0] == "simulator" for i in imports(p))
+    ]
+    assert callers == []
+
+
+def test_the_simulator_knows_no_product_code():
+    product = {"intake", "analysis_py", "expectations", "refresh"}
+    readers = [
+        str(p) for p in python_files("simulator") if {i.split(".")[0] for i in imports(p)} & product
+    ]
+    assert readers == []

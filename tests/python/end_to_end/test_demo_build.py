@@ -1,0 +1,130 @@
+"""`dbt build` on the demo delivery, looked at as the data manager and the analyst would."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import ROOT, Build, run_dbt
+
+DEMO = ROOT / "exports" / "demo"
+WITHOUT_TESTS = ("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+
+
+def query(warehouse: Path, sql: str) -> list[tuple]:
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def mart_hashes(warehouse: Path) -> dict[str, tuple]:
+    """Content hash per mart: rows and the sum of row hashes, free of order and threads."""
+    tables = query(warehouse, "select table_name from duckdb_tables() where schema_name = 'marts'")
+    assert len(tables) >= 12
+    return {
+        table: query(warehouse, f"select count(*), sum(hash(t)::hugeint) from marts.{table} as t")[
+            0
+        ]
+        for (table,) in tables
+    }
+
+
+def test_the_build_says_how_many_tests_it_ran(demo_build: Build):
+    done = re.search(r"Done\. PASS=(\d+) WARN=0 ERROR=0 SKIP=0", demo_build.output)
+    assert done and int(done.group(1)) > 400
+    print(f"dbt build: {done.group(1)} nodes passed")
+
+
+def test_every_ledger_line_balances_and_counts_the_file(warehouse):
+    lines = query(
+        warehouse,
+        "select source_file, n_records_read, n_staged + n_quarantined + n_deduplicated, balance "
+        "from quarantine.record_ledger order by source_file",
+    )
+    assert [line[0] for line in lines] == [
+        "adverse_events.csv",
+        "comorbidities.csv",
+        "patients.csv",
+        "prescriptions.csv",
+        "visits.csv",
+    ]
+    for source_file, n_read, n_accounted, balance in lines:
+        text_lines = (DEMO / source_file).read_text().count("\n") - 1
+        assert n_read == n_accounted == text_lines, source_file
+        assert balance == 0
+
+
+def test_every_refusal_has_a_reason_and_a_hint(warehouse):
+    refusals = query(warehouse, "select rule_code, hint from quarantine.rejected_records")
+    assert len({rule for rule, _ in refusals}) >= 9
+    assert all(hint for _, hint in refusals)
+
+
+def test_the_study_has_its_size(warehouse):
+    steps = dict(
+        query(warehouse, "select criterion_code, n_patients from marts.fct_cohort_attrition")
+    )
+    assert steps["has_no_concomitant_systemic"] == 342
+    assert steps["is_evaluable"] == 307
+    assert query(warehouse, "select count(*) from marts.fct_patient_timepoints") == [(342 * 4,)]
+
+
+def test_a_number_leads_back_to_its_record(warehouse):
+    """The reviewer's question: the file and record named beside a score hold that score."""
+    row = query(
+        warehouse,
+        "select source_file, source_record_number, easi_score from marts.fct_patient_timepoints "
+        "where timepoint_code = 'week_16' and easi_score is not null order by patient_id limit 1",
+    )[0]
+    lines = (DEMO / row[0]).read_text().splitlines()
+    cells = dict(zip(lines[0].split(","), lines[row[1]].split(","), strict=True))
+    assert float(cells["easi_score"]) == float(row[2])
+
+
+def test_one_thread_and_shuffled_records_give_the_same_marts(warehouse, tmp_path):
+    shuffled = tmp_path / "shuffled"
+    shutil.copytree(DEMO, shuffled)
+    for path in shuffled.glob("*.csv"):
+        header, *records = path.read_text().splitlines()
+        path.write_text("\n".join([header, *records[::-1]]) + "\n")
+    again = run_dbt(tmp_path / "again", *WITHOUT_TESTS, threads=1)
+    assert again.returncode == 0, again.output[-3000:]
+    assert mart_hashes(again.warehouse) == mart_hashes(warehouse)
+    other_order = run_dbt(tmp_path / "again", *WITHOUT_TESTS, delivery=shuffled)
+    assert other_order.returncode == 0, other_order.output[-3000:]
+    # The order of records shows only where a mart names the record itself and the load.
+    lineage = "exclude (source_record_number)"
+    for table in ("dim_patients", "fct_patient_timepoints", "fct_tacrolimus_initiation"):
+        sql = f"select count(*), sum(hash(t)::hugeint) from (select * {lineage} from marts.{table}) as t"
+        assert query(other_order.warehouse, sql) == query(warehouse, sql), table
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "cause"),
+    [
+        ("visits.csv", b"<!DOCTYPE html><html><body>Log in</body></html>\n", "HTML"),
+        ("visits.csv", b"", "empty"),
+        ("patients.csv", None, "missing"),
+    ],
+)
+def test_a_refused_delivery_leaves_the_warehouse_as_it_was(
+    warehouse, tmp_path, name, content, cause
+):
+    delivery = tmp_path / "delivery"
+    shutil.copytree(DEMO, delivery)
+    if content is None:
+        (delivery / name).unlink()
+    else:
+        (delivery / name).write_bytes(content)
+    before = tmp_path / "warehouse.duckdb"
+    shutil.copy(warehouse, before)
+    old_bytes = before.read_bytes()
+    build = run_dbt(tmp_path / "run", *WITHOUT_TESTS, delivery=delivery, warehouse=before)
+    assert build.returncode != 0
+    assert before.read_bytes() == old_bytes
+    told = [line for line in build.output.splitlines() if name in line]
+    assert len(told) == 1, build.output
+    assert cause.lower() in told[0].lower()
+    assert "Traceback" not in build.output
