@@ -45,6 +45,7 @@ class Figure:
 
 def finish(
     figure: Canvas,
+    *,
     name: str,
     number: str,
     title: str,

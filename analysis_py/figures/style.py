@@ -80,7 +80,7 @@ class Look:
 
 REGIMEN_LOOKS = {
     TACROLIMUS: Look(BLUE, "", "white"),
-    CORTICOSTEROIDS_AND_TACROLIMUS: Look(GREEN, "...."),
+    CORTICOSTEROIDS_AND_TACROLIMUS: Look(GREEN, "\\\\\\\\"),
     CORTICOSTEROIDS: Look(ORANGE, "////"),
     NONE: Look(PALE, ""),
     NOT_EVALUABLE: Look("white", "xxxx"),

@@ -1,0 +1,84 @@
+"""Phrases made of results: "72.2% (39 of 54)", "p = 0.027", "8.3 (95% CI 7.7 to 8.9)"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from analysis_py.results import DOUBTFUL, Estimate
+from analysis_py.rounding import (
+    MISSING,
+    format_interval,
+    format_number,
+    format_p,
+    is_missing,
+    round_half_up,
+)
+
+NOT_ESTIMABLE = "not estimable"
+LEFT_OUT = "patients left out for a missing value"
+"""End of a warning that only counts; a test holds it equal to the analyses' own words."""
+
+
+def p_phrase(p_value: float | None) -> str:
+    """Give a p-value as "p = 0.018" or "p < 0.001"; a missing one as "p: –".
+
+    Examples
+    --------
+    >>> p_phrase(0.0178), p_phrase(0.00002)
+    ('p = 0.018', 'p < 0.001')
+    """
+    if is_missing(p_value):
+        return f"p: {MISSING}"
+    printed = format_p(p_value)
+    return f"p < {printed[1:]}" if printed.startswith("<") else f"p = {printed}"
+
+
+def percent_phrase(row: Estimate | None) -> str:
+    """Give a percent row as "72.2% (39 of 54)"; with nobody in the denominator "– (0 of 0)"."""
+    if row is None:
+        return MISSING
+    share = MISSING if is_missing(row.value) else f"{round_half_up(row.value, 1)}%"
+    return f"{share} ({row.n} of {row.denominator})"
+
+
+def estimate_phrase(row: Estimate | None, decimals: int) -> str:
+    """Give an estimate as "1.51 (95% CI 1.03–2.21)"."""
+    if row is None or is_missing(row.value):
+        return NOT_ESTIMABLE
+    number = format_number(row.value, decimals)
+    if is_missing(row.ci_lower) and is_missing(row.ci_upper):
+        return number
+    return f"{number} (95% CI {format_interval(row.ci_lower, row.ci_upper, decimals)})"
+
+
+def serious_warning(row: Estimate) -> str:
+    """Warning of a row without the counts of patients left out, which speak against no number."""
+    parts = [part for part in row.warning.split("; ") if not part.endswith(LEFT_OUT)]
+    return "; ".join(parts)
+
+
+def is_trustworthy(row: Estimate | None) -> bool:
+    """Whether a row has a value and nothing that warns against it."""
+    return row is not None and not serious_warning(row) and not is_missing(row.value)
+
+
+def is_doubtful(row: Estimate) -> bool:
+    """Whether something that the method assumes is called doubtful."""
+    return DOUBTFUL in row.assumptions_verdict
+
+
+def sentence(text: str) -> str:
+    """First letter large, one full stop at the end.
+
+    Examples
+    --------
+    >>> sentence("log-rank test, 1 df")
+    'Log-rank test, 1 df.'
+    """
+    text = text.strip()
+    return text if not text else text[0].upper() + text[1:].rstrip(".") + "."
+
+
+def distinct(texts: Iterable[str]) -> list[str]:
+    """Texts without repeats and blanks, in the order first met."""
+    return [text for text in dict.fromkeys(texts) if text]
