@@ -54,8 +54,14 @@ class Plugin(BasePlugin):
         try:
             delivery = open_delivery(Path(folder), mapping)
             key = load_key(delivery.about.is_synthetic)
-            return load_delivery(delivery, key, cursor)
+            return load_delivery(delivery, key, cursor, self._working_folder())
         except IntakeError as error:
             raise DbtRuntimeError(str(error)) from None
         finally:
             cursor.close()
+
+    def _working_folder(self) -> Path | None:
+        """Return the warehouse's folder: working copies stay where the warehouse is."""
+        path = getattr(self.creds, "path", None)
+        folder = Path(path).parent if path and path != ":memory:" else None
+        return folder if folder is not None and folder.is_dir() else None

@@ -21,7 +21,7 @@ class KeyFileError(IntakeError):
 
 
 @dataclass
-class FileRefused(IntakeError):
+class FileRefusedError(IntakeError):
     """One file of a delivery cannot be trusted.
 
     Attributes
@@ -45,18 +45,18 @@ class FileRefused(IntakeError):
         return f"{self.file_name}: {self.cause} {self.advice}"
 
 
-class DeliveryRefused(IntakeError):
+class DeliveryRefusedError(IntakeError):
     """The delivery is refused as a whole.
 
     Parameters
     ----------
     folder : str
         The delivery folder as the user gave it.
-    refusals : list of FileRefused
+    refusals : list of FileRefusedError
         One per refused file.
     """
 
-    def __init__(self, folder: str, refusals: list[FileRefused]) -> None:
+    def __init__(self, folder: str, refusals: list[FileRefusedError]) -> None:
         self.folder = folder
         self.refusals = refusals
         count = "1 file" if len(refusals) == 1 else f"{len(refusals)} files"

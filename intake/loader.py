@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-import unicodedata
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from intake.contract import EXPORTS, INTAKE_CONTRACT_VERSION, column_names, required_columns
+from intake import manifest
 from intake.delivery import Delivery
-from intake.errors import DeliveryRefused, FileRefused
+from intake.errors import DeliveryRefusedError, FileRefusedError
+from intake.folder import FolderPlan, PlannedFile, plan_folder
+from intake.judgement import FileJudgement, Sink, judge_file
 from intake.pseudonyms import PseudonymKey
-from intake.raw_tables import (
-    DELIVERY,
-    DELIVERY_FILES,
-    DELIVERY_NOTICES,
-    SOURCE_FORMATS,
-    SOURCE_WORDS,
-    export_schema,
-    loaded_key,
-    write_raw_tables,
-)
+from intake.raw_tables import loaded_key, write_raw_tables
+from intake.source_bytes import SourceBytes
+from intake.spool import SpoolRack
+
+FileProgress = Callable[[str, int], None]
+"""Told the name of a file and how many of its bytes were just read."""
 
 
-def load_delivery(delivery: Delivery, key: PseudonymKey, cursor: Any) -> pa.Table:
+def load_delivery(
+    delivery: Delivery,
+    key: PseudonymKey,
+    cursor: Any,
+    working_folder: Path | None = None,
+    progress: FileProgress | None = None,
+) -> pa.Table:
     """Judge a delivery and write its raw tables.
+
+    Every file is read once, and judged before anything is written. The same delivery with the
+    same mapping and key is recognised by the hashes of its files and not loaded again.
 
     Parameters
     ----------
@@ -37,6 +44,10 @@ def load_delivery(delivery: Delivery, key: PseudonymKey, cursor: Any) -> pa.Tabl
         Key of the pseudonyms.
     cursor : duckdb.DuckDBPyConnection
         A cursor of its own on the warehouse.
+    working_folder : Path, optional
+        Where large working copies go (unnamed files).
+    progress : callable, optional
+        Told about the bytes that were read.
 
     Returns
     -------
@@ -45,155 +56,113 @@ def load_delivery(delivery: Delivery, key: PseudonymKey, cursor: Any) -> pa.Tabl
 
     Raises
     ------
-    DeliveryRefused
+    DeliveryRefusedError
         A file cannot be trusted; the warehouse is as before.
     """
-    content = delivery.mapping.content
-    rows: dict[str, list] = {name: [] for name in EXPORTS}
-    files, notices, refusals = [], [], []
-    for export_name, export in content.exports.items():
-        for source in export.files:
-            path = delivery.folder / f"{source.file}.csv"
-            try:
-                data = path.read_bytes()
-                records = list(
-                    csv.reader(
-                        io.StringIO(
-                            data.decode(export.encoding).removeprefix("\ufeff"), newline=""
-                        ),
-                        delimiter=export.delimiter,
-                        strict=True,
-                    )
-                )
-            except (OSError, UnicodeDecodeError, csv.Error) as error:
-                refusals.append(
-                    FileRefused(
-                        "unreadable", f"cannot be read ({type(error).__name__}).", "", path.name
-                    )
-                )
-                continue
-            header = [cell.strip().lower() for cell in records[0]]
-            names = source.columns
-            missing = []
-            faulty = 0
-            for number, record in enumerate(records[1:], 1):
-                row: dict[str, Any] = {
-                    "source_file": path.name,
-                    "record_number": number,
-                    "line_number": number + 1,
-                }
-                if len(record) != len(header):
-                    faulty += 1
-                    row["record_fault"] = "field_count"
-                    row["record_fault_detail"] = (
-                        f"{len(record)} fields where {len(header)} are declared"
-                    )
-                else:
-                    cells = dict(zip(header, record, strict=True))
-                    for name in column_names(export_name):
-                        if not names:
-                            value = cells.get(name)
-                        elif name not in names:
-                            value = None
-                        elif names[name].constant is not None:
-                            value = names[name].constant
-                        else:
-                            value = names[name].separator.join(
-                                cells[head.lower()] for head in names[name].headers
-                            )
-                        row[name] = None if value is None else unicodedata.normalize("NFC", value)
-                    if export_name == "patients":
-                        row["pseudonym"] = key.pseudonym(row["patient_id"])
-                rows[export_name].append(row)
-            if not names:
-                missing = [c for c in required_columns(export_name) if c not in header]
-            if missing:
-                refusals.append(
-                    FileRefused("header", f"columns missing: {', '.join(missing)}.", "", path.name)
-                )
-            files.append(
-                {
-                    "export_name": export_name,
-                    "source_file": path.name,
-                    "sha256": hashlib.sha256(data).hexdigest(),
-                    "n_bytes": len(data),
-                    "file_format": "csv",
-                    "encoding": export.encoding,
-                    "n_records_read": len(records) - 1,
-                    "n_records_faulty": faulty,
-                    "mapping_version": content.version,
-                }
-            )
+    plan = plan_folder(delivery)
+    loaded = loaded_key(cursor)
+    if loaded is not None and not plan.refusals:
+        hashes = _hashes(delivery.folder, plan)
+        identity = manifest.load_id(delivery, plan, hashes) if hashes else ""
+        if loaded == (identity, key.fingerprint):
+            return manifest.delivery_row(delivery, plan, key, identity)
+    with SpoolRack(working_folder) as rack:
+        judgements = judge_files(delivery, plan, key, rack.take, progress)
+        hashes = {judgement.planned.name: judgement.sha256 for judgement in judgements}
+        identity = manifest.load_id(delivery, plan, hashes)
+        row = manifest.delivery_row(delivery, plan, key, identity)
+        tables = {
+            "delivery": row,
+            "delivery_files": manifest.files_table(delivery, judgements, identity),
+            "delivery_notices": manifest.notices_table(plan, judgements),
+            "source_formats": manifest.formats_table(delivery),
+            "source_words": manifest.words_table(delivery),
+        }
+        write_raw_tables(cursor, tables, rack.readers())
+    return row
+
+
+def judge_files(
+    delivery: Delivery,
+    plan: FolderPlan,
+    key: PseudonymKey | None = None,
+    sink: Sink | None = None,
+    progress: FileProgress | None = None,
+) -> list[FileJudgement]:
+    """Judge every file of a delivery.
+
+    Parameters
+    ----------
+    delivery : Delivery
+        The folder and its mapping.
+    plan : FolderPlan
+        Its files.
+    key : PseudonymKey, optional
+        Key of the pseudonyms; None makes none.
+    sink : callable, optional
+        Takes the rows of the raw tables.
+    progress : callable, optional
+        Told about the bytes that were read.
+
+    Returns
+    -------
+    list of FileJudgement
+
+    Raises
+    ------
+    DeliveryRefusedError
+        A file is refused; all of them have been judged.
+    """
+    judgements = all_judgements(delivery, plan, key, sink, progress)
+    refusals = [*plan.refusals, *(j.refusal for j in judgements if j.refusal is not None)]
     if refusals:
-        raise DeliveryRefused(str(delivery.folder), refusals)
-    load_id = _load_id(delivery, files)
-    for row in files:
-        row["load_id"] = load_id
-    delivery_row = pa.Table.from_pylist(
-        [
-            {
-                "load_id": load_id,
-                "source_system": content.source_system,
-                "mapping_name": delivery.mapping.name,
-                "mapping_version": content.version,
-                "extraction_date": delivery.extraction_date,
-                "is_synthetic": delivery.about.is_synthetic,
-                "delivery_label": delivery.about.label,
-                "n_files": len(files),
-                "key_fingerprint": key.fingerprint,
-            }
-        ],
-        DELIVERY,
-    )
-    if loaded_key(cursor) == (load_id, key.fingerprint):
-        return delivery_row
-    tables = {name: pa.Table.from_pylist(rows[name], export_schema(name)) for name in EXPORTS}
-    tables["delivery"] = delivery_row
-    tables["delivery_files"] = pa.Table.from_pylist(files, DELIVERY_FILES)
-    tables["delivery_notices"] = pa.Table.from_pylist(notices, DELIVERY_NOTICES)
-    tables["source_formats"] = pa.Table.from_pylist(_format_rows(delivery), SOURCE_FORMATS)
-    tables["source_words"] = pa.Table.from_pylist(_word_rows(delivery), SOURCE_WORDS)
-    write_raw_tables(cursor, {n: (lambda t=t: [t.to_reader()]) for n, t in tables.items()})
-    return delivery_row
+        raise DeliveryRefusedError(str(delivery.folder), refusals)
+    return judgements
 
 
-def _load_id(delivery: Delivery, files: list[dict]) -> str:
-    parts = sorted(f"{row['export_name']}={row['sha256']}" for row in files)
-    parts += [
-        f"mapping={delivery.mapping.sha256}",
-        f"extraction_date={delivery.extraction_date}",
-        f"contract={INTAKE_CONTRACT_VERSION}",
-    ]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def all_judgements(
+    delivery: Delivery,
+    plan: FolderPlan,
+    key: PseudonymKey | None = None,
+    sink: Sink | None = None,
+    progress: FileProgress | None = None,
+) -> list[FileJudgement]:
+    """Judge every file of a delivery and return refused ones too; parameters as judge_files."""
+    judgements = []
+    with _open_folder(delivery.folder) as handle:
+        for planned in plan.files:
+            tell = None if progress is None else _telling(progress, planned)
+            judgements.append(judge_file(planned, handle, key, sink, tell))
+    return judgements
 
 
-def _format_rows(delivery: Delivery) -> list[dict[str, Any]]:
-    rows = []
-    for name in EXPORTS:
-        export = delivery.mapping.content.exports.get(name)
-        if export is None:
-            continue
-        rows.append(
-            {
-                "export_name": name,
-                "decimal_mark": export.decimal_mark,
-                "date_order": export.date_order,
-                "date_separator": export.date_separator,
-                "are_partial_dates_allowed": export.partial_dates,
-                "missing_codes": list(export.missing_codes),
-                "repeated_records": export.repeated_records,
-            }
-        )
-    return rows
+def _telling(progress: FileProgress, planned: PlannedFile) -> Callable[[int], None]:
+    return lambda n_bytes: progress(planned.name, n_bytes)
 
 
-def _word_rows(delivery: Delivery) -> list[dict[str, str]]:
-    content = delivery.mapping.content
-    rows = [
-        {"word_kind": kind, "source_word": word.strip().lower(), "code": code}
-        for kind, words in content.words.items()
-        for word, code in words.items()
-    ]
-    return rows + [
-        {"word_kind": "criterion", "source_word": code, "code": code} for code in content.criteria
-    ]
+def _hashes(folder: Path, plan: FolderPlan) -> dict[str, str]:
+    """Return the hash of every file; none at all when one cannot be read."""
+    hashes = {}
+    with _open_folder(folder) as handle:
+        for planned in plan.files:
+            source = None
+            try:
+                source = SourceBytes(handle, planned.name)
+                for _ in source.blocks():
+                    pass
+                hashes[planned.name] = source.sha256
+            except FileRefusedError:
+                return {}
+            finally:
+                if source is not None:
+                    source.close()
+    return hashes
+
+
+@contextmanager
+def _open_folder(folder: Path) -> Iterator[int]:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield handle
+    finally:
+        os.close(handle)

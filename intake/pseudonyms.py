@@ -43,6 +43,7 @@ class PseudonymKey:
 
     @property
     def fingerprint(self) -> str:
+        """The key's fingerprint."""
         return hmac.digest(self._key, _FINGERPRINT_TEXT, "sha256").hex()[:8]
 
     def __repr__(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -97,7 +97,7 @@ def table_schemas() -> dict[str, pa.Schema]:
 
 
 def write_raw_tables(
-    cursor: Any, readers: dict[str, Callable[[], Iterable[pa.RecordBatchReader]]]
+    cursor: Any, tables: dict[str, pa.Table], readers: dict[str, Iterator[pa.RecordBatchReader]]
 ) -> None:
     """Replace every raw table in one transaction; a failure leaves the old ones.
 
@@ -105,25 +105,31 @@ def write_raw_tables(
     ----------
     cursor : duckdb.DuckDBPyConnection
         A cursor of its own, outside any transaction.
+    tables : dict
+        Raw table -> its rows, for the small ones.
     readers : dict
-        Raw table -> a function that opens the streams of its rows, in order.
+        Raw table -> streams of its rows, in order, for the exports.
     """
     cursor.execute("begin transaction")
     try:
         cursor.execute("create schema if not exists raw")
         for name, schema in table_schemas().items():
-            empty = pa.Table.from_batches([], schema)
-            cursor.register("intake_stream", empty)
-            cursor.execute(f'create or replace table raw."{name}" as from intake_stream')
-            cursor.unregister("intake_stream")
-            for reader in readers[name]():
-                cursor.register("intake_stream", reader)
-                cursor.execute(f'insert into raw."{name}" from intake_stream')
-                cursor.unregister("intake_stream")
+            _run(cursor, f'create or replace table raw."{name}" as', schema.empty_table())
+            streams = [tables[name]] if name in tables else readers[name]
+            for stream in streams:
+                _run(cursor, f'insert into raw."{name}"', stream)
         cursor.execute("commit")
     except BaseException:
         cursor.execute("rollback")
         raise
+
+
+def _run(cursor: Any, statement: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+    cursor.register("intake_rows", rows)
+    try:
+        cursor.execute(f"{statement} from intake_rows")
+    finally:
+        cursor.unregister("intake_rows")
 
 
 def loaded_key(cursor: Any) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from intake.errors import MappingError
 
 
 class _StrictLoader(yaml.BaseLoader):
-    """Every scalar stays text (a code "no" is no boolean); repeated keys and aliases are refused."""
+    """Every scalar stays text ("no" is a word); repeated keys and aliases are refused."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
         if self.check_event(yaml.AliasEvent):

@@ -1,0 +1,7 @@
+"""Entry of ``python -m intake``."""
+
+import sys
+
+from intake.cli import main
+
+sys.exit(main())

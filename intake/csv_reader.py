@@ -1,0 +1,209 @@
+"""Reading a CSV file: its header, then its records block by block, and how it ends."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from intake.block_reader import BlockReader
+from intake.errors import FileRefusedError
+from intake.layout import BYTE_ORDER_MARK, HeaderContract, Layout, fits, judge_header
+from intake.records import Tally
+
+LONGEST_LINE_BYTES = 64 << 20
+_LONGEST_HEADER_BYTES = 4 << 20
+_LONGEST_BLANK_TAIL_BYTES = 4 << 20
+_LINES_SEARCHED_FOR_HEADER = 25
+_BLANK = b" \t\r\n\x1a"
+_MARK_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+
+Notice = tuple[str, str]
+"""Code and detail."""
+
+
+@dataclass
+class CsvReader:
+    """Reads one CSV file, judges its header and its records.
+
+    Attributes
+    ----------
+    blocks : iterator of bytes
+        UTF-8 text with LF or CRLF line ends.
+    contract : HeaderContract
+        Headers that the file must and may have.
+    delimiter : str
+        The declared one, or "auto": the one by which the header fits the contract.
+    preamble_lines : int
+        Declared lines above the header.
+    vectorised : bool
+        False sends every line to the exact reader.
+    tally, notices, layout
+        Filled while the file is read.
+    """
+
+    blocks: Iterator[bytes]
+    contract: HeaderContract
+    delimiter: str = ","
+    preamble_lines: int = 0
+    vectorised: bool = True
+    tally: Tally = field(default_factory=Tally)
+    notices: list[Notice] = field(default_factory=list)
+    layout: Layout | None = None
+    _carry: bytes = b""
+
+    def batches(self) -> Iterator[pa.Table]:
+        """Yield the records of the file, in order.
+
+        Yields
+        ------
+        pyarrow.Table
+            With the columns of ``records.batch_schema``.
+
+        Raises
+        ------
+        FileRefusedError
+            The header is not the contract's, a quote swallows lines, or the file is cut.
+        """
+        self._carry, lines_before = self._read_header()
+        assert self.layout is not None
+        reader = BlockReader(self.layout, self.delimiter, self.tally, self.vectorised)
+        for block, is_last in self._whole_lines():
+            batch, n_bytes, n_lines = reader.read(block, lines_before, is_last)
+            self._carry = block[n_bytes:]
+            lines_before += n_lines
+            if batch is not None:
+                yield batch
+
+    def _read_header(self) -> tuple[bytes, int]:
+        """Judge the header; return the bytes behind it and the lines used."""
+        n_searched = self.preamble_lines + _LINES_SEARCHED_FOR_HEADER
+        text = b""
+        for block in self.blocks:
+            text += block
+            if text.count(b"\n") > n_searched or len(text) > _LONGEST_HEADER_BYTES:
+                break
+        lines = text.split(b"\n", n_searched)
+        texts = [line.decode("utf-8", "replace").removesuffix("\r") for line in lines[:n_searched]]
+        texts[0] = texts[0].removeprefix(BYTE_ORDER_MARK)
+        n_used = self.preamble_lines + 1
+        if len(lines) <= n_used:
+            raise _without_header(lines[-1])
+        self.layout = self._find_layout(texts)
+        return text[sum(len(line) + 1 for line in lines[:n_used]) :], n_used
+
+    def _find_layout(self, texts: list[str]) -> Layout:
+        header = texts[self.preamble_lines]
+        if not header.strip():
+            self._refuse_preamble(texts)
+            raise _without_header(b"")
+        found = [mark for mark in _MARK_NAMES if fits(_split(header, mark), self.contract)]
+        if self.delimiter == "auto":
+            self.delimiter = found[0] if len(found) == 1 else ","
+        elif found and self.delimiter not in found:
+            raise FileRefusedError(
+                "wrong_delimiter",
+                f"its fields are separated by {_MARK_NAMES[found[0]]}, "
+                f"and {_MARK_NAMES[self.delimiter]} is declared.",
+                "Declare the delimiter in the mapping, or export the file again.",
+            )
+        if not found:
+            self._refuse_preamble(texts)
+        return judge_header(_split(header, self.delimiter) or [header], self.contract)
+
+    def _refuse_preamble(self, texts: list[str]) -> None:
+        for number, text in enumerate(texts):
+            if number != self.preamble_lines and any(
+                fits(_split(text, mark), self.contract) for mark in _MARK_NAMES
+            ):
+                raise FileRefusedError(
+                    "preamble",
+                    f"its header stands on line {number + 1}, "
+                    f"expected on line {self.preamble_lines + 1}.",
+                    f"Remove the lines above it, or declare preamble_lines: {number}.",
+                )
+
+    def _whole_lines(self) -> Iterator[tuple[bytes, bool]]:
+        """Yield blocks that end in a line feed; the last one without its blank tail.
+
+        Before the next block is asked for, ``_carry`` holds the lines that were not used.
+        """
+        pending: list[bytes] = []
+        for block in self.blocks:
+            cut = block.rfind(b"\n") + 1
+            if cut == 0:
+                pending.append(block)
+                if sum(map(len, pending)) > LONGEST_LINE_BYTES:
+                    raise _too_long_line()
+                continue
+            whole = b"".join([self._carry, *pending, block[:cut]])
+            pending = [block[cut:]] if cut < len(block) else []
+            ready = whole[: len(whole) - self._blank_tail(whole)]
+            self._carry = b""
+            if ready:
+                yield ready, False
+            self._carry += whole[len(ready) :]
+            if len(self._carry) > LONGEST_LINE_BYTES:
+                raise _too_long_line()
+        final = self._without_tail(b"".join([self._carry, *pending]))
+        if final:
+            yield final, True
+
+    def _blank_tail(self, whole: bytes) -> int:
+        """Return how many bytes at the end are blank lines that may be the file's tail."""
+        kept = len(whole.rstrip(self._tail_bytes))
+        held = len(whole) - (whole.find(b"\n", kept) + 1 if kept else 0)
+        return held if held <= _LONGEST_BLANK_TAIL_BYTES else 0
+
+    @property
+    def _tail_bytes(self) -> bytes:
+        return _BLANK.replace(self.delimiter.encode(), b"")
+
+    def _without_tail(self, final: bytes) -> bytes:
+        """Judge how the file ends; return its last lines without blank ones at the end."""
+        kept = len(final.rstrip(self._tail_bytes))
+        cut = final.find(b"\n", kept) + 1 if kept else 0
+        if kept and final[kept - 1] == 0:
+            raise FileRefusedError(
+                "nul_padding", "ends in NUL bytes: the copy was torn.", "Copy the delivery again."
+            )
+        if kept and cut == 0:
+            raise _cut_file()
+        tail = final[cut:]
+        if tail:
+            n_lines = tail.count(b"\n")
+            words = "1 blank line" if n_lines == 1 else f"{n_lines} blank lines"
+            words += " and an end-of-file mark" if b"\x1a" in tail else ""
+            self.notices.append(("tail_ignored", f"{words} at the end of the file"))
+        return final[:cut]
+
+
+def _split(header: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([header], delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        return []
+
+
+def _without_header(only_line: bytes) -> FileRefusedError:
+    if only_line.strip(b"\x00 \t\r"):
+        return _cut_file()
+    return FileRefusedError("no_header", "has no header line.", "Export it again.")
+
+
+def _cut_file() -> FileRefusedError:
+    return FileRefusedError(
+        "cut_file",
+        "has no end of line at its end: the last record may be cut.",
+        "Export it again.",
+    )
+
+
+def _too_long_line() -> FileRefusedError:
+    return FileRefusedError(
+        "line_too_long",
+        f"holds a line of more than {LONGEST_LINE_BYTES >> 20} MiB.",
+        "The file is damaged or no CSV; export it again.",
+    )

@@ -1,0 +1,142 @@
+"""The exact CSV reader: one record at a time, Python's csv module in strict mode.
+
+It reads the records that the whole-array judgement leaves over, and alone it reads any file.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from intake.errors import FileRefusedError
+from intake.layout import Layout
+from intake.records import Fault, field_count_fault, judge_fields
+
+MOST_LINES_IN_RECORD = 1000
+MOST_BYTES_IN_RECORD = 1 << 20
+"""A quoted cell may hold line breaks; one longer than this is an open quote."""
+
+csv.field_size_limit(1 << 30)  # a long cell is our own fault code, not an error of the parser
+
+
+class MoreLinesNeededError(Exception):
+    """The record is not complete at the end of the block."""
+
+
+@dataclass(frozen=True)
+class ExactReader:
+    """Reads single records out of a block of lines.
+
+    Attributes
+    ----------
+    layout : Layout
+        The file's columns.
+    delimiter : str
+        One character.
+    line_at : callable
+        Gives a line of the block, from 0, with its line end.
+    n_lines : int
+        Lines in the block.
+    """
+
+    layout: Layout
+    delimiter: str
+    line_at: Callable[[int], bytes]
+    n_lines: int
+
+    def read(self, place: int, line_number: int, is_last: bool) -> tuple[list[str] | Fault, int]:
+        """Read and judge the record that starts on a line.
+
+        Parameters
+        ----------
+        place : int
+            Line of the block on which the record starts, from 0.
+        line_number : int
+            Line of the file, from 1, for messages.
+        is_last : bool
+            Whether the block is the last one.
+
+        Returns
+        -------
+        tuple
+            The stored texts or the fault, and the line of the block after the record.
+
+        Raises
+        ------
+        MoreLinesNeededError
+            A quoted cell goes on beyond the block.
+        FileRefusedError
+            A quote swallows lines.
+        """
+        line = self.line_at(place)
+        mark = self.delimiter.encode()
+        if b'"' not in line and b"\r" not in line[:-2]:
+            n_fields = line.count(mark) + 1
+            if n_fields != self.layout.n_columns and line.strip(b" \t\r\n" + mark):
+                return field_count_fault(n_fields, self.layout.n_columns), place + 1
+        try:
+            return judge_fields(self._fields([_text(line)]), self.layout), place + 1
+        except csv.Error as error:
+            words = str(error)
+        if words.startswith("new-line character"):
+            return Fault("control_character", "a carriage return stands alone"), place + 1
+        if not words.startswith("unexpected end of data"):
+            return Fault("bad_quoting", "text stands beside a closing quote"), place + 1
+        return self._read_over_lines(place, line_number, is_last)
+
+    def _read_over_lines(
+        self, place: int, line_number: int, is_last: bool
+    ) -> tuple[list[str] | Fault, int]:
+        reader = csv.reader(self._feed(place, line_number), delimiter=self.delimiter, strict=True)
+        try:
+            fields = next(reader)
+        except csv.Error as error:
+            if not is_last and str(error).startswith("unexpected end of data"):
+                raise MoreLinesNeededError from None
+            if reader.line_num > 1:
+                raise _swallowing_quote(line_number) from None
+            return Fault("bad_quoting", "a quote is opened and never closed"), place + 1
+        after = place + reader.line_num
+        if self._is_whole(self.line_at(place)) and self._is_whole(self.line_at(after - 1)):
+            raise _swallowing_quote(line_number)
+        return judge_fields(fields, self.layout), after
+
+    def _feed(self, place: int, line_number: int) -> Iterator[str]:
+        """Yield the lines of one record; stop where a line inside the quote is a record."""
+        n_bytes = 0
+        for number in range(place, self.n_lines):
+            if number > place + 1 and self._is_record(self.line_at(number - 1)):
+                raise _swallowing_quote(line_number)
+            line = self.line_at(number)
+            n_bytes += len(line)
+            is_too_long = n_bytes > MOST_BYTES_IN_RECORD or number - place >= MOST_LINES_IN_RECORD
+            if is_too_long and number > place:
+                raise _swallowing_quote(line_number)
+            yield _text(line)
+
+    def _fields(self, lines: Iterable[str]) -> list[str]:
+        return next(csv.reader(lines, delimiter=self.delimiter, strict=True))
+
+    def _is_whole(self, line: bytes) -> bool:
+        return line.count(self.delimiter.encode()) == self.layout.n_columns - 1
+
+    def _is_record(self, line: bytes) -> bool:
+        if b'"' not in line:
+            return self._is_whole(line)
+        try:
+            return len(self._fields([_text(line)])) == self.layout.n_columns
+        except csv.Error:
+            return False
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape")
+
+
+def _swallowing_quote(line_number: int) -> FileRefusedError:
+    return FileRefusedError(
+        "open_quote",
+        f"a quote that is opened on line {line_number} swallows the lines behind it.",
+        "Correct that line at the source.",
+    )

@@ -1,0 +1,316 @@
+"""Records of formats that have cells instead of text: workbooks and Parquet files."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from intake.errors import FileRefusedError, shown_name
+from intake.layout import HeaderContract, Layout, fits, judge_header
+from intake.mapping import ExportSource
+from intake.records import (
+    LONGEST_CELL,
+    Fault,
+    Tally,
+    batch_of_rows,
+    batch_schema,
+    judge_fields,
+)
+from intake.rendering import render
+
+_COPY_IN_MEMORY_BYTES = 32 << 20
+_ROWS_PER_BATCH = 10_000
+_ROWS_SEARCHED_FOR_HEADER = 25
+_LARGEST_UNPACKED_BYTES = 2 << 30
+_FORMULA_WITHOUT_RESULT = re.compile(
+    rb"<c\b([^>]*)>\s*<f\b(?:[^>]*/>|[^>]*>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>"
+)
+
+
+def private_copy(blocks: Iterable[bytes]) -> IO[bytes]:
+    """Read a whole file into an unnamed copy, for formats that are not read in order.
+
+    Parameters
+    ----------
+    blocks : iterable of bytes
+        The file.
+
+    Returns
+    -------
+    file
+        In memory when small, else an unnamed file that vanishes with the process.
+    """
+    copy = tempfile.SpooledTemporaryFile(max_size=_COPY_IN_MEMORY_BYTES)  # noqa: SIM115
+    for block in blocks:
+        copy.write(block)
+    copy.seek(0)
+    return copy
+
+
+@dataclass
+class TableReader:
+    """Common part of the readers of tables with cells.
+
+    Attributes
+    ----------
+    copy : file
+        Private copy of the file.
+    contract : HeaderContract
+        Headers that the file must and may have.
+    export : ExportSource
+        Declared decimal mark and date format.
+    tally, notices, layout
+        Filled while the file is read.
+    """
+
+    copy: IO[bytes]
+    contract: HeaderContract
+    export: ExportSource
+    tally: Tally = field(default_factory=Tally)
+    notices: list[tuple[str, str]] = field(default_factory=list)
+    layout: Layout | None = None
+
+    def _batch(self, rows: list[list[str] | Fault], lines: list[int]) -> pa.Table:
+        assert self.layout is not None
+        first = self.tally.n_records + 1
+        self.tally.n_records += len(rows)
+        self.tally.count_rows(rows, lines)
+        return batch_of_rows(rows, range(first, first + len(rows)), lines, self.layout)
+
+
+@dataclass
+class WorkbookReader(TableReader):
+    """Reads one sheet of an Excel workbook.
+
+    Attributes
+    ----------
+    sheet : str or None
+        Name of the sheet; the first one when None.
+    preamble_lines : int
+        Declared rows above the header.
+    """
+
+    sheet: str | None = None
+    preamble_lines: int = 0
+
+    def batches(self) -> Iterator[pa.Table]:
+        """Yield the records of the sheet, in order.
+
+        Yields
+        ------
+        pyarrow.Table
+            With the columns of ``records.batch_schema``; line_number is the row of the sheet.
+
+        Raises
+        ------
+        FileRefusedError
+            The workbook is damaged, has no such sheet, or its header is not the contract's.
+        """
+        try:
+            yield from self._read()
+        except FileRefusedError:
+            raise
+        except Exception:  # a damaged workbook raises anything, from KeyError to ParseError
+            raise FileRefusedError(
+                "damaged_workbook",
+                "is a damaged Excel workbook.",
+                "Open it, save it again as .xlsx, and deliver that.",
+            ) from None
+
+    def _read(self) -> Iterator[pa.Table]:
+        import openpyxl  # noqa: PLC0415 (slow to import, needed for workbooks only)
+
+        self._refuse_bomb()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(self.copy, read_only=True, data_only=True)
+        names = book.sheetnames
+        if self.sheet is not None and self.sheet not in names:
+            raise FileRefusedError(
+                "no_such_sheet",
+                f"has no sheet {shown_name(self.sheet)!r}; it has "
+                f"{', '.join(shown_name(name, 31) for name in names[:10])}.",
+                "Correct the sheet's name in the mapping or in the workbook.",
+            )
+        sheet = book[self.sheet] if self.sheet is not None else book.worksheets[0]
+        if len(names) > 1:
+            self.notices.append(("other_sheets", f"{len(names) - 1} other sheets are not read"))
+        self._refuse_formulas(sheet)
+        sheet.reset_dimensions()
+        rows = enumerate(sheet.iter_rows(values_only=True), 1)
+        self._find_layout(rows)
+        yield from self._records(rows)
+
+    def _refuse_bomb(self) -> None:
+        with zipfile.ZipFile(self.copy) as archive:
+            n_bytes = sum(part.file_size for part in archive.infolist())
+        if n_bytes > _LARGEST_UNPACKED_BYTES:
+            raise FileRefusedError(
+                "workbook_too_large",
+                f"unpacks to more than {_LARGEST_UNPACKED_BYTES >> 30} GiB.",
+                "Deliver a table of this size as CSV or Parquet.",
+            )
+
+    def _refuse_formulas(self, sheet: Any) -> None:
+        """Refuse formulas whose result was never calculated: they would read as empty cells."""
+        with zipfile.ZipFile(self.copy) as archive, archive.open(sheet._worksheet_path) as part:
+            rest = b""
+            while block := part.read(1 << 20):
+                for cell in _FORMULA_WITHOUT_RESULT.finditer(rest + block):
+                    if b't="str"' not in cell.group(1):
+                        raise FileRefusedError(
+                            "formula_without_result",
+                            "holds a formula whose result was never calculated.",
+                            "Open it in Excel and save it, or deliver values.",
+                        )
+                rest = block[-4096:]
+
+    def _find_layout(self, rows: Iterator[tuple[int, tuple]]) -> None:
+        top = list(islice(rows, self.preamble_lines + 1))
+        if len(top) <= self.preamble_lines:
+            raise FileRefusedError("no_header", "has no header row.", "Export it again.")
+        header = self._texts(top[-1][1])
+        if not fits(header, self.contract):
+            for number, row in islice(rows, _ROWS_SEARCHED_FOR_HEADER):
+                if fits(self._texts(row), self.contract):
+                    raise FileRefusedError(
+                        "preamble",
+                        f"its header stands in row {number}, "
+                        f"expected in row {self.preamble_lines + 1}.",
+                        f"Remove the rows above it, or declare preamble_lines: {number - 1}.",
+                    )
+        while header and not header[-1].strip():
+            header.pop()
+        self.layout = judge_header(header, self.contract)
+
+    def _texts(self, row: Sequence[Any]) -> list[str]:
+        return [render(value, self.export) for value in row]
+
+    def _records(self, rows: Iterator[tuple[int, tuple]]) -> Iterator[pa.Table]:
+        assert self.layout is not None
+        n_columns = self.layout.n_columns
+        judged: list[list[str] | Fault] = []
+        lines: list[int] = []
+        n_blank = 0
+        for number, row in rows:
+            texts = self._texts(row)
+            if not any(text.strip() for text in texts):
+                n_blank += 1
+                continue
+            for blank in range(number - n_blank, number):
+                judged.append(Fault("empty_record", "every field is blank"))
+                lines.append(blank)
+            n_blank = 0
+            while len(texts) > n_columns and not texts[-1].strip():
+                texts.pop()
+            texts += [""] * (n_columns - len(texts))
+            judged.append(judge_fields(texts, self.layout))
+            lines.append(number)
+            if len(judged) >= _ROWS_PER_BATCH:
+                yield self._batch(judged, lines)
+                judged, lines = [], []
+        if judged:
+            yield self._batch(judged, lines)
+        if n_blank:
+            words = "1 blank row" if n_blank == 1 else f"{n_blank} blank rows"
+            self.notices.append(("tail_ignored", f"{words} at the end of the sheet"))
+
+
+@dataclass
+class ParquetReader(TableReader):
+    """Reads a Parquet file; typed columns are written as text."""
+
+    def batches(self) -> Iterator[pa.Table]:
+        """Yield the records of the file, in order.
+
+        Yields
+        ------
+        pyarrow.Table
+            With the columns of ``records.batch_schema``; line_number is the record number.
+
+        Raises
+        ------
+        FileRefusedError
+            The file is damaged or its columns are not the contract's.
+        """
+        try:
+            yield from self._read()
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise FileRefusedError(
+                "damaged_parquet", "is a damaged Parquet file.", "Deliver it again."
+            ) from None
+
+    def _read(self) -> Iterator[pa.Table]:
+        file = pq.ParquetFile(self.copy)
+        names = file.schema_arrow.names
+        layout = judge_header(names, self.contract)
+        # Only the stored columns are read, so positions are theirs.
+        self.layout = Layout(
+            layout.keys,
+            layout.keys,
+            tuple(range(len(layout.keys))),
+            layout.probe,
+            layout.absent,
+            layout.extra,
+        )
+        stored = [names[place] for place in layout.positions]
+        for name in stored:
+            self._refuse_type(name, file.schema_arrow.field(name).type)
+        for batch in file.iter_batches(batch_size=_ROWS_PER_BATCH, columns=stored):
+            columns = [self._text(batch.column(batch.schema.get_field_index(n))) for n in stored]
+            yield self._judged(columns)
+
+    def _refuse_type(self, name: str, kind: pa.DataType) -> None:
+        if isinstance(kind, pa.DictionaryType):
+            kind = kind.value_type
+        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            raise FileRefusedError(
+                "column_type",
+                f"column {shown_name(name)} has the type {shown_name(str(kind))}.",
+                "Deliver it as text, number or date.",
+            )
+
+    def _text(self, column: pa.Array) -> pa.Array:
+        """Write a column as text; a value that repeats is written once."""
+        kind = column.type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            return pc.fill_null(column.cast(pa.string()), "")
+        encoded = column if isinstance(kind, pa.DictionaryType) else column.dictionary_encode()
+        texts = [render(value, self.export) for value in encoded.dictionary.to_pylist()]
+        return pc.fill_null(pa.array(texts, pa.string()).take(encoded.indices), "")
+
+    def _judged(self, columns: list[pa.Array]) -> pa.Table:
+        assert self.layout is not None
+        n_rows = len(columns[0])
+        is_odd = pc.equal(pc.utf8_trim_whitespace(columns[self.layout.probe]), "")
+        for column in columns:
+            if not pc.all(pc.string_is_ascii(column)).as_py():
+                is_odd = pc.or_(is_odd, pc.invert(pc.string_is_ascii(column)))
+            is_odd = pc.or_(is_odd, pc.match_substring_regex(column, _CONTROL_PATTERN))
+            is_odd = pc.or_(is_odd, pc.greater(pc.binary_length(column), LONGEST_CELL))
+        first = self.tally.n_records + 1
+        if not pc.any(is_odd).as_py():
+            self.tally.n_records += n_rows
+            numbers = pa.array(range(first, first + n_rows), pa.int64())
+            faults = [pa.nulls(n_rows, pa.string())] * 2
+            return pa.Table.from_arrays(
+                [*columns, numbers, numbers, *faults], schema=batch_schema(self.layout)
+            )
+        rows = zip(*(column.to_pylist() for column in columns), strict=True)
+        judged = [judge_fields(row, self.layout) for row in rows]
+        return self._batch(judged, list(range(first, first + n_rows)))
+
+
+_CONTROL_PATTERN = "[\\x00-\\x08\\x0a-\\x1f\\x7f]"
