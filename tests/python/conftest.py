@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--shared",
         default=str(ROOT.parent / "shared"),
-        help="folder with real exports (real/cdisc_pilot, real/redcap); their tests say when it is absent",
+        help="folder with real exports (real/cdisc_pilot); their tests say when it is absent",
     )
 
 

@@ -113,7 +113,8 @@ def test_the_yaml_lists_the_columns_that_the_table_has(manifest, warehouse):
             actual = {
                 row[0]
                 for row in connection.execute(
-                    "select column_name from duckdb_columns() where schema_name = ? and table_name = ?",
+                    "select column_name from duckdb_columns() "
+                    "where schema_name = ? and table_name = ?",
                     [node["schema"], node["name"]],
                 ).fetchall()
             }

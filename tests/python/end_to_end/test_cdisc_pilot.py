@@ -42,7 +42,8 @@ def records(folder: Path, name: str) -> list[dict]:
 def test_the_flow_chart_starts_with_306_and_254_were_treated(trial):
     steps = query(
         trial,
-        "select criterion_code, n_patients, n_excluded from marts.fct_cohort_attrition order by step_number",
+        "select criterion_code, n_patients, n_excluded from marts.fct_cohort_attrition "
+        "order by step_number",
     )
     assert steps[0] == ("in_register", 306, 0)
     assert steps[1] == ("has_index_treatment", 254, 52)
@@ -67,8 +68,8 @@ def test_repeats_are_set_aside_with_a_reason_and_rows_without_start_are_refused(
     staged_courses = {k for k in distinct if k[2] != "NA"}
     ledger = query(
         trial,
-        "select n_records_read, n_staged, n_quarantined, n_deduplicated from quarantine.record_ledger "
-        "where source_file = 'cm.csv'",
+        "select n_records_read, n_staged, n_quarantined, n_deduplicated "
+        "from quarantine.record_ledger where source_file = 'cm.csv'",
     )
     assert ledger == [(7510, len(staged_courses), 21, 7510 - len(staged_courses) - 21)]
     assert len(without_start) == 21
