@@ -1,0 +1,190 @@
+"""The tables of the data contract say what the code does."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+import pytest
+import yaml
+from base_models import EXPORTS, model_text, seed_rows, verdicts
+from doc_files import ROOT, code, codes, document, section, table
+
+from intake.contract import EXPORTS as CONTRACT
+from intake.delivery import DeliveryFile
+from intake.mapping import (
+    DATE_FORMATS,
+    ENCODINGS,
+    WORD_KINDS,
+    ColumnSource,
+    ExportSource,
+    FileSource,
+    MappingContent,
+)
+
+PAGE = document("docs/data_contract.md")
+RULES = {row["rule_code"] for row in seed_rows("quality", "rejection_rules")}
+PATIENT_RULES = {"orphan", "parent_rejected"}
+REPEAT_RULES = {
+    "duplicate_exact": "duplicate",
+    "repeated_record": "duplicate",
+    "conflicting_duplicate": "record",
+}
+
+
+def marked(name: str) -> list[dict[str, str]]:
+    """The table behind a comment of this name."""
+    return table(PAGE.split(f"<!-- {name} -->")[1])
+
+
+def rows_of(export: str) -> dict[str, dict[str, str]]:
+    return {code(row["column"]): row for row in table(section(PAGE, f"### {export}"))}
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_columns_and_which_of_them_a_file_must_have(export: str) -> None:
+    expected = {
+        column.name: "required" if column.is_required else "optional" for column in CONTRACT[export]
+    }
+    assert {name: row["in the file"] for name, row in rows_of(export).items()} == expected
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_what_a_fault_of_a_column_costs(export: str) -> None:
+    costs = verdicts(export).costs
+    stated = {name: row["a fault costs"] for name, row in rows_of(export).items()}
+    assert stated == {name: costs.get(name, "nothing") for name in rows_of(export)}
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_the_rules_that_can_refuse_a_cell(export: str) -> None:
+    found = verdicts(export)
+    assert set(found.rules) == set(found.costs), "a judged column has no verdict"
+    stated = {name: set(codes(row["rules"])) for name, row in rows_of(export).items()}
+    assert stated == {name: found.rules.get(name, set()) for name in rows_of(export)}
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_the_key_by_which_repeats_are_found(export: str) -> None:
+    [sentence] = re.findall(r"Key:\s+([^.]*)\.", section(PAGE, f"### {export}"))
+    assert codes(sentence) == verdicts(export).key
+
+
+def test_every_rule_is_listed_once_with_what_it_costs() -> None:
+    costs: dict[str, set[str]] = {rule: set() for rule in RULES}
+    for export in EXPORTS:
+        found = verdicts(export)
+        for column, rules in found.rules.items():
+            for rule in rules:
+                costs[rule].add(found.costs[column])
+    for rule in PATIENT_RULES | {"before_birth"}:
+        costs[rule].add("record")
+    for rule, cost in REPEAT_RULES.items():
+        costs[rule].add(cost)
+    for rule in record_faults():
+        costs[rule].add("record")
+
+    rows = marked("every rule")
+    assert sorted(code(row["rule"]) for row in rows) == sorted(RULES)
+    for row in rows:
+        stated = set(re.findall(r"\b(record|value|duplicate)\b", row["costs"]))
+        assert stated == costs[code(row["rule"])], row["rule"]
+
+
+def intake_text() -> str:
+    """Source of every module of intake."""
+    return "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "intake").glob("*.py")))
+
+
+def record_faults() -> set[str]:
+    """Faults that intake finds in a whole record."""
+    return set(re.findall(r"\bFault\(\s*\"(\w+)\"", intake_text()))
+
+
+def test_the_rules_about_the_patient_are_those_of_quarantine() -> None:
+    rejected = (ROOT / "models" / "quarantine" / "rejected_records.sql").read_text("utf-8")
+    start = rejected.index("patient_faults as (")
+    found = set(
+        re.findall(r"(?:then|else) '(\w+)'", rejected[start : rejected.index("all_faults")])
+    )
+    stated = {
+        code(row["rule"])
+        for row in table(section(PAGE, "## Rules between records").split("**The patient.**")[1])
+    }
+    assert stated == found == PATIENT_RULES | {"before_birth"}
+
+
+@pytest.mark.parametrize("export", EXPORTS[1:])
+def test_a_record_before_birth_is_refused_in_three_exports(export: str) -> None:
+    assert ("birth_date" in model_text("stg", export)) == (export != "comorbidities")
+
+
+def test_repeats_are_treated_as_the_macro_does() -> None:
+    macro = (ROOT / "macros" / "judge_records.sql").read_text("utf-8")
+    start, end = macro.index("macro repeats("), macro.index("as repeat_rule")
+    found = set(re.findall(r"'(conflicting_\w+|repeated_record|duplicate_\w+)'", macro[start:end]))
+    text = section(PAGE, "## Rules between records").split("**The patient.**")[0]
+    assert found == set(REPEAT_RULES) == set(codes(text)) & RULES
+
+
+def test_every_way_to_refuse_a_file_is_listed() -> None:
+    found = set(re.findall(r"FileRefused\w*\(\s*\"(\w+)\"", intake_text()))
+    stated = [code(row["code"]) for row in marked("file refusals")]
+    assert sorted(stated) == sorted(found)
+
+
+def test_every_notice_is_listed() -> None:
+    uses = re.findall(
+        r"notices(?:\.append\(| \+= \[).{0,80}?\"([a-z_]+)\"", intake_text(), re.DOTALL
+    )
+    stated = [code(row["notice"]) for row in marked("notices")]
+    assert sorted(stated) == sorted(set(uses))
+
+
+def test_every_key_of_a_mapping_is_listed() -> None:
+    models = {
+        "file": MappingContent,
+        "export": ExportSource,
+        "file of an export": FileSource,
+        "column": ColumnSource,
+    }
+    rows = marked("mapping keys")
+    for level, model in models.items():
+        stated = [code(row["key"]) for row in rows if row["level"] == level]
+        assert stated == list(model.model_fields), level
+
+
+def test_encodings_date_formats_and_word_kinds_are_those_of_the_mapping() -> None:
+    by_key = {code(row["key"]): row["meaning"] for row in marked("mapping keys")}
+    assert set(codes(by_key["encoding"])) <= set(ENCODINGS)
+    orders = {order for order, _ in DATE_FORMATS.values()}
+    marks = {mark for _, mark in DATE_FORMATS.values()}
+    assert set(codes(by_key["date_format"])) == orders | marks | {"ymd-"}
+    kinds = section(PAGE, "## The mapping file").split("Kinds of words:")[1]
+    assert set(WORD_KINDS) == set(codes(kinds))
+
+
+def test_every_key_of_delivery_yml_is_listed() -> None:
+    stated = [code(row["key"]) for row in table(section(PAGE, "## A delivery"))]
+    assert sorted(stated) == sorted(DeliveryFile.model_fields)
+
+
+def test_ranges_of_scores_are_those_of_the_seed() -> None:
+    rows = rows_of("visits")
+    for score in seed_rows("protocol", "score_definitions"):
+        numbers = [
+            float(text)
+            for text in re.findall(r"[\d.]+", rows[f"{score['score_code']}_score"]["holds"])
+        ]
+        step = [float(score["step"])] if float(score["step"]) != 1 else []
+        assert numbers == [float(score["min_value"]), float(score["max_value"]), *step]
+
+
+def test_the_example_of_a_mapping_is_valid() -> None:
+    [example] = re.findall(r"```yaml\n(.*?)```", document("docs/how_to_add.md"), re.DOTALL)
+    exports = yaml.load(textwrap.dedent(example), yaml.BaseLoader)["exports"]
+    for export, given in exports.items():
+        source = ExportSource.model_validate(given)
+        columns = source.files[0].columns
+        assert set(columns) <= {column.name for column in CONTRACT[export]}
+        assert {column.name for column in CONTRACT[export] if column.is_required} <= set(columns)
