@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from simulator.delivery import prepare_folder, write_delivery
 from simulator.errors import SimulatorError
+from simulator.twin.build import build_twin
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -76,9 +79,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_twin(options: argparse.Namespace) -> int:
-    from simulator.delivery import prepare_folder, write_delivery
-    from simulator.twin.build import build_twin
-
     prepare_folder(options.out, options.overwrite)
     delivery = build_twin(with_bad_records=not options.clean)
     write_delivery(delivery, options.out)
@@ -88,9 +88,8 @@ def _run_twin(options: argparse.Namespace) -> int:
 
 
 def _run_check(options: argparse.Namespace) -> int:
-    from simulator.check.compare import compare
-
-    comparisons = compare(options.source)
+    # pandas, scipy and statsmodels are loaded for this command only
+    comparisons = importlib.import_module("simulator.check.compare").compare(options.source)
     different = [each for each in comparisons if not each.is_equal]
     for each in different:
         print(f"{each.analysis_id} {each.result_id}: {each.operator} {each.target}, {each.shown}")
@@ -100,18 +99,16 @@ def _run_check(options: argparse.Namespace) -> int:
 
 def _run_solve(options: argparse.Namespace) -> int:
     try:
-        from simulator.solve.solution import find_solution, write_solution
+        solution = importlib.import_module("simulator.solve.solution")
     except ImportError as error:
         raise SimulatorError(
             f"the search needs {error.name}: install the dependency group 'solver' (uv sync "
             "--group solver). The twin itself needs no solver."
         ) from error
-    from simulator.delivery import prepare_folder
-
     prepare_folder(options.out, options.overwrite)
     start = time.perf_counter()
-    people, scores, log = find_solution()
-    write_solution(people, scores, options.out)
+    people, scores, log = solution.find_solution()
+    solution.write_solution(people, scores, options.out)
     for line in log:
         print(line)
     print(f"Wrote twin_people.csv and twin_scores.csv to {options.out}, "
@@ -120,9 +117,7 @@ def _run_solve(options: argparse.Namespace) -> int:
 
 
 def _run_cohort(options: argparse.Namespace) -> int:
-    from simulator.cohort.write import write_cohort
-
-    return write_cohort(
+    return importlib.import_module("simulator.cohort.write").write_cohort(
         options.patients,
         options.seed,
         options.effects,
@@ -133,14 +128,13 @@ def _run_cohort(options: argparse.Namespace) -> int:
 
 
 def _run_faults(options: argparse.Namespace) -> int:
-    from simulator.faults.cases import list_cases, make_fault
-
+    cases = importlib.import_module("simulator.faults.cases")
     if options.case == "list":
-        for case in list_cases():
+        for case in cases.list_cases():
             print(f"{case.case_id}  {case.title}")
         return 0
     if options.out is None:
         raise SimulatorError("name a folder with --out.")
-    made = make_fault(options.case, options.source, options.out, overwrite=options.overwrite)
+    made = cases.make_fault(options.case, options.source, options.out, overwrite=options.overwrite)
     print(f"Wrote fault {made.case_id} to {options.out}; expected.json says what must happen.")
     return 0

@@ -50,7 +50,8 @@ def build_twin(seed: int = SEED, with_bad_records: bool = True) -> Delivery:
         _add_ineligible(delivery, collected, other, identifier, seed)
     for export in ("patients", "comorbidities"):
         delivery.records[export].sort(key=lambda record: record[0])
-    spare_visits = _write_numbered(delivery, collected, seed)
+    enrolled = set(identifiers[: len(patients)])
+    spare_visits = _write_numbered(delivery, collected, enrolled, seed)
     if with_bad_records:
         spare_patients = [f"P{number + offset:04d}" for offset in (1, 2, 100)]
         add_bad_records(delivery, spare_visits, spare_patients)
@@ -120,7 +121,7 @@ def _add_ineligible(
         involves_hands=_YES_NO[draws.chance(50)],
         involves_genitalia="no",
     )
-    visits = ineligible.draw_visits(patient)
+    visits = ineligible.draw_visits(patient, draws)
     collected.visits += [(visit.day, identifier, visit) for visit in visits]
     courses = ineligible.draw_courses(patient, visits, draws)
     _collect_courses(collected, courses, identifier, draws)
@@ -136,14 +137,16 @@ def _collect_courses(
         collected.courses.append((course.start, identifier, course, has_code))
 
 
-def _write_numbered(delivery: Delivery, collected: _Numbering, seed: int) -> list[str]:
-    """Write the collected records; return the visits outside the windows, of no timepoint."""
+def _write_numbered(
+    delivery: Delivery, collected: _Numbering, enrolled: set[str], seed: int
+) -> list[str]:
+    """Write the collected records; return the enrolled patients' visits of no timepoint."""
     draws = Draws(seed, "handwriting")
     spare_visits = []
     by_day = sorted(collected.visits, key=lambda row: row[:2])
     for number, (day, identifier, visit) in enumerate(by_day, start=1):
         easi = visit.scores.easi_tenths
-        if visit.week is None:
+        if visit.week is None and identifier in enrolled:
             spare_visits.append(f"V{number:05d}")
         delivery.add(
             "visits",
@@ -162,14 +165,15 @@ def _write_numbered(delivery: Delivery, collected: _Numbering, seed: int) -> lis
     courses = sorted(collected.courses, key=lambda row: row[:2])
     for number, (day, identifier, course, has_code) in enumerate(courses, start=1):
         product = course.product
+        name, strength = _typed(product.name, product.strength, draws)
         delivery.add(
             "prescriptions",
             prescription_id=f"R{number:05d}",
             patient_id=identifier,
-            drug_name=_typed(product.name, product.strength, draws),
+            drug_name=name,
             atc_code=product.atc if has_code else "",
             route=product.route,
-            strength=product.strength,
+            strength=strength,
             body_site=course.site,
             start_date=day.isoformat(),
             end_date="" if course.end is None else course.end.isoformat(),
@@ -192,13 +196,13 @@ def _text(value: int | None) -> str:
     return "" if value is None else str(value)
 
 
-def _typed(name: str, strength: str, draws: Draws) -> str:
-    """Return the product name as somebody typed it: mostly plain, sometimes with its strength."""
+def _typed(name: str, strength: str, draws: Draws) -> tuple[str, str]:
+    """Return name and strength as somebody typed them: now and then the strength in the name."""
     style = draws.below(100)
     if style < 6:
-        return name.upper()
+        return name.upper(), strength
     if style < 9:
-        return name.lower()
+        return name.lower(), strength
     if style < 15 and strength.endswith("%"):
-        return f"{name} {strength}"
-    return name
+        return f"{name} {strength}", ""
+    return name, strength

@@ -19,6 +19,7 @@ from simulator.twin.products import (
     POTENT_STEROIDS,
     PROTOPIC,
     PROTOPIC_WEAK,
+    VERY_POTENT_STEROIDS,
     Product,
 )
 from simulator.twin.read_solution import TwinPatient
@@ -122,19 +123,25 @@ def _courses_of_run(
         if position and not is_tacrolimus and draws.chance(35):
             site, product = _choose(is_tacrolimus, patient, draws)
         is_last = position == len(run.days) - 1
-        end = day + timedelta(
-            days=draws.weighted(((draws.between(7, 28), 4), (draws.between(29, 75), 5)))
-        )
+        end = day + timedelta(days=_course_days(product, draws))
         if latest is not None:
             end = min(end, latest)
         written_end: date | None = end
-        if is_last and latest is None and (end > CLOSING_DAY or draws.chance(22)):
+        is_open = product not in VERY_POTENT_STEROIDS and draws.chance(22)
+        if is_last and latest is None and (end > CLOSING_DAY or is_open):
             written_end = None
         courses.append(Course(product, site, start, written_end))
         following = None if is_last else run.days[position + 1]
         if written_end is not None and draws.chance(40):
             courses += _refill(product, site, written_end, following or latest, draws)
     return courses
+
+
+def _course_days(product: Product, draws: Draws) -> int:
+    """Return the days of a course: some weeks, at most four with a very potent corticosteroid."""
+    if product in VERY_POTENT_STEROIDS:
+        return draws.between(7, 28)
+    return draws.weighted(((draws.between(7, 28), 4), (draws.between(29, 75), 5)))
 
 
 def _first_start(
@@ -149,7 +156,7 @@ def _first_start(
     if day == reviewed[0][0]:
         if reviewed[0][1] == "B":
             return day if is_tacrolimus else day - timedelta(days=draws.between(14, 20))
-        return day if draws.chance(55) else day - timedelta(days=draws.between(3, 70))
+        return day if draws.chance(55) else day - timedelta(days=draws.between(3, 40))
     if draws.chance(75):
         return day
     earliest = run.off_before + _DAY if run.off_before else day
@@ -161,7 +168,8 @@ def _refill(
 ) -> list[Course]:
     """Return a refill after a gap or overlapping by a few days, inside the limit."""
     start = end + timedelta(days=draws.between(-5, 24))
-    last = start + timedelta(days=draws.between(12, 45))
+    longest = 21 if product in VERY_POTENT_STEROIDS else 45
+    last = start + timedelta(days=draws.between(12, longest))
     if limit is not None:
         last = min(last, limit)
     if last > CLOSING_DAY or (last - start).days < 6:
@@ -193,7 +201,8 @@ def _earlier_courses(patient: TwinPatient, baseline: date, draws: Draws) -> list
     for _ in range(draws.weighted(((0, 5), (1, 3), (2, 2)))):
         site, product = _choose(False, patient, draws)
         end = baseline - timedelta(days=draws.between(25, 330))
-        courses.append(Course(product, site, end - timedelta(days=draws.between(10, 45)), end))
+        start = end - timedelta(days=min(45, _course_days(product, draws)))
+        courses.append(Course(product, site, start, end))
     return courses
 
 

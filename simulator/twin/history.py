@@ -74,10 +74,10 @@ def draw_prior_treatments(
 def draw_other_drugs(patient: TwinPatient, index_date: date, draws: Draws) -> list[Course]:
     """Return emollients, antihistamines and drugs for rhinitis and asthma: no regimen changes."""
     courses = []
-    if draws.chance(72):
+    if draws.chance(90):
         start = index_date - timedelta(days=draws.between(0, 200))
         site = draws.pick(("whole body", ""))
-        courses.append(Course(draws.pick(EMOLLIENTS), site, start, None))
+        courses.append(Course(draws.weighted(EMOLLIENTS), site, start, None))
     if draws.chance(30):
         start = index_date - timedelta(days=draws.between(20, 300))
         end = start + timedelta(days=draws.between(20, 180))

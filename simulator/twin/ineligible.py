@@ -10,7 +10,7 @@ from simulator.draws import Draws
 from simulator.twin.clinic_days import nearest_clinic_day
 from simulator.twin.courses import Course
 from simulator.twin.products import DUPIXENT, DUPIXENT_LOADING, PRIOR_TREATMENTS, PROTOPIC
-from simulator.twin.visits import Scores, Visit
+from simulator.twin.visits import Scores, Visit, iga_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ INELIGIBLE = (
 )  # fmt: skip
 
 
-def draw_visits(patient: Ineligible) -> list[Visit]:
+def draw_visits(patient: Ineligible, draws: Draws) -> list[Visit]:
     """Return the visits, counted from the index date or from a first visit in 2019."""
     start = patient.index_date or date(2019, 6, 11)
     visits = []
@@ -62,7 +62,7 @@ def draw_visits(patient: Ineligible) -> list[Visit]:
         if patient.index_date is None or day < -28:
             label = "unscheduled"
         scores = Scores(easi, min(10, 3 + easi // 60), min(10, 1 + easi // 60), min(30, easi // 16))
-        visits.append(Visit(actual, label, scores, "adherent"))
+        visits.append(Visit(actual, label, scores, "adherent", iga=iga_of(easi, draws)))
     return visits
 
 

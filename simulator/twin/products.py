@@ -29,6 +29,10 @@ MODERATE_STEROIDS = (
     (Product("Legederm", "D07AB10", "topical", "0.1%"), 2),
     (Product("Elocon", "D07AC13", "topical", "0.1%"), 2),
 )
+VERY_POTENT_STEROIDS = (
+    Product("Dermovate", "D07AD01", "topical", "0.05%"),
+    Product("Clobesol", "D07AD01", "topical", "0.05%"),
+)
 POTENT_STEROIDS = (
     (Product("Elocon", "D07AC13", "topical", "0.1%"), 8),
     (Product("Advantan", "D07AC14", "topical", "0.1%"), 6),
@@ -36,8 +40,8 @@ POTENT_STEROIDS = (
     (Product("Ecoval", "D07AC01", "topical", "0.1%"), 3),
     (Product("Diprosone", "D07AC01", "topical", "0.05%"), 3),
     (Product("Gentalyn Beta", "D07CC01", "topical", "0.1%"), 3),
-    (Product("Dermovate", "D07AD01", "topical", "0.05%"), 2),
-    (Product("Clobesol", "D07AD01", "topical", "0.05%"), 2),
+    (VERY_POTENT_STEROIDS[0], 2),
+    (VERY_POTENT_STEROIDS[1], 2),
 )
 
 DUPIXENT_LOADING = Product("Dupixent", "D11AH05", "subcutaneous", "600 mg")
@@ -81,16 +85,15 @@ PRIOR_COURSE_DAYS = {
     "azathioprine": (60, 300),
 }
 
-EMOLLIENTS = tuple(
-    Product(name, "", "topical", "")
-    for name in (
-        "Dexeryl",
-        "Lipikar Baume AP+",
-        "Atoderm Intensive",
-        "Trixera",
-        "Xemose",
-        "Cetaphil",
-    )
+# The last one is made up by a pharmacy and stands on no product list
+EMOLLIENTS = (
+    (Product("Dexeryl", "", "topical", ""), 12),
+    (Product("Lipikar Baume AP+", "", "topical", ""), 9),
+    (Product("Atoderm Intensive", "", "topical", ""), 8),
+    (Product("Trixera", "", "topical", ""), 6),
+    (Product("Xemose", "", "topical", ""), 6),
+    (Product("Cetaphil", "", "topical", ""), 6),
+    (Product("Preparazione galenica all'urea 5%", "", "topical", ""), 1),
 )
 ANTIHISTAMINES = (
     Product("Zirtec", "R06AE07", "oral", "10 mg"),

@@ -148,10 +148,11 @@ def _between(patient: TwinPatient, day: int, draws: Draws) -> Scores:
     if before is None or before.easi_tenths is None:
         return NO_SCORES
     baseline = patient.scores[0].easi_tenths or SEVERE_EASI_TENTHS
-    easi = min(before.easi_tenths + draws.bell(5, 95), baseline - 10)
+    rise = draws.bell(5, 95)
+    easi = min(before.easi_tenths + rise, baseline - 10)
     return Scores(
         easi,
-        min(10, (before.itch or 0) + draws.between(0, 3)),
+        min(10, (before.itch or 0) + draws.between(0, 1) + rise // 30),
         min(10, (before.sleep or 0) + draws.between(0, 2)),
         None if draws.chance(40) else min(30, (before.dlqi or 0) + draws.between(0, 4)),
     )
