@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-KEY_TESTS = {"unique", "unique_combination"}
+KEY_TESTS = {"unique_values", "unique_combination"}
 ROOMS = ("staging", "quarantine", "cohort", "marts")
 
 
