@@ -26,6 +26,7 @@ from simulator.twin.read_solution import TwinPatient
 from simulator.twin.visits import Visit
 
 ON_TACROLIMUS, ON_CORTICOSTEROIDS = "TB", "CB"
+VERY_POTENT_DAYS = 40
 _DAY = timedelta(days=1)
 
 
@@ -124,6 +125,8 @@ def _courses_of_run(
             site, product = _choose(is_tacrolimus, patient, draws)
         is_last = position == len(run.days) - 1
         end = day + timedelta(days=_course_days(product, draws))
+        if product in VERY_POTENT_STEROIDS:
+            end = max(day, min(end, start + timedelta(days=VERY_POTENT_DAYS)))
         if latest is not None:
             end = min(end, latest)
         written_end: date | None = end
