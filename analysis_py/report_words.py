@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from analysis_py.results import DOUBTFUL, Estimate
@@ -13,6 +14,10 @@ from analysis_py.rounding import (
     is_missing,
     round_half_up,
 )
+from analysis_py.vocabulary import label
+
+_CODE = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
+_HYPHEN_MINUS = re.compile(r"(?<![\w)\]])-(?=\d)")
 
 NOT_ESTIMABLE = "not estimable"
 LEFT_OUT = "patients left out for a missing value"
@@ -67,6 +72,28 @@ def is_doubtful(row: Estimate) -> bool:
     return DOUBTFUL in row.assumptions_verdict
 
 
+def readable(text: str) -> str:
+    """Words in place of codes, and a blank in "p <0.001".
+
+    Examples
+    --------
+    >>> readable("logistic regression, is_relapsing; doubtful (p <0.001)")
+    'logistic regression, relapsing disease; doubtful (p < 0.001)'
+    """
+    return _CODE.sub(_words, text).replace("p <0", "p < 0")
+
+
+def typographic(text: str) -> str:
+    """Text with a true minus before numbers, for print; no spreadsheet takes it for a formula.
+
+    Examples
+    --------
+    >>> typographic("-21.8 (-22.6 to -21.0), week-4")
+    '−21.8 (−22.6 to −21.0), week-4'
+    """
+    return _HYPHEN_MINUS.sub("\u2212", text)
+
+
 def sentence(text: str) -> str:
     """First letter large, one full stop at the end.
 
@@ -77,6 +104,11 @@ def sentence(text: str) -> str:
     """
     text = text.strip()
     return text if not text else text[0].upper() + text[1:].rstrip(".") + "."
+
+
+def _words(code: re.Match[str]) -> str:
+    text = label(code.group()).partition(" (")[0]
+    return text if text.isupper() else text[0].lower() + text[1:]
 
 
 def distinct(texts: Iterable[str]) -> list[str]:

@@ -1,0 +1,229 @@
+"""Tables of tacrolimus: time to its start, early response by its use, use and starts by group."""
+
+from __future__ import annotations
+
+from analysis_py.report_rows import NothingToShowError, ResultRows
+from analysis_py.report_words import is_trustworthy
+from analysis_py.results import Estimate
+from analysis_py.rounding import MISSING, format_interval, format_number, format_p, is_missing
+from analysis_py.tables.table import (
+    Line,
+    Table,
+    assumption_note,
+    heading,
+    mark_notes,
+    marked,
+    method_note,
+)
+from analysis_py.vocabulary import ALL, WEEK_04, label
+
+START = "tacrolimus_start"
+CURVES = (("A12", ALL), ("A14", "not_generalized"), ("A14", "generalized"))
+SUMMARIES = {
+    "restricted_mean": "Restricted mean time to tacrolimus, months (95% CI)",
+    "restricted_mean_se": "Its standard error, months",
+    "median": "Median time to tacrolimus, months",
+    "restricted_mean_by_study_days": "Sensitivity: restricted mean by study days (95% CI)",
+}
+USERS, OTHERS = "tacrolimus_at_baseline", "no_tacrolimus_at_baseline"
+SCHEMES = {
+    "study_": "EASI bands, the study's cuts, n (%)",
+    "leshem_": "EASI bands of Leshem et al. 2015, n (%)",
+}
+BY_GROUP = (
+    ("A15", "any_tacrolimus", "Tacrolimus at baseline, alone or with corticosteroids"),
+    ("A18", START, "First tacrolimus at week 4, of those without it at baseline"),
+    ("A19", START, "First tacrolimus at week 16, of those without it before"),
+)
+
+
+def build_time(rows: ResultRows) -> Table:
+    """Lay out the Kaplan-Meier curves of A12 and A14 and the restricted mean.
+
+    Raises
+    ------
+    NothingToShowError
+        If A12 was not run or nobody is evaluable.
+    """
+    lines, used = [], []
+    for analysis, group in CURVES:
+        points = rows.find(analysis, term=START, statistic="survival", group=group)
+        if points:
+            name = "Evaluable patients" if group == ALL else label(group)
+            lines.append(heading(f"{name} (n = {points[0].denominator})"))
+        for point in points:
+            counts = [
+                rows.need(analysis, START, name, group=group, month=point.time_months)
+                for name in ("n_at_risk", "n_events", "n_censored")
+            ]
+            cells = (*(str(row.n) for row in counts), _started(point))
+            lines.append(Line(f"Month {point.time_months:g}", cells))
+            used += [point, *counts]
+    if not lines:
+        raise NothingToShowError("there is no evaluable patient to follow")
+    lines.append(heading("Summary of evaluable patients"))
+    summaries = [rows.get("A12", START, statistic) for statistic in SUMMARIES]
+    for row, name in zip(summaries, SUMMARIES.values(), strict=True):
+        if row is not None:
+            text = _summary(row) if row.statistic == "median" else marked(_summary(row), row)
+            lines.append(Line(name, ("", "", "", text)))
+            used.append(row)
+    test = rows.get("A14", "is_generalized", "log_rank_chi_square")
+    if test is not None:
+        text = f"{format_number(test.value, 2)}; {format_p(test.p_value)}"
+        name = "Generalised against non-generalised: log-rank chi-square; p"
+        lines.append(Line(name, ("", "", "", marked(text, test))))
+        used.append(test)
+    shown = [row for row in (*summaries, test) if row is not None]
+    return Table(
+        name="table_s6_time_to_tacrolimus",
+        number="Table S6",
+        title="Time to the start of tacrolimus, alone or with corticosteroids",
+        stub="Nominal month",
+        columns=("At risk", "Started", "Censored", "Have started, % (95% CI)"),
+        lines=tuple(lines),
+        notes=(
+            "Evaluable patients. Use at baseline is a start at month 0. Have started: 1 minus the "
+            "Kaplan-Meier estimate; log-log interval, Greenwood variance.",
+            *method_note(shown),
+            *assumption_note(shown),
+            *mark_notes(row for row in shown if row.statistic != "median"),
+        ),
+        rows=tuple(used),
+    )
+
+
+def build_early(rows: ResultRows) -> Table:
+    """Lay out A16 and A17: EASI at week 4 by use of tacrolimus at baseline.
+
+    Raises
+    ------
+    NothingToShowError
+        If nobody has EASI recorded at week 4.
+    """
+    shares = [rows.need("A16", "easi_below_7", "percent", **_at(g)) for g in (USERS, OTHERS)]
+    if not any(row.denominator for row in shares):
+        raise NothingToShowError("no evaluable patient has EASI recorded at week 4")
+    assessed = [rows.need("A16", "easi", "n_assessed", **_at(g)) for g in (USERS, OTHERS)]
+    difference = rows.need("A16", "easi_below_7", "percentage_point_difference", timepoint=WEEK_04)
+    test = rows.need("A16", "easi_below_7", "chi_square", timepoint=WEEK_04)
+    used = [*shares, *assessed, difference, test]
+    lines = [
+        Line(
+            "EASI at week 4 not recorded",
+            (*(str((row.denominator or 0) - (row.n or 0)) for row in assessed), "", ""),
+        ),
+        Line(
+            "EASI < 7, n (%)",
+            (
+                *map(_share, shares),
+                _points(difference),
+                marked(format_p(test.p_value), test),
+            ),
+        ),
+    ]
+    for scheme, title in SCHEMES.items():
+        found = [
+            row for row in rows.find("A17", statistic="percent") if row.term.startswith(scheme)
+        ]
+        lines.append(heading(title))
+        for term in dict.fromkeys(row.term for row in found):
+            pair = [rows.need("A17", term, "percent", **_at(g)) for g in (USERS, OTHERS)]
+            lines.append(Line(pair[0].term_label, (*map(_share, pair), "", "")))
+            used += pair
+    higher = rows.get("A17", "easi_at_least_7", "percentage_point_difference", timepoint=WEEK_04)
+    if higher is not None:
+        lines.append(heading("High EASI more frequent without tacrolimus at baseline"))
+        name = "EASI ≥ 7: no tacrolimus minus tacrolimus"
+        lines.append(Line(name, ("", "", _points(higher), "")))
+        used.append(higher)
+    return Table(
+        name="table_s7_early_response",
+        number="Table S7",
+        title="EASI after 4 weeks by use of tacrolimus at baseline",
+        stub="EASI at week 4",
+        columns=(
+            f"Tacrolimus at baseline (n = {shares[0].denominator})",
+            f"No tacrolimus at baseline (n = {shares[1].denominator})",
+            "Difference in percentage points (95% CI)",
+            "p",
+        ),
+        lines=tuple(lines),
+        notes=(
+            "Evaluable patients with EASI recorded at week 4. Tacrolimus at baseline: alone or "
+            "with corticosteroids.",
+            *method_note([test, difference]),
+            *assumption_note([test]),
+            *mark_notes([test]),
+        ),
+        rows=tuple(used),
+    )
+
+
+def build_groups(rows: ResultRows) -> Table:
+    """Lay out the counts behind the logistic models: use and first starts by group.
+
+    Raises
+    ------
+    NothingToShowError
+        If none of A15, A18 and A19 was run.
+    """
+    lines, used = [], []
+    for analysis, term, title in BY_GROUP:
+        found = [row for row in rows.find(analysis, statistic="percent") if row.term == term]
+        if found:
+            lines.append(heading(title))
+        for row in found:
+            name = "Everybody at risk" if row.group == ALL else label(row.group)
+            interval = format_interval(row.ci_lower, row.ci_upper, 1)
+            cells = (f"{row.n} of {row.denominator}", format_number(row.value, 1), interval)
+            lines.append(Line(name, cells))
+            used.append(row)
+    if not lines:
+        raise NothingToShowError("use of tacrolimus by group was not computed")
+    return Table(
+        name="table_s8_tacrolimus_by_group",
+        number="Table S8",
+        title="Use and first start of tacrolimus by group",
+        stub="Group",
+        columns=("Patients", "%", "95% CI"),
+        lines=tuple(lines),
+        notes=("Evaluable patients; tacrolimus alone or with corticosteroids. Intervals: Wilson.",),
+        rows=tuple(used),
+    )
+
+
+def _at(group: str) -> dict[str, str]:
+    return {"group": group, "timepoint": WEEK_04}
+
+
+def _started(row: Estimate) -> str:
+    if is_missing(row.value):
+        return MISSING
+    text = format_number(100 * (1 - row.value), 1)
+    if is_missing(row.ci_lower) or is_missing(row.ci_upper):
+        return text
+    interval = format_interval(100 * (1 - row.ci_upper), 100 * (1 - row.ci_lower), 1)
+    return f"{text} ({interval})"
+
+
+def _summary(row: Estimate) -> str:
+    if not is_trustworthy(row):
+        return row.warning or MISSING
+    text = format_number(row.value, 1)
+    if is_missing(row.ci_lower):
+        return text
+    return f"{text} ({format_interval(row.ci_lower, row.ci_upper, 1)})"
+
+
+def _share(row: Estimate) -> str:
+    if not row.denominator:
+        return MISSING
+    return f"{row.n} ({format_number(row.value, 1)})" if row.n else MISSING
+
+
+def _points(row: Estimate) -> str:
+    if is_missing(row.value):
+        return marked(MISSING, row)
+    interval = format_interval(row.ci_lower, row.ci_upper, 1)
+    return f"{format_number(row.value, 1)} ({interval})"
