@@ -83,8 +83,8 @@ def run_dbt(
 
 @pytest.fixture(scope="session")
 def demo_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """The whole `dbt build` on the demo delivery, every dbt test included."""
-    build = run_dbt(tmp_path_factory.mktemp("demo"), "build")
+    """The whole `dbt build` on the demo delivery, every data test and unit test included."""
+    build = run_dbt(tmp_path_factory.mktemp("demo"), "build", "--selector", "everything")
     assert build.returncode == 0, build.output[-4000:]
     return build
 

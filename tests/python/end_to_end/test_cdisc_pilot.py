@@ -20,8 +20,6 @@ def trial(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Build:
     build = run_dbt(
         tmp_path_factory.mktemp("cdisc"),
         "build",
-        "--exclude-resource-type",
-        "unit_test",
         delivery=folder,
         mapping="cdisc_pilot",
     )
