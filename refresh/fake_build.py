@@ -12,9 +12,9 @@ from pathlib import Path
 
 import duckdb
 
+from expectations.outcomes import CheckOutcome, CheckReport
 from refresh import killpoints
 from refresh.build import BuildResult, RanTests
-from refresh.outcomes import CheckOutcome, CheckReport
 from refresh.pipeline import Steps
 
 TIMEPOINTS = ("baseline", "week_04", "week_16", "week_52")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import duckdb
 
+from expectations.outcomes import CheckOutcome, CheckReport
 from refresh import stops
 from refresh.codes import ExitCode, Stop
 from refresh.manifest import Entry
-from refresh.outcomes import CheckOutcome, CheckReport
 from refresh.settings import Settings
 
 KEPT_BUILDS = 60

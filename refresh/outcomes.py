@@ -1,4 +1,4 @@
-"""What the gates and the comparison report, in the form in which the refresh records it."""
+"""What a finished refresh reports."""
 
 from __future__ import annotations
 
@@ -6,43 +6,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from refresh.manifest import Entry
-
-
-@dataclass(frozen=True)
-class CheckOutcome:
-    """The result of one expectation; the fields are the columns of quality.expectation_results."""
-
-    suite_name: str
-    expectation_code: str
-    column_name: str | None
-    state_code: str
-    severity_code: str
-    door_code: str
-    kahn_category_code: str
-    kahn_context_code: str
-    reason: str
-    n_unexpected: int | None
-    n_judged: int | None
-    observed_value: float | None
-    threshold: str
-    cause: str = ""
-
-    @property
-    def name(self) -> str:
-        """Suite and expectation, as a person writes them."""
-        return f"{self.suite_name}.{self.expectation_code}"
-
-
-@dataclass(frozen=True)
-class CheckReport:
-    """All outcomes of a gate, and how many there should be."""
-
-    outcomes: tuple[CheckOutcome, ...]
-    n_expected: int
-
-    def of_state(self, *states: str) -> list[CheckOutcome]:
-        """Return the outcomes in any of the given states."""
-        return [outcome for outcome in self.outcomes if outcome.state_code in states]
 
 
 @dataclass

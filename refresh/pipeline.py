@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from expectations.outcomes import CheckReport
 from refresh import (
     changes,
     delivery,
@@ -39,7 +40,7 @@ from refresh.codes import ExitCode, Stop
 from refresh.gate import record_outcomes, require_passed
 from refresh.manifest import Entry
 from refresh.messages import cause_of
-from refresh.outcomes import CheckReport, Summary
+from refresh.outcomes import Summary
 from refresh.progress import Progress
 from refresh.settings import Settings
 from refresh.summary import read_summary

@@ -1,0 +1,1 @@
+"""The first door: suites over the raw text of each export."""

@@ -1,0 +1,96 @@
+"""SQL over raw text, shared by the suites of the first door.
+
+These checks are coarse on purpose: they ask whether a column looks like what it should hold.
+Staging judges every single value. No pattern holds a question mark: Great Expectations takes one in
+a query for a parameter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from expectations.facts import Facts
+from expectations.rules import (
+    CONFORMANCE,
+    VALIDATION,
+    Rule,
+    filled,
+    holds_columns,
+    rows_between,
+    true,
+    unique_share,
+)
+
+SMALLEST_LOAD_SHARE, LARGEST_LOAD_SHARE = 0.8, 1.5
+"""A full snapshot holds at least this share of the records of the one before, and at most that."""
+
+FULL_DATE = "[0-9]{1,4}[-/. ][0-9]{1,2}[-/. ][0-9]{1,4}([T ].*){0,1}"
+PARTIAL_DATE = f"{FULL_DATE}|[0-9]{{4}}([-/.][0-9]{{1,2}}){{0,1}}|[0-9]{{1,2}}[-/.][0-9]{{4}}"
+NUMBER = "[0-9]+([.,][0-9]+){0,1}"
+
+
+def cell(export: str, column: str) -> str:
+    """Return SQL for a cell without blanks around it; null when blank or a missing code."""
+    codes = f"(select missing_codes from raw.source_formats where export_name = '{export}')"
+    return (
+        f"case when trim({column}) = '' or coalesce(list_contains({codes}, trim({column})), false) "
+        f"then null else trim({column}) end"
+    )
+
+
+def looks_like(export: str, column: str, pattern: str) -> str:
+    """Return SQL: true when a filled cell matches, null when it is missing."""
+    return f"regexp_full_match({cell(export, column)}, '{pattern}')"
+
+
+def is_word(export: str, column: str, kind: str) -> str:
+    """Return SQL: true when a filled cell is one of our words or of the mapping's."""
+    return (
+        f"lower({cell(export, column)}) in (select word from reference.word_list "
+        f"where word_kind = '{kind}' union all select source_word from raw.source_words "
+        f"where word_kind = '{kind}')"
+    )
+
+
+def has_patient(column: str = "patient_id") -> str:
+    """Return SQL: true when the record's patient is in the patient export."""
+    return f"trim({column}) in (select trim(patient_id) from raw.patients)"
+
+
+def common_rules(export: str, columns: list[str], key: str | None, facts: Facts) -> list[Rule]:
+    """Return the rules that every export has: columns, records, volume, sound records, key."""
+    last = facts.last_records.get(export, 0)
+    rules = [
+        holds_columns(columns, "The export contract names these columns."),
+        replace(
+            rows_between(
+                "volume", SMALLEST_LOAD_SHARE * last, LARGEST_LOAD_SHARE * last,
+                "A full snapshot does not shrink or jump: was a filter left on at the source?",
+                f"{SMALLEST_LOAD_SHARE:.0%} to {LARGEST_LOAD_SHARE:.0%} of the last good load",
+            ),
+            context=VALIDATION,
+        ).only_if(last >= 20),
+        true(
+            "is_record_sound", "source_file", CONFORMANCE,
+            "A file with many broken records was not exported as it should be.", 0.9,
+        ),
+    ]  # fmt: skip
+    if key:
+        rules += [
+            filled(key, "A record without its key cannot be placed.", 0.95),
+            unique_share(key, "A key that repeats is not a key; single copies are removed.", 0.95),
+        ]
+    return rules
+
+
+def orphan_rule(export: str) -> Rule:
+    """Expect nearly every record to have its patient."""
+    return true(
+        "has_patient", "patient_id", CONFORMANCE,
+        f"Many {export} without a patient: the files are not of the same extraction.", 0.95,
+    )  # fmt: skip
+
+
+def has_records(export: str) -> Rule:
+    """Expect an export that a registry cannot be without to hold something."""
+    return rows_between("records", 1, None, f"A registry has {export}.")
