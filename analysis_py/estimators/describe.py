@@ -122,7 +122,10 @@ def proportion(n: int, denominator: int) -> Proportion:
     if denominator == 0:
         return Proportion(n, denominator, math.nan, math.nan, math.nan)
     lower, upper = proportion_confint(n, denominator, alpha=1 - CONFIDENCE_LEVEL, method="wilson")
-    return Proportion(n, denominator, n / denominator, float(lower), float(upper))
+    # Exact at the ends, where the formula leaves a rounding error.
+    lower = 0.0 if n == 0 else float(lower)
+    upper = 1.0 if n == denominator else float(upper)
+    return Proportion(n, denominator, n / denominator, lower, upper)
 
 
 def proportion_difference(first: Proportion, second: Proportion) -> ProportionDifference:
