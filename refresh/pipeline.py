@@ -342,8 +342,7 @@ def _record_stop(state: Run, stop: Stop) -> None:
 
 def _leave_tidy(settings: Settings) -> None:
     """Leave nothing of a patient in the work folder, and no half candidate."""
-    for leftover in settings.incoming.glob("[!.]*"):
-        leftover.unlink()
+    publish.clear_incoming(settings)
     if settings.is_work_kept:
         vault.protect(settings)
     elif settings.work.exists():

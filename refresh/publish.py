@@ -9,6 +9,7 @@ and can never meet the next one.
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from refresh import files, killpoints, manifest
@@ -118,6 +119,17 @@ def prune(settings: Settings, kept: int = KEPT_VERSIONS) -> list[str]:
     return [path.name for path in removed]
 
 
+def clear_incoming(settings: Settings) -> list[str]:
+    """Remove what was being written for readers and never reached them; return the names."""
+    leftovers = sorted(settings.incoming.glob("[!.]*")) if settings.incoming.is_dir() else []
+    for leftover in leftovers:
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
+    return [leftover.name for leftover in leftovers]
+
+
 def tidy(settings: Settings, build_entry_of: manifest.EntryReader) -> list[str]:
     """Finish or undo what a killed refresh left behind, and say what was done.
 
@@ -140,9 +152,7 @@ def tidy(settings: Settings, build_entry_of: manifest.EntryReader) -> list[str]:
     torn = manifest.cut_torn_line(settings.manifest)
     if torn:
         notes.append("an unfinished line at the end of the manifest was cut away")
-    for leftover in settings.incoming.glob("[!.]*") if settings.incoming.is_dir() else []:
-        leftover.unlink()
-        notes.append(f"an unfinished candidate ({leftover.name}) was removed")
+    notes += [f"an unfinished {name} was removed" for name in clear_incoming(settings)]
     chain = manifest.read(settings.manifest)
     manifest.require_sound(chain, settings.manifest)
     current = served(settings)

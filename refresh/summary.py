@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from refresh import publish
-from refresh.codes import Stop
 from refresh.manifest import Entry
 from refresh.outcomes import Summary
 from refresh.settings import Settings
@@ -159,12 +158,3 @@ def _show_changes(console: Console, summary: Summary) -> None:
             console.print(
                 f"    {row['result_id']}: {row['value_before']:g} -> {row['value_after']:g}"
             )
-
-
-def show_stop(stop: Stop) -> None:
-    """Print why a refresh stopped: one line per fact, no traceback."""
-    print(f"Stopped: {stop.what}", file=sys.stderr)
-    for line in stop.details:
-        print(f"  {line.strip()}", file=sys.stderr)
-    if stop.todo:
-        print(f"What to do: {stop.todo}", file=sys.stderr)

@@ -21,8 +21,8 @@ def suite(facts: Facts) -> Suite:
             no_rows(
                 "heaped_score",
                 "select score_code from (select score_code, n_equal, sum(n_equal) over "
-                "(partition by score_code, timepoint_code) as n from (select score_code, timepoint_code, "
-                "score_value, count(*) as n_equal from {batch} where score_value > 0 "
+                "(partition by score_code, timepoint_code) as n from (select score_code, "
+                "timepoint_code, score_value, count(*) as n_equal from {batch} where score_value > 0 "
                 "group by score_code, timepoint_code, score_value)) "
                 "where n >= 50 and n_equal > 0.9 * n",
                 PLAUSIBILITY, "One value for most patients at a timepoint is a default of a form.",

@@ -1,0 +1,7 @@
+"""Entry point of ``python -m refresh``."""
+
+import sys
+
+from refresh.cli import main
+
+sys.exit(main())
