@@ -87,21 +87,24 @@ class ResultRows:
         ]
 
 
-def rows_from_frame(frame: pd.DataFrame) -> ResultRows:
-    """Build the rows from the table results.estimates, in the order it was written."""
+def estimates_of(frame: pd.DataFrame) -> list[Estimate]:
+    """Rebuild the estimates from the table results.estimates, in the order they were made.
+
+    Raises
+    ------
+    KeyError, ResultError
+        If the table is of another version of the project.
+    """
     names = [field.name for field in fields(Estimate)]
     if "sort_order" in frame.columns:
         frame = frame.sort_values("sort_order")
-    results = Results()
     columns = [frame[name].astype(object).where(frame[name].notna(), None) for name in names]
-    empty = {field.name: field.default for field in fields(Estimate)}
+    texts = {field.name for field in fields(Estimate) if field.type in ("str", "Role")}
+    estimates = []
     for values in zip(*columns, strict=True):
-        given = {
-            name: "" if value is None and empty[name] == "" else value
-            for name, value in zip(names, values, strict=True)
-        }
-        results.extend([Estimate(**given)])
-    return ResultRows(results)
+        given = zip(names, values, strict=True)
+        estimates.append(Estimate(**{n: "" if v is None and n in texts else v for n, v in given}))
+    return estimates
 
 
 def frame_of(rows: Iterable[Estimate]) -> pd.DataFrame:

@@ -52,8 +52,9 @@ def estimate_phrase(row: Estimate | None, decimals: int) -> str:
         return NOT_ESTIMABLE
     number = format_number(row.value, decimals)
     if is_missing(row.ci_lower) and is_missing(row.ci_upper):
-        return number
-    return f"{number} (95% CI {format_interval(row.ci_lower, row.ci_upper, decimals)})"
+        return typographic(number)
+    interval = format_interval(row.ci_lower, row.ci_upper, decimals)
+    return typographic(f"{number} (95% CI {interval})")
 
 
 def serious_warning(row: Estimate) -> str:

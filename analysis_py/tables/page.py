@@ -23,16 +23,20 @@ padding:.3rem .8rem}
 
 
 def table_html(table: Table, identifier: str) -> str:
-    """Table element with caption, scopes and notes; every text escaped."""
+    """Table element with caption and scopes; every text escaped."""
     head = "".join(f'<th scope="col">{_text(name)}</th>' for name in (table.stub, *table.columns))
     groups = "".join(_group(lines, len(table.columns) + 1) for lines in _groups(table.lines))
-    notes = "".join(f"<li>{_text(note)}</li>" for note in table.notes)
     return (
         f'<table aria-describedby="{identifier}-notes">'
         f"<caption>{_text(table.number)}. {_text(table.title)}</caption>"
         f"<thead><tr>{head}</tr></thead>{groups}</table>"
-        f'<ul class="notes" id="{identifier}-notes">{notes}</ul>'
     )
+
+
+def notes_html(table: Table, identifier: str) -> str:
+    """List of the notes of a table."""
+    notes = "".join(f"<li>{_text(note)}</li>" for note in table.notes)
+    return f'<ul class="notes" id="{identifier}-notes">{notes}</ul>'
 
 
 def page_bytes(table: Table, banner: str) -> bytes:
@@ -43,7 +47,7 @@ def page_bytes(table: Table, banner: str) -> bytes:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{STYLE}</style></head>"
         f'<body><main><h1>{_text(table.number)}</h1><p class="banner">{_text(banner)}</p>'
-        f"{table_html(table, 'table')}</main></body></html>\n"
+        f"{table_html(table, 'table')}{notes_html(table, 'table')}</main></body></html>\n"
     ).encode()
 
 

@@ -1,0 +1,229 @@
+"""Sections behind the results: comparison with the paper, methods, warnings, software, delivery."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+
+from analysis_py import comparison, conventions
+from analysis_py.catalogue import ANALYSES
+from analysis_py.comparison import Compared
+from analysis_py.report.blocks import (
+    Block,
+    Facts,
+    Filter,
+    FilteredGrid,
+    Grid,
+    Note,
+    Section,
+    Subheading,
+    Text,
+)
+from analysis_py.report.sections import Drawn
+from analysis_py.report_source import ReportSource
+from analysis_py.report_words import distinct, readable, sentence, typographic
+from analysis_py.results import Estimate
+from analysis_py.rounding import MISSING, format_number
+from analysis_py.vocabulary import ALL, ANY_TIME, POPULATIONS, label
+
+STATUS_LABELS = {
+    comparison.DIFFERS: "Differs",
+    comparison.CORRECTED: "Equal to the corrected value",
+    comparison.EQUAL: "Equal at printed precision",
+    comparison.CONFIRMED: "Protocol constant confirmed",
+    comparison.NOT_COMPUTABLE: "Not computable",
+}
+DRAWING_PACKAGES = ("matplotlib", "jinja2", "openpyxl", "python-docx", "dbt-core", "dbt-duckdb")
+NO_COMPARISON_ON_SYNTHETIC = (
+    "The patients of this delivery are synthetic. Agreement with the paper shows that the analyses "
+    "compute what the paper describes; it says nothing about patients."
+)
+
+
+def compared(source: ReportSource) -> Section:
+    """Every number printed in the paper beside ours, those that differ first."""
+    order = list(STATUS_LABELS)
+    rows = sorted(
+        source.study.compared, key=lambda row: (order.index(row.status), bool(row.reason))
+    )
+    counts = comparison.counts(rows)
+    unexplained = len(comparison.unexplained(rows))
+    filters = (
+        Filter("", "All", len(rows)),
+        *(Filter(status, STATUS_LABELS[status], counts[status]) for status in order),
+    )
+    grid = Grid(
+        f"The {len(rows)} numbers of the paper and ours, those that differ first",
+        ("In the paper", "Printed", "Target", "Ours", "Difference", "Status", "Reason or note"),
+        tuple(_compared_cells(row) for row in rows),
+        classes=tuple(row.status for row in rows),
+        numeric=frozenset({1, 2, 3, 4}),
+    )
+    blocks: list[Block] = []
+    if source.study.delivery.is_synthetic:
+        blocks.append(Note(NO_COMPARISON_ON_SYNTHETIC))
+    blocks += [
+        Text(
+            f"Of {len(rows)} numbers, {counts[comparison.EQUAL]} are equal at the printed "
+            f"precision, {counts[comparison.CORRECTED]} equal the corrected value where the paper "
+            f"contradicts itself, {counts[comparison.CONFIRMED]} are constants of the protocol "
+            f"that ours confirm, {counts[comparison.DIFFERS]} differ ({unexplained} without a "
+            f"given reason), and {counts[comparison.NOT_COMPUTABLE]} cannot be computed from the "
+            "data."
+        ),
+        Text(
+            "Target: what a cohort must show, the printed number or, where the paper contradicts "
+            "itself, the corrected one. Ours is rounded half-up at the printed decimals; the "
+            "difference is our unrounded number minus the target. A p-value is judged before it "
+            "is rounded."
+        ),
+        FilteredGrid(grid, filters),
+    ]
+    return Section("comparison", "Comparison with the paper", tuple(blocks))
+
+
+def methods(source: ReportSource, drawn: Drawn) -> Section:
+    """How every number was computed, what was assumed, and the conventions."""
+    rows = tuple(
+        (
+            f"{analysis.analysis_id}  {analysis.title}",
+            analysis.place,
+            "; ".join(distinct(POPULATIONS.get(row.population, row.population) for row in found)),
+            sentence("; ".join(distinct(readable(row.method) for row in found))) or MISSING,
+            str(len(found)),
+        )
+        for analysis in ANALYSES
+        for found in [[row for row in source.rows if row.analysis_id == analysis.analysis_id]]
+    )
+    return Section(
+        "methods",
+        "Methods and assumptions",
+        (
+            Grid(
+                "Analyses",
+                ("Analysis", "In the paper", "Populations", "Methods", "Results"),
+                rows,
+                numeric=frozenset({4}),
+            ),
+            Subheading("Conventions", "conventions"),
+            Text(
+                f"Intervals are two-sided at {100 * conventions.CONFIDENCE_LEVEL:g}%. Nothing is "
+                "imputed; patients are left out in one place and counted. Visits stand at their "
+                "nominal weeks and months. Numbers are rounded half-up; a p-value below 0.001 is "
+                "printed so on its unrounded value. No test was chosen after looking at the data, "
+                "and p-values are not adjusted for the number of tests."
+            ),
+            Text(
+                f"A test of an assumption with p below {conventions.ASSUMPTION_LEVEL:g} is called "
+                f"doubtful; a model with fewer than {conventions.MIN_EVENTS_PER_TERM} events per "
+                "term, one that did not converge, or one whose groups are separated carries a "
+                "warning and is not printed as an estimate."
+            ),
+            Subheading("Assumptions checked", "assumptions"),
+            drawn.table("assumptions"),
+        ),
+    )
+
+
+def warnings(rows: Iterable[Estimate]) -> Section:
+    """Every warning once, with the results that carry it."""
+    found: dict[tuple[str, str], list[Estimate]] = {}
+    for row in rows:
+        if row.warning:
+            found.setdefault((row.analysis_id, row.warning), []).append(row)
+    if not found:
+        return Section("warnings", "Warnings", (Text("No result carries a warning."),))
+    lines = tuple(
+        (analysis, sentence(text), str(len(carriers)), _carriers(carriers))
+        for (analysis, text), carriers in found.items()
+    )
+    return Section(
+        "warnings",
+        "Warnings",
+        (
+            Grid(
+                "Results to be read with care",
+                ("Analysis", "Warning", "Results", "Which"),
+                lines,
+                numeric=frozenset({2}),
+            ),
+        ),
+    )
+
+
+def software(source: ReportSource) -> Section:
+    """Versions that computed and drew."""
+    drawing = {"python": platform.python_version()} | {
+        name: number for name in DRAWING_PACKAGES if (number := _version(name))
+    }
+    return Section(
+        "software",
+        "Software",
+        (
+            Grid("Computed with", ("Package", "Version"), tuple(source.study.software.items())),
+            Grid("Report written with", ("Package", "Version"), tuple(drawing.items())),
+            Text(f"Results: {source.origin}."),
+        ),
+    )
+
+
+def delivery(source: ReportSource, files: Iterable[tuple[str, str]]) -> Section:
+    """Which delivery this is, and the files that lie beside the report."""
+    facts = source.delivery
+    kind = "synthetic: no real patient" if facts["is_synthetic"] else "registry data"
+    items = (
+        ("Load", str(facts["load_id"]), "identifies files, mapping and extraction date"),
+        ("Data", kind, str(facts["delivery_label"] or "")),
+        ("Source system", str(facts["source_system"]), f"mapping {facts['mapping_version']}"),
+        ("Extraction year", str(facts["extraction_year"] or "not declared"), ""),
+        ("Files delivered", str(facts["n_files"]), ""),
+    )
+    privacy = (
+        "The report shows counts of any size, single patients among them. Before it leaves the "
+        "people who may see the register, small cells need to be suppressed."
+    )
+    return Section(
+        "delivery",
+        "Delivery and files",
+        (
+            Facts(items),
+            Note(privacy),
+            Grid("Files beside this page", ("File", "What it is"), tuple(files)),
+        ),
+    )
+
+
+def _compared_cells(row: Compared) -> tuple[str, ...]:
+    what = ", ".join(
+        text.replace("_", " ") for text in (row.measure, row.statistic, row.timepoint) if text
+    )
+    where = row.section.replace("_", " ")
+    quote = f" “{row.quote}”" if row.quote else ""
+    return (
+        f"{where}: {what}.{quote}",
+        typographic(row.printed),
+        typographic(row.target),
+        typographic(row.ours) or MISSING,
+        typographic(format_number(row.difference, 3)),
+        STATUS_LABELS[row.status],
+        row.reason or row.note,
+    )
+
+
+def _carriers(rows: list[Estimate]) -> str:
+    names = []
+    for row in rows[:6]:
+        parts = [row.term_label, row.statistic.replace("_", " ")]
+        parts += [label(row.group)] if row.group != ALL else []
+        parts += [label(row.timepoint)] if row.timepoint != ANY_TIME else []
+        names.append(", ".join(parts))
+    more = f"; and {len(rows) - 6} more" if len(rows) > 6 else ""
+    return "; ".join(names) + more
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
