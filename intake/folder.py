@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -15,19 +16,9 @@ from intake.mapping import ColumnSource, ExportSource, FileSource
 FORMATS = {".csv": "csv", ".csv.gz": "csv_gz", ".xlsx": "xlsx", ".parquet": "parquet"}
 """Ending of a file name -> format."""
 
-_OTHER_DATA_ENDINGS = (
-    ".tsv",
-    ".gz",
-    ".zip",
-    ".7z",
-    ".xlsm",
-    ".xls",
-    ".ods",
-    ".json",
-    ".jsonl",
-    ".feather",
-) + (".sas7bdat", ".xpt", ".sav", ".dta", ".mdb")
-_DATA_ENDINGS = (*FORMATS, *_OTHER_DATA_ENDINGS)
+_DATA_ENDING = re.compile(
+    r"\.(csv|tsv|gz|zip|7z|xls[xmb]?|ods|parquet|jsonl?|feather|sas7bdat|xpt|sav|dta|mdb)"
+)
 _MOST_NOTICES_PER_KIND = 50
 
 
@@ -179,7 +170,9 @@ def _judge_other_files(plan: FolderPlan, names: Iterable[str], delivery: Deliver
             stem = stem.removesuffix(ending)
         if lower in ignored or stem in ignored:
             plan.notices.append((shown_name(name), "ignored_file", "the mapping ignores it"))
-        elif lower.endswith(_DATA_ENDINGS) and not lower.startswith((".", "~$")):
+        elif _DATA_ENDING.fullmatch(os.path.splitext(lower)[1]) and not lower.startswith(
+            (".", "~$")
+        ):
             plan.refusals.append(
                 FileRefusedError(
                     "unknown_file",

@@ -46,6 +46,8 @@ class SourceBytes:
                 raise FileRefusedError(
                     "symbolic_link", "is a symbolic link.", "Deliver the file itself."
                 ) from None
+            if error.errno == errno.ENOENT:
+                raise _changed("vanished before it was read.") from None
             raise FileRefusedError(
                 "unreadable",
                 f"cannot be opened ({(error.strerror or 'error').lower()}).",
@@ -92,21 +94,23 @@ class SourceBytes:
                 break
             self._hash.update(block)
             self.n_bytes += len(block)
+            if self.n_bytes > self._state.st_size:
+                raise _changed("grew while it was read.")
             self._progress(len(block))
             yield block
         state = os.fstat(self._handle)
-        if (state.st_size, state.st_mtime_ns) != (
-            self._state.st_size,
-            self._state.st_mtime_ns,
-        ) or self.n_bytes != self._state.st_size:
-            raise FileRefusedError(
-                "changed_while_read",
-                "changed while it was read.",
-                "Wait until the delivery is complete, then load it again.",
-            )
+        is_same = state.st_mtime_ns == self._state.st_mtime_ns
+        if not is_same or self.n_bytes != self._state.st_size or state.st_size != self.n_bytes:
+            raise _changed("changed while it was read.")
 
     def close(self) -> None:
         """Release the file."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+
+
+def _changed(cause: str) -> FileRefusedError:
+    return FileRefusedError(
+        "changed_while_read", cause, "Wait until the delivery is complete, then load it again."
+    )

@@ -182,17 +182,18 @@ def with_line_feeds(blocks: Iterator[bytes]) -> Iterator[bytes]:
     Raises
     ------
     FileRefusedError
-        A file that starts with CR line ends has line feeds further down.
+        The first line ends in CR and another one in LF.
     """
     head, blocks = with_head(blocks)
-    if b"\n" in head or b"\r" not in head[:-1]:
+    first = head.find(b"\r")
+    if first < 0 or first + 1 == len(head) or b"\n" in head[: first + 2]:
         yield from blocks
         return
     for block in blocks:
         if b"\n" in block:
             raise FileRefusedError(
                 "mixed_line_ends",
-                "has CR line ends at its start and LF further down.",
+                "ends its first line in CR and others in LF.",
                 "Export it again with one kind of line end.",
             )
         yield block.translate(_CR_TO_LF)
