@@ -65,7 +65,7 @@ def run(work_file: Path, facts: Facts, suites: list[Suite] | None = None) -> Che
             for suite in chosen:
                 outcomes += _judge(source, suite, filled[suite.name])
         finally:
-            source.get_execution_engine().engine.dispose()
+            _close(source)
     return CheckReport(tuple(outcomes), n_expected)
 
 
@@ -77,6 +77,12 @@ def _open(work_file: Path) -> Any:
         connection_string=f"duckdb:///{work_file}?access_mode=READ_ONLY",
         kwargs=dict(ENGINE_ARGUMENTS),
     )
+
+
+def _close(source: Any) -> None:
+    """Let go of the file: the source holds one engine, its execution engine another."""
+    source.get_engine().dispose()
+    source.get_execution_engine().engine.dispose()
 
 
 def _judge(source: Any, suite: Suite, filled: dict[str, int] | str) -> list[CheckOutcome]:

@@ -20,10 +20,12 @@ def suite(facts: Facts) -> Suite:
             ),
             no_rows(
                 "heaped_score",
-                "select score_code from (select score_code, n_equal, sum(n_equal) over "
-                "(partition by score_code, timepoint_code) as n from (select score_code, "
-                "timepoint_code, score_value, count(*) as n_equal from {batch} where score_value > 0 "
-                "group by score_code, timepoint_code, score_value)) "
+                "with counted as (select score_code, timepoint_code, count(*) as n_equal "
+                "from {batch} where score_value > 0 "
+                "group by score_code, timepoint_code, score_value), "
+                "shares as (select score_code, n_equal, "
+                "sum(n_equal) over (partition by score_code, timepoint_code) as n from counted) "
+                "select score_code from shares "
                 "where n >= 50 and n_equal > 0.9 * n",
                 PLAUSIBILITY, "One value for most patients at a timepoint is a default of a form.",
                 "at most 90 % of patients with the same value above 0",
