@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from analysis_py.errors import AnalysisError
 from analysis_py.warehouse_path import warehouse_path
 
-__all__ = ["Marts", "MartsError", "explain", "warehouse_path"]
+__all__ = ["Marts", "MartsError", "explain", "schema_of", "warehouse_path"]
 
 SCHEMA = "marts"
 BUILD = "Build it with `make run`, or name another file with --warehouse."
@@ -145,7 +145,7 @@ class Marts:
         selected = ", ".join(_quoted(column) for column in wanted)
         try:
             table = self._connection.sql(
-                f"select {selected} from {SCHEMA}.{_quoted(mart)}"
+                f"select {selected} from {schema_of(self._connection, SCHEMA)}.{_quoted(mart)}"
             ).to_arrow_table()
         except duckdb.Error as error:
             raise MartsError(explain(error, self.path)) from None
@@ -195,6 +195,15 @@ def explain(error: duckdb.Error, path: Path) -> str:
         if any(sign in text for sign in signs):
             return message.format(**facts)
     return _UNKNOWN_CAUSE.format(**facts)
+
+
+def schema_of(connection: duckdb.DuckDBPyConnection, schema: str) -> str:
+    """Name a schema with its database, which DuckDB calls after the file.
+
+    Without it, a file that is called like the schema (results.duckdb) could not be used.
+    """
+    database = connection.execute("select current_database()").fetchone()[0]
+    return f"{_quoted(database)}.{_quoted(schema)}"
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from analysis_py import comparison
 from analysis_py.comparison import CONFIRMED, CORRECTED, DIFFERS, EQUAL, NOT_COMPUTABLE
-from analysis_py.marts import Marts, MartsError, explain
+from analysis_py.marts import Marts, MartsError, explain, schema_of
 from analysis_py.results import COLUMNS
 from analysis_py.study import Study
 
@@ -130,9 +130,10 @@ def _replace_tables(
 ) -> None:
     connection.execute("begin")
     try:
-        connection.execute(f"create schema if not exists {SCHEMA}")
+        schema = schema_of(connection, SCHEMA)
+        connection.execute(f"create schema if not exists {schema}")
         for table, (description, columns) in TABLES.items():
-            name = f"{SCHEMA}.{table}"
+            name = f"{schema}.{table}"
             definition = ", ".join(f'"{column}" {kind}' for column, kind, _ in columns)
             connection.execute(f"create or replace table {name} ({definition})")
             connection.register("incoming", contents[table])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -136,6 +136,8 @@ def run_study(
     ------
     MartsError
         If the file cannot be read.
+    ReasonsError
+        If a reason is given for a number that the ledger does not have.
     """
     progress("Reading the marts")
     with Marts(path) as marts:
@@ -143,6 +145,10 @@ def run_study(
         frames = marts.frames(required_columns(ANALYSES))
         ledger = marts.frames(comparison.COLUMNS)
         ledger.update(_optional(marts))
+    known = ledger[comparison.LEDGER]["result_id"].astype(str)
+    strange = sorted(set(reasons or {}) - set(known))
+    if strange:
+        raise ReasonsError(f"the paper's ledger has no {', '.join(strange)}: correct the reasons.")
     results = _run(path, frames, ANALYSES, progress)
     progress("Comparing with the paper")
     compared = comparison.compare(results, ledger, reasons)
@@ -154,19 +160,13 @@ def software_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
-def read_reasons(path: Path, known: Iterable[str] | None = None) -> dict[str, str]:
-    """Read a CSV file with the columns result_id and reason.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-    known : iterable of str, optional
-        The result_ids that exist; another one is an error.
+def read_reasons(path: Path) -> dict[str, str]:
+    """Read a CSV file with the columns result_id (of the paper's ledger) and reason.
 
     Raises
     ------
     ReasonsError
-        If the file is missing, has other columns, an empty reason, or an unknown result_id.
+        If the file is missing, has other columns, or an empty cell in one of them.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -179,9 +179,6 @@ def read_reasons(path: Path, known: Iterable[str] | None = None) -> dict[str, st
         if not key or not reason:
             raise ReasonsError(f"{path}, line {number}: needs the columns result_id and reason.")
         reasons[key] = reason
-    strange = sorted(set(reasons) - set(known)) if known is not None else []
-    if strange:
-        raise ReasonsError(f"{path}: the paper's ledger has no {', '.join(strange)}.")
     return reasons
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from skeleton_frames import build_frames
+from warehouse_files import write_warehouse
 
 from analysis_py.results import Results
 from analysis_py.study import run_analyses
@@ -35,3 +36,14 @@ def ledger_frame() -> pd.DataFrame:
     frame = frame.where(frame != "", None)
     frame["decimals"] = pd.to_numeric(frame["decimals"])
     return frame
+
+
+@pytest.fixture(scope="session")
+def warehouse(
+    tmp_path_factory: pytest.TempPathFactory,
+    frames: dict[str, pd.DataFrame],
+    ledger_frame: pd.DataFrame,
+) -> Path:
+    """A warehouse file of the skeleton cohort; tests that write copy it first."""
+    path = tmp_path_factory.mktemp("warehouse") / "warehouse.duckdb"
+    return write_warehouse(path, {**frames, "fct_published_results": ledger_frame})

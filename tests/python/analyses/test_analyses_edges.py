@@ -1,0 +1,238 @@
+"""Every analysis on cohorts at the edge: it says what it cannot estimate and never breaks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis_py.estimators import model_fit
+from analysis_py.results import Results
+from analysis_py.study import run_analyses
+
+Frames = dict[str, pd.DataFrame]
+PATIENTS = ("dim_patients", "fct_patient_timepoints", "fct_tacrolimus_initiation")
+
+
+def only(frames: Frames, keep: Callable[[pd.Series], pd.Series]) -> Frames:
+    """The cohort of the patients whose number (1, 2, ...) is kept."""
+    chosen = dict(frames)
+    for name in PATIENTS:
+        number = frames[name]["patient_id"].str[1:].astype(int)
+        chosen[name] = frames[name][keep(number)].reset_index(drop=True)
+    return chosen
+
+
+def with_columns(frames: Frames, mart: str, **columns: object) -> Frames:
+    """The cohort with columns of one mart replaced."""
+    return {**frames, mart: frames[mart].assign(**columns)}
+
+
+def nobody(frames: Frames) -> Frames:
+    cohort = only(frames, lambda number: number < 0)
+    return {**cohort, "fct_cohort_attrition": frames["fct_cohort_attrition"].iloc[:0]}
+
+
+def one_patient(frames: Frames) -> Frames:
+    return only(frames, lambda number: number == 1)
+
+
+def only_the_not_evaluable(frames: Frames) -> Frames:
+    return only(frames, lambda number: number > 307)
+
+
+def no_tacrolimus(frames: Frames) -> Frames:
+    starts = frames["fct_tacrolimus_initiation"]
+    flags = {name: False for name in starts if name.startswith("has_initiated")}
+    return with_columns(
+        frames,
+        "fct_tacrolimus_initiation",
+        is_event=False,
+        is_on_tacrolimus_at_baseline=False,
+        **flags,
+    )
+
+
+def everybody_at_baseline(frames: Frames) -> Frames:
+    return with_columns(
+        frames,
+        "fct_tacrolimus_initiation",
+        is_event=True,
+        duration_months=0,
+        duration_days=0,
+        is_on_tacrolimus_at_baseline=True,
+    )
+
+
+def women_only(frames: Frames) -> Frames:
+    cohort = with_columns(frames, "fct_tacrolimus_initiation", is_female=True)
+    return with_columns(cohort, "dim_patients", sex_code="female")
+
+
+def only_women_start(frames: Frames) -> Frames:
+    female = frames["fct_tacrolimus_initiation"]["is_female"]
+    return with_columns(
+        frames,
+        "fct_tacrolimus_initiation",
+        is_event=female,
+        is_on_tacrolimus_at_baseline=female,
+        duration_months=np.where(female, 1, 12),
+    )
+
+
+def equal_scores(frames: Frames) -> Frames:
+    visits = frames["fct_patient_timepoints"]
+    scores = [name for name in visits if name.endswith("_score")]
+    return with_columns(
+        frames,
+        "fct_patient_timepoints",
+        **{name: visits[name].where(visits[name].isna(), 5.0) for name in scores},
+    )
+
+
+def no_scores(frames: Frames) -> Frames:
+    visits = frames["fct_patient_timepoints"]
+    flags = [n for n in visits if n.startswith(("is_easi", "is_dlqi", "has_")) or "band" in n]
+    scores = [name for name in visits if name.endswith("_score")]
+    cohort = with_columns(
+        frames,
+        "fct_patient_timepoints",
+        **dict.fromkeys(scores, np.nan),
+        **{name: pd.Series([None] * len(visits), dtype=object) for name in flags},
+    )
+    return with_columns(cohort, "fct_tacrolimus_initiation", dlqi_baseline_score=np.nan)
+
+
+def phenotype_unknown(frames: Frames) -> Frames:
+    nothing = pd.Series([None] * 307, dtype=object)
+    cohort = with_columns(
+        frames, "fct_tacrolimus_initiation", is_generalized=nothing, is_relapsing=nothing
+    )
+    unknown = pd.Series([None] * 342, dtype=object)
+    return with_columns(cohort, "dim_patients", clinical_phenotype_code=unknown)
+
+
+EDGES = (
+    nobody,
+    one_patient,
+    only_the_not_evaluable,
+    no_tacrolimus,
+    everybody_at_baseline,
+    women_only,
+    only_women_start,
+    equal_scores,
+    no_scores,
+    phenotype_unknown,
+)
+
+
+def run(frames: Frames) -> Results:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        return run_analyses(frames)
+
+
+@pytest.fixture(scope="module")
+def edge_results(frames: Frames) -> dict[str, Results]:
+    return {edge.__name__: run(edge(frames)) for edge in EDGES}
+
+
+@pytest.mark.parametrize("edge", [edge.__name__ for edge in EDGES])
+def test_every_analysis_runs_and_explains_what_is_missing(
+    edge_results: dict[str, Results], edge: str
+) -> None:
+    rows = edge_results[edge]
+    assert {row.analysis_id for row in rows} == {f"A{n:02d}" for n in range(1, 20)}
+    for row in rows:
+        assert row.value is not None or row.warning, row.result_id
+        if row.statistic == "percent" and row.value is not None:
+            assert 0 <= row.ci_lower <= row.value <= row.ci_upper <= 100
+
+
+def test_a_cox_model_without_events_is_not_printed_as_if_it_were_fine(
+    edge_results: dict[str, Results],
+) -> None:
+    rows = edge_results["no_tacrolimus"]
+    row = rows["a13.evaluable.all.any.is_female.hazard_ratio"]
+    assert (row.value, row.p_value, row.warning) == (None, None, model_fit.NO_EVENTS)
+    assert rows["a12.evaluable.all.any.tacrolimus_start.restricted_mean"].value == 12.0
+    assert "not tested" in rows["a14.evaluable.all.any.is_generalized.log_rank_chi_square"].warning
+
+
+def test_separation_is_named(edge_results: dict[str, Results]) -> None:
+    rows = edge_results["only_women_start"]
+    for key in (
+        "a13.evaluable.all.any.is_female.hazard_ratio",
+        "a15.evaluable.all.baseline.is_female.odds_ratio",
+    ):
+        assert (rows[key].value, rows[key].warning) == (None, model_fit.SEPARATED)
+
+
+def test_a_constant_covariate_is_named(edge_results: dict[str, Results]) -> None:
+    rows = edge_results["women_only"]
+    assert rows["a13.evaluable.all.any.is_female.hazard_ratio"].warning == model_fit.COLLINEAR
+    alone = rows["a13.evaluable.all.any.dlqi_baseline_score.hazard_ratio_univariable"]
+    assert alone.value is not None
+
+
+def test_everybody_starting_at_baseline(edge_results: dict[str, Results]) -> None:
+    rows = edge_results["everybody_at_baseline"]
+    mean = rows["a12.evaluable.all.any.tacrolimus_start.restricted_mean"]
+    assert (mean.value, mean.n) == (0.0, 307)
+    assert rows["a12.evaluable.all.any.tacrolimus_start.median"].value == 0.0
+    odds = rows["a15.evaluable.all.baseline.is_female.odds_ratio"]
+    assert odds.warning == model_fit.NO_CONTRAST
+
+
+def test_equal_scores_are_not_tested(edge_results: dict[str, Results]) -> None:
+    row = edge_results["equal_scores"]["a05.complete_cases.all.any.easi.f_statistic"]
+    assert (row.value, row.p_value) == (None, None)
+    assert row.warning.startswith("not tested")
+
+
+def test_few_events_per_term_carry_a_warning(frames: Frames) -> None:
+    starts = frames["fct_tacrolimus_initiation"]
+    first_five = starts["has_initiated_week_04"] & (starts["has_initiated_week_04"].cumsum() <= 7)
+    rows = run(with_columns(frames, "fct_tacrolimus_initiation", has_initiated_week_04=first_five))
+    row = rows["a18.at_risk_week_04.all.week_04.is_relapsing.odds_ratio"]
+    assert row.warning == "7 events for 2 terms (3.5 per term): fewer than 5 per term"
+
+
+def test_missing_covariates_are_left_out_in_one_place_and_counted(frames: Frames) -> None:
+    starts = frames["fct_tacrolimus_initiation"]
+    dlqi = starts["dlqi_baseline_score"].astype(float).mask(starts.index < 10)
+    rows = run(with_columns(frames, "fct_tacrolimus_initiation", dlqi_baseline_score=dlqi))
+    joint = rows["a13.evaluable.all.any.is_female.hazard_ratio"]
+    assert (joint.n, joint.denominator) == (297, 307)
+    assert joint.warning == "10 patients left out for a missing value"
+    alone = rows["a13.evaluable.all.any.is_female.hazard_ratio_univariable"]
+    assert (alone.n, alone.denominator) == (307, 307)
+
+
+def test_a_patient_without_any_known_regimen_has_no_duration(frames: Frames) -> None:
+    starts = frames["fct_tacrolimus_initiation"]
+    months = starts["duration_months"].astype(float).mask(starts.index < 3)
+    rows = run(with_columns(frames, "fct_tacrolimus_initiation", duration_months=months))
+    mean = rows["a12.evaluable.all.any.tacrolimus_start.restricted_mean"]
+    assert (mean.n, mean.denominator) == (304, 307)
+    assert rows["a14.evaluable.all.any.is_generalized.log_rank_chi_square"].n == 304
+    assert rows["a13.evaluable.all.any.is_female.hazard_ratio"].n == 304
+
+
+def test_order_of_the_rows_does_not_matter(frames: Frames, results: Results) -> None:
+    shuffled = {
+        name: frame.sample(frac=1, random_state=3).reset_index(drop=True)
+        for name, frame in frames.items()
+    }
+    again = run(shuffled)
+    assert [row.result_id for row in again] == [row.result_id for row in results]
+    for row in again:
+        for name in ("value", "ci_lower", "ci_upper", "p_value"):
+            ours, theirs = getattr(row, name), getattr(results[row.result_id], name)
+            if theirs is None:
+                assert ours is None, row.result_id
+            else:
+                assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-12), row.result_id

@@ -1,0 +1,146 @@
+"""The command line: help at once, results on standard output, errors in one line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from analysis_py.cli import main
+
+HEAVY = ("pandas", "numpy", "duckdb", "scipy", "statsmodels", "lifelines", "pyarrow")
+
+
+@pytest.fixture(autouse=True)
+def no_default_warehouse(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REGISTRY_WAREHOUSE", raising=False)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "--help"]])
+def test_help_and_list_import_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom analysis_py.cli import main\n"
+        f"try:\n    main({arguments!r})\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert done.stdout
+
+
+def test_list_names_every_analysis(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"A{number:02d}" in shown for number in range(1, 20))
+
+
+def test_run_shows_one_analysis(warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "cox", "--warehouse", str(warehouse)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("SYNTHETIC DATA, no real patients")
+    assert "0.964" in captured.out
+    assert "0.938–0.992" in captured.out
+    assert captured.err == ""
+
+
+def test_run_as_csv_is_unrounded(warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "A16", "--format", "csv", "--warehouse", str(warehouse)]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    tested = next(row for row in rows if row["statistic"] == "chi_square")
+    assert float(tested["p_value"]) == pytest.approx(0.0270907, abs=1e-7)
+
+
+def test_warehouse_comes_from_the_environment(
+    warehouse: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REGISTRY_WAREHOUSE", str(warehouse))
+    assert main(["run", "A09"]) == 0
+    assert "307" in capsys.readouterr().out
+
+
+def test_all_can_save_the_results(
+    warehouse: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(shutil.copy(warehouse, tmp_path / "copy.duckdb"))
+    assert main(["all", "--warehouse", str(path)]) == 0
+    assert "A12: not reached: fewer than half started (1)" in capsys.readouterr().out
+    with duckdb.connect(str(path), read_only=True) as connection:
+        assert not connection.execute(
+            "select 1 from information_schema.schemata where schema_name = 'results'"
+        ).fetchall()
+    assert main(["all", "--save", "--warehouse", str(path)]) == 0
+    with duckdb.connect(str(path), read_only=True) as connection:
+        assert connection.execute("select count(*) from results.run").fetchone() == (1,)
+
+
+def test_compare_shows_what_differs_and_exits_1(
+    warehouse: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The skeleton's ages of the 35 and its scores are drawn, not fitted: they differ.
+    assert main(["compare", "--warehouse", str(warehouse)]) == 1
+    shown = capsys.readouterr().out
+    assert shown.startswith("SYNTHETIC DATA")
+    assert "res_easi_w4_mean" in shown
+    assert "res_cox_age_ci_hi" in shown
+
+
+def test_compare_exits_0_when_every_difference_has_a_reason(
+    warehouse: Path, tmp_path: Path, ledger_frame: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reasons = tmp_path / "reasons.csv"
+    lines = [f"{key},drawn at random" for key in ledger_frame["result_id"]]
+    reasons.write_text("result_id,reason\n" + "\n".join(lines), encoding="utf-8")
+    code = main(["compare", "--reasons", str(reasons), "--warehouse", str(warehouse)])
+    shown = capsys.readouterr().out
+    assert code == 0
+    assert "drawn at random" in shown
+    assert "Reason not needed: res_cox_dlqi_p does not differ." in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "coxx"], "no analysis is called 'coxx'"),
+        (["run", "cox", "--warehouse", "typo.duckdb"], "there is no warehouse file typo.duckdb"),
+        (["all"], "there is no warehouse file build/warehouse.duckdb"),
+        (["compare", "--reasons", "typo.csv"], "typo.csv could not be read"),
+        (["report", "--warehouse", "typo.duckdb"], "typo.duckdb"),
+    ],
+)
+def test_an_error_of_use_is_one_line_and_exit_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a,b\n1,2\n", "line 2: needs the columns result_id and reason"),
+        ("result_id,reason\nres_age_mean,\n", "line 2"),
+        ("result_id,reason\nno_such_number,because\n", "has no no_such_number"),
+    ],
+)
+def test_a_file_of_reasons_is_checked(
+    warehouse: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    content: str,
+    message: str,
+) -> None:
+    reasons = tmp_path / "reasons.csv"
+    reasons.write_text(content, encoding="utf-8")
+    arguments = ["compare", "--reasons", str(reasons), "--warehouse", str(warehouse)]
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,166 @@
+"""The results table: keys, columns, what a row must say."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+
+from analysis_py.catalogue import ANALYSES, UnknownAnalysisError, find, required_columns
+from analysis_py.results import COLUMNS, Estimate, ResultError, Results
+from analysis_py.vocabulary import ALL, ANY_TIME, POPULATIONS, TIMEPOINTS, label
+
+
+def estimate(**changes: object) -> Estimate:
+    fields = {
+        "analysis_id": "A01",
+        "population": "enrolled",
+        "term": "male",
+        "statistic": "n",
+        "value": 3,
+        "n": 3,
+        "denominator": 4,
+    }
+    return Estimate(**{**fields, **changes})
+
+
+def test_key_has_six_parts_and_a_point_of_a_curve_seven() -> None:
+    assert estimate().result_id == "a01.enrolled.all.any.male.n"
+    assert estimate(time_months=4.0).result_id.endswith(".n.month_4")
+    assert estimate(time_months=0.5).result_id.endswith(".n.month_0_5")
+
+
+def test_a_missing_number_needs_a_warning() -> None:
+    with pytest.raises(ResultError, match="neither a value nor a warning"):
+        estimate(value=math.nan)
+    row = estimate(value=math.inf, ci_upper=math.nan, warning="separated")
+    assert (row.value, row.ci_upper) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["term", "group", "population", "timepoint", "statistic"])
+def test_words_are_lower_snake_case(name: str) -> None:
+    with pytest.raises(ResultError, match="snake"):
+        estimate(**{name: "Not A Code"})
+
+
+def test_a_key_is_computed_once() -> None:
+    results = Results()
+    results.extend([estimate()])
+    with pytest.raises(ResultError, match="computed twice"):
+        results.extend([estimate()])
+
+
+def test_frame_has_the_declared_columns(results: Results) -> None:
+    frame = results.to_frame()
+    assert list(frame.columns) == [name for name, _, _ in COLUMNS]
+    assert frame["result_id"].is_unique
+    assert frame["sort_order"].tolist() == list(range(1, len(results) + 1))
+    assert str(frame["n"].dtype) == "Int64"
+    assert Results().to_frame().empty
+
+
+def test_every_row_names_who_it_speaks_of(results: Results) -> None:
+    for row in results:
+        assert row.population in POPULATIONS, row.result_id
+        assert row.timepoint in (*TIMEPOINTS, ANY_TIME), row.result_id
+        assert row.n is not None, row.result_id
+        assert row.denominator is not None, row.result_id
+        assert row.method, row.result_id
+        assert row.term_label, row.result_id
+
+
+def test_every_interval_holds_its_estimate(results: Results) -> None:
+    for row in results:
+        if row.ci_lower is not None:
+            assert row.ci_lower <= row.value + 1e-12, row.result_id
+        if row.ci_upper is not None:
+            assert row.value <= row.ci_upper + 1e-12, row.result_id
+        if row.p_value is not None:
+            assert 0 <= row.p_value <= 1, row.result_id
+
+
+def test_every_p_value_stands_beside_what_its_method_assumes(results: Results) -> None:
+    tested = [row for row in results if row.p_value is not None and row.role == "estimate"]
+    assert tested
+    for row in tested:
+        assert row.assumptions_verdict, row.result_id
+
+
+def test_assumption_rows_have_a_verdict(results: Results) -> None:
+    rows = [row for row in results if row.role == "assumption" and row.statistic != EPSILON]
+    assert {row.analysis_id for row in rows} == {"A05", "A06", "A07", "A08", "A13", "A16"}
+    for row in rows:
+        verdict = row.assumptions_verdict
+        assert verdict in ("holds", "doubtful", "not assessed"), row.result_id
+
+
+EPSILON = "greenhouse_geisser_epsilon"
+
+
+def test_flow_between_timepoints_accounts_for_every_evaluable_patient(results: Results) -> None:
+    moves = [row for row in results if row.statistic == "n_flow"]
+    for timepoint in TIMEPOINTS[1:]:
+        assert sum(row.value for row in moves if row.timepoint == timepoint) == 307
+    key = "a10.evaluable.none.week_04.tacrolimus.n_flow"
+    assert results[key].value == 11
+
+
+def test_curve_accounts_for_every_patient(results: Results) -> None:
+    for group in (ALL, "generalized", "not_generalized"):
+        points = [row for row in results if row.role == "curve" and row.group == group]
+        leaving = sum(row.value for row in points if row.statistic in ("n_events", "n_censored"))
+        assert leaving == points[0].denominator
+
+
+def test_bands_of_a_group_add_up(results: Results) -> None:
+    for scheme in ("study", "leshem"):
+        for group, total in (("tacrolimus_at_baseline", 54), ("no_tacrolimus_at_baseline", 226)):
+            rows = [
+                row
+                for row in results
+                if row.analysis_id == "A17"
+                and row.group == group
+                and row.statistic == "n"
+                and row.term.startswith(scheme)
+            ]
+            assert sum(row.value for row in rows) == total
+            assert {row.denominator for row in rows} == {total}
+
+
+def test_labels_are_for_people() -> None:
+    assert label("easi_below_7") == "EASI < 7"
+    assert label("some_new_code") == "Some new code"
+
+
+def test_catalogue_lists_every_module_once() -> None:
+    identifiers = [analysis.analysis_id for analysis in ANALYSES]
+    assert identifiers == [f"A{number:02d}" for number in range(1, 20)]
+    for analysis in ANALYSES:
+        assert callable(analysis.run)
+        assert analysis.columns
+        assert re.search(rf"^{analysis.analysis_id}, ", _docstring(analysis.module_name))
+
+
+def _docstring(module_name: str) -> str:
+    import importlib
+
+    return importlib.import_module(module_name).__doc__ or ""
+
+
+@pytest.mark.parametrize("name", ["A13", "a13", "cox", "COX", "a13_cox", "a13-cox"])
+def test_an_analysis_is_found_by_any_of_its_names(name: str) -> None:
+    assert find(name).analysis_id == "A13"
+
+
+def test_an_unknown_analysis_is_answered_with_near_names() -> None:
+    with pytest.raises(UnknownAnalysisError, match="did you mean cox"):
+        find("coxx")
+
+
+def test_only_declared_columns_are_read(frames: dict) -> None:
+    wanted = required_columns(ANALYSES)
+    narrow = {name: frames[name][columns] for name, columns in wanted.items()}
+    for analysis in ANALYSES:
+        own = {name: narrow[name][columns] for name, columns in analysis.columns.items()}
+        assert analysis.run(own)
