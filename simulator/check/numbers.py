@@ -142,8 +142,11 @@ def _regimens(numbers: Numbers, wide: pd.DataFrame) -> None:
 
 
 def _wald(outcome: pd.Series, *predictors: pd.Series) -> list[float]:
-    design = sm.add_constant(np.column_stack(predictors).astype(float))
-    fit = sm.Logit(outcome.to_numpy(dtype=float), design).fit(disp=0)
+    """Return Wald p values of a logistic model among those with all predictors."""
+    columns = np.column_stack(predictors).astype(float)
+    complete = ~np.isnan(columns).any(axis=1)
+    design = sm.add_constant(columns[complete])
+    fit = sm.Logit(outcome.to_numpy(dtype=float)[complete], design).fit(disp=0)
     return [float(p) for p in fit.pvalues[1:]]
 
 
@@ -159,7 +162,8 @@ def _tacrolimus(
     uses = wide.isin(["T", "B"])
     is_user = uses[0]
     is_event = uses.any(axis=1)
-    last_seen = wide.notna().apply(lambda row: max(w for w in range(4) if row[w]), axis=1)
+    # Censored at the last reviewed visit, at 0 where topical therapy never was
+    last_seen = (wide.notna() * range(4)).max(axis=1)
     first_use = uses.idxmax(axis=1).where(is_event, last_seen)
     months = first_use.map(dict(enumerate(MONTHS))).astype(float)
 
@@ -167,7 +171,13 @@ def _tacrolimus(
     numbers["months_to_first_tacrolimus", "mean", "any", ""] = mean
     numbers["months_to_first_tacrolimus", "se", "any", ""] = error
     design = np.column_stack([dlqi, age, female]).astype(float)
-    fit = PHReg(months.to_numpy(), design, status=is_event.to_numpy(), ties="breslow").fit()
+    complete = ~np.isnan(design).any(axis=1)
+    fit = PHReg(
+        months.to_numpy()[complete],
+        design[complete],
+        status=is_event.to_numpy()[complete],
+        ties="breslow",
+    ).fit()
     limits = np.exp(fit.conf_int())
     for position, measure in enumerate(("DLQI_per_point", "age_per_year", "female_vs_male")):
         numbers[measure, "hazard_ratio", "any", ""] = float(np.exp(fit.params[position]))

@@ -1,0 +1,1 @@
+"""Cohorts of any size from a model whose truth is declared in one YAML file."""

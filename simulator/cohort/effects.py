@@ -1,0 +1,178 @@
+"""Reads and judges the YAML file that declares the truth of a simulated cohort."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from simulator.errors import SimulatorError
+
+DEFAULTS = Path(__file__).resolve().parent / "default_effects.yml"
+TIMEPOINTS = ("baseline", "week_04", "week_16", "week_52")
+FOLLOW_UP = TIMEPOINTS[1:]
+Tree = dict[str, Any]
+
+
+def load_effects(path: Path | None) -> Tree:
+    """Return the declared truth: the defaults, overridden by ``path`` where it says otherwise.
+
+    Parameters
+    ----------
+    path : Path or None
+        A YAML file that holds any part of the tree of ``default_effects.yml``.
+
+    Raises
+    ------
+    SimulatorError
+        The file cannot be read, is not YAML, or holds an unknown key, a key twice or an impossible
+        value. The message names file, line and key.
+    """
+    defaults = _compose(DEFAULTS)
+    tree: Tree = _read(defaults, defaults, "", DEFAULTS)
+    if path is not None:
+        given = _compose(path)
+        if given is None:
+            raise SimulatorError(f"{path} is empty. Give at least one key, or no --effects.")
+        _merge(tree, _read(given, defaults, "", path))
+    _judge_whole(tree, path or DEFAULTS)
+    return tree
+
+
+def _compose(path: Path) -> yaml.Node:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise SimulatorError(f"{path} cannot be read: {reason}.") from error
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "it is not YAML"
+        raise SimulatorError(f"{path}{line}: {problem}.") from error
+
+
+def _read(node: yaml.Node, default: yaml.Node, name: str, path: Path) -> Any:
+    """Return the values of a node whose keys must be among those of the default tree."""
+    where = f"{path}, line {node.start_mark.line + 1}"
+    if isinstance(default, yaml.ScalarNode):
+        if not isinstance(node, yaml.ScalarNode):
+            raise SimulatorError(f"{where}: {name} takes one value.")
+        value = yaml.SafeLoader("").construct_object(node)
+        problem = _judge_value(name, value)
+        if problem:
+            raise SimulatorError(f"{where}: {name} is {node.value}. {problem}")
+        return value
+    known = {key.value: child for key, child in default.value}
+    if not isinstance(node, yaml.MappingNode):
+        keys = ", ".join(known)
+        raise SimulatorError(f"{where}: {name or 'the file'} takes keys: {keys}.")
+    values: Tree = {}
+    for key, child in node.value:
+        line = f"{path}, line {key.start_mark.line + 1}"
+        full = f"{name}.{key.value}" if name else str(key.value)
+        if key.value not in known:
+            raise SimulatorError(f"{line}: {full} is no known key. Known: {', '.join(known)}.")
+        if key.value in values:
+            raise SimulatorError(f"{line}: {full} is given twice.")
+        values[key.value] = _read(child, known[key.value], full, path)
+    return values
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _date(value: object) -> str | None:
+    return None if isinstance(value, datetime.date) else "Write a day as 2018-06-04."
+
+
+def _probability(value: object) -> str | None:
+    is_fine = _is_number(value) and 0 <= value <= 1  # type: ignore[operator]
+    return None if is_fine else "A probability lies from 0 to 1."
+
+
+def _share(value: object) -> str | None:
+    is_fine = _is_number(value) and 0 <= value < 1  # type: ignore[operator]
+    return None if is_fine else "A share of the variance lies from 0 to below 1."
+
+
+def _hazard(value: object) -> str | None:
+    is_fine = _is_number(value) and value >= 0  # type: ignore[operator]
+    return None if is_fine else "A hazard or a rate is 0 or more."
+
+
+def _above_zero(value: object) -> str | None:
+    is_fine = _is_number(value) and value > 0  # type: ignore[operator]
+    return None if is_fine else "It must be above 0."
+
+
+def _number(value: object) -> str | None:
+    return None if _is_number(value) else "It must be a number."
+
+
+# The first part of a name that matches decides
+_RULES: tuple[tuple[str, Callable[[object], str | None]], ...] = (
+    ("_date", _date),
+    ("_share", _share),
+    ("hazard_ratio.", _above_zero),
+    (".hazard.", _hazard),
+    ("_probability", _probability),
+    ("_rate", _hazard),
+    ("_shift", _number),
+    (".mean", _above_zero),
+    (".sd", _above_zero),
+    ("age.", _above_zero),
+    ("reference_", _hazard),
+)
+
+
+def _judge_value(name: str, value: object) -> str | None:
+    return next((rule(value) for part, rule in _RULES if part in name), "It has no rule.")
+
+
+def _merge(tree: Tree, given: Mapping[str, Any]) -> None:
+    for key, value in given.items():
+        if isinstance(value, Mapping):
+            _merge(tree[key], value)
+        else:
+            tree[key] = value
+
+
+def _judge_whole(tree: Tree, path: Path) -> None:
+    """Judge what no single value can tell."""
+    days = [
+        tree["calendar"][f"{name}_date"] for name in ("first_index", "last_index", "extraction")
+    ]
+    if not days[0] <= days[1] <= days[2]:
+        raise SimulatorError(
+            f"{path}: calendar must run first_index_date, last_index_date, extraction_date."
+        )
+    if tree["scores"]["patient_share"] + tree["scores"]["visit_share"] >= 1:
+        raise SimulatorError(
+            f"{path}: scores.patient_share and visit_share must stay below 1 together."
+        )
+    patients = tree["patients"]
+    for names in (("relapsing", "late_onset"), ("generalized", "nodular_prurigo", "nummular")):
+        if sum(patients[f"{name}_probability"] for name in names) > 1:
+            joined = " and ".join(f"patients.{name}_probability" for name in names)
+            raise SimulatorError(f"{path}: {joined} exceed 1 together.")
+    if not 18 < patients["age"]["highest"] <= 110:
+        raise SimulatorError(f"{path}: patients.age.highest must lie above 18, at most 110.")
+    for score, top in (("easi", 72.0), ("itch_nrs", 10.0), ("sleep_nrs", 10.0), ("dlqi", 30.0)):
+        for timepoint in TIMEPOINTS:
+            mean, sd = (tree["scores"][score][timepoint][name] for name in ("mean", "sd"))
+            lowest = 24.0 if (score, timepoint) == ("easi", "baseline") else 0.0
+            centre = (mean + 0.5) / (top + 1)
+            is_impossible = score.endswith("nrs") and (sd / (top + 1)) ** 2 >= centre * (1 - centre)
+            if not lowest < mean < top or is_impossible:
+                raise SimulatorError(
+                    f"{path}: scores.{score}.{timepoint} has mean {mean} and deviation {sd}, which "
+                    f"a score from {lowest:g} to {top:g} cannot have."
+                )

@@ -1,0 +1,153 @@
+"""Writes a simulated cohort block by block, with a progress bar and its truth beside it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from simulator.cohort import exports
+from simulator.cohort.effects import Tree, load_effects
+from simulator.cohort.expected import expected_numbers
+from simulator.cohort.people import draw_people
+from simulator.cohort.score_grids import make_grids
+from simulator.delivery import COLUMNS, delivery_yml, prepare_folder
+from simulator.errors import SimulatorError
+
+BLOCK = 25_000  # patients per block: the unit of drawing and of memory
+MOST_PATIENTS = 50_000_000
+_CSV_OPTIONS = pa_csv.WriteOptions(include_header=False, quoting_style="none")
+
+
+class _CsvSink:
+    """One CSV file without quotes: no value of a simulated cohort needs them."""
+
+    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
+        self._file: BinaryIO = open(path, "wb")  # noqa: SIM115 - closed by close()
+        self._file.write((",".join(columns) + "\n").encode())
+
+    def write(self, table: pa.Table) -> None:
+        pa_csv.write_csv(table, self._file, _CSV_OPTIONS)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _ParquetSink:
+    """One Parquet file with typed columns, one row group per block."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
+
+    def write(self, table: pa.Table) -> None:
+        self._writer.write_table(table)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def draw_cohort_block(
+    effects: Tree, n: int, seed: int, block: int, counters: exports.Counters
+) -> dict[str, pa.Table]:
+    """Return the five exports of one block of patients.
+
+    Parameters
+    ----------
+    effects : dict
+        The declared truth, as ``load_effects`` returns it.
+    n : int
+        Patients in the block.
+    seed, block : int
+        Every block has its own stream (numpy PCG64), so a cohort's first patients do not depend on
+        how many follow.
+    counters : Counters
+        Records written before; it is moved on.
+    """
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, block])))
+    grids = make_grids(effects)
+    people = draw_people(n, effects, grids, rng)
+    identifiers = exports.make_identifiers("S", counters.patients, n, 8)
+    counters.patients += n
+    return {
+        "patients": exports.patients_table(people, identifiers),
+        "visits": exports.visits_table(people, identifiers, effects, counters, rng),
+        "prescriptions": exports.prescriptions_table(people, identifiers, effects, counters, rng),
+        "comorbidities": exports.comorbidities_table(people, identifiers, effects, rng),
+        "adverse_events": exports.adverse_events_table(people, identifiers, effects, counters, rng),
+    }
+
+
+def truth_text(effects: Tree, n: int, seed: int) -> str:
+    """Return the YAML text that declares what a cohort was drawn from and what it must show."""
+    truth = {
+        "is_synthetic": True,
+        "n_patients": n,
+        "seed": seed,
+        "declared": effects,
+        "expected": expected_numbers(effects),
+    }
+    return yaml.safe_dump(truth, sort_keys=False, allow_unicode=True)
+
+
+def write_cohort(
+    n: int, seed: int, effects_file: Path | None, folder: Path, *, file_format: str, overwrite: bool
+) -> int:
+    """Write a cohort of ``n`` patients and its truth.
+
+    Returns
+    -------
+    int
+        0: the cohort is written.
+
+    Raises
+    ------
+    SimulatorError
+        The number of patients or the seed is impossible, the effects file is wrong, or the folder
+        is not empty.
+    """
+    if not 1 <= n <= MOST_PATIENTS:
+        raise SimulatorError(f"--patients takes a number from 1 to {MOST_PATIENTS}, not {n}.")
+    if seed < 0:
+        raise SimulatorError("--seed takes a number from 0 on.")
+    effects = load_effects(effects_file)
+    prepare_folder(folder, overwrite)
+    start = time.perf_counter()
+    counters = exports.Counters()
+    n_comorbidities = 0
+    console = Console(stderr=True)
+    columns = (TextColumn("patients"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with ExitStack() as stack, Progress(*columns, console=console) as progress:
+        sinks = {}
+        for name in COLUMNS:
+            sinks[name] = (
+                _ParquetSink(folder / f"{name}.parquet", exports.SCHEMAS[name])
+                if file_format == "parquet"
+                else _CsvSink(folder / f"{name}.csv", COLUMNS[name])
+            )
+            stack.callback(sinks[name].close)
+        task = progress.add_task("patients", total=n)
+        for block, first in enumerate(range(0, n, BLOCK)):
+            size = min(BLOCK, n - first)
+            for name, table in draw_cohort_block(effects, size, seed, block, counters).items():
+                sinks[name].write(table)
+                n_comorbidities += table.num_rows if name == "comorbidities" else 0
+            progress.advance(task, size)
+    label = f"Simulated cohort of {n} patients, seed {seed}: no real patient is in these files"
+    extraction = str(effects["calendar"]["extraction_date"])
+    (folder / "delivery.yml").write_text(delivery_yml(label, extraction), encoding="utf-8")
+    (folder / "truth.yml").write_text(truth_text(effects, n, seed), encoding="utf-8")
+    print(
+        f"Wrote {n} synthetic patients to {folder} in {time.perf_counter() - start:.0f} s: "
+        f"{counters.visits} visits, {counters.prescriptions} prescriptions, "
+        f"{n_comorbidities} comorbidities, {counters.adverse_events} adverse events."
+    )
+    return 0
