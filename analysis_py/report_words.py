@@ -17,6 +17,11 @@ from analysis_py.rounding import (
 from analysis_py.vocabulary import label
 
 _CODE = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
+_TORN = (
+    re.compile(r"\b[pn] [=<] (?=\d)"),
+    re.compile(r"(?<=\d) of (?=\d)"),
+    re.compile(r"95% CI (?=[\d\u2212-])"),
+)
 _HYPHEN_MINUS = re.compile(r"(?<![\w)\]])-(?=\d)")
 
 NOT_ESTIMABLE = "not estimable"
@@ -93,6 +98,19 @@ def typographic(text: str) -> str:
     '−21.8 (−22.6 to −21.0), week-4'
     """
     return _HYPHEN_MINUS.sub("\u2212", text)
+
+
+def unbroken(text: str) -> str:
+    """Text whose short phrases ("p = 0.02", "39 of 54", "95% CI") are not torn at a line's end.
+
+    Examples
+    --------
+    >>> unbroken("p = 0.018, 39 of 54") == "p\u00a0=\u00a00.018, 39\u00a0of\u00a054"
+    True
+    """
+    for torn in _TORN:
+        text = torn.sub(lambda found: found.group().replace(" ", "\u00a0"), text)
+    return text
 
 
 def sentence(text: str) -> str:

@@ -34,6 +34,32 @@ STATUS_LABELS = {
     comparison.CONFIRMED: "Protocol constant confirmed",
     comparison.NOT_COMPUTABLE: "Not computable",
 }
+COMPARED_COLUMNS = (
+    "Number",
+    "In the paper",
+    "Printed",
+    "Target",
+    "Ours",
+    "Difference",
+    "Status",
+    "Reason",
+    "Note",
+)
+SIGNS = {
+    "_lt_": " < ",
+    "_gt_": " > ",
+    "_ge_": " ≥ ",
+    "_bl_to_w": " from baseline to week ",
+    "_": " ",
+}
+STATISTICS = {
+    "p_value": "p",
+    "sd": "SD",
+    "se": "standard error",
+    "ci_lower": "lower end of the interval",
+    "ci_upper": "upper end of the interval",
+}
+PLAIN_METHODS = ("count", "median", "minimum", "maximum")
 DRAWING_PACKAGES = ("matplotlib", "jinja2", "openpyxl", "python-docx", "dbt-core", "dbt-duckdb")
 NO_COMPARISON_ON_SYNTHETIC = (
     "The patients of this delivery are synthetic. Agreement with the paper shows that the analyses "
@@ -55,10 +81,11 @@ def compared(source: ReportSource) -> Section:
     )
     grid = Grid(
         f"The {len(rows)} numbers of the paper and ours, those that differ first",
-        ("In the paper", "Printed", "Target", "Ours", "Difference", "Status", "Reason or note"),
+        COMPARED_COLUMNS,
         tuple(_compared_cells(row) for row in rows),
         classes=tuple(row.status for row in rows),
-        numeric=frozenset({1, 2, 3, 4}),
+        numeric=frozenset({2, 3, 4, 5}),
+        folded=frozenset({8}),
     )
     blocks: list[Block] = []
     if source.study.delivery.is_synthetic:
@@ -73,14 +100,14 @@ def compared(source: ReportSource) -> Section:
             "data."
         ),
         Text(
-            "Target: what a cohort must show, the printed number or, where the paper contradicts "
+            "Note: what is known of the printed number. Target: what a cohort must show, the printed number or, where the paper contradicts "
             "itself, the corrected one. Ours is rounded half-up at the printed decimals; the "
             "difference is our unrounded number minus the target. A p-value is judged before it "
             "is rounded."
         ),
         FilteredGrid(grid, filters),
     ]
-    return Section("comparison", "Comparison with the paper", tuple(blocks))
+    return Section("comparison", "Comparison with the paper", tuple(blocks), is_wide=True)
 
 
 def methods(source: ReportSource, drawn: Drawn) -> Section:
@@ -90,7 +117,7 @@ def methods(source: ReportSource, drawn: Drawn) -> Section:
             f"{analysis.analysis_id}  {analysis.title}",
             analysis.place,
             "; ".join(distinct(POPULATIONS.get(row.population, row.population) for row in found)),
-            sentence("; ".join(distinct(readable(row.method) for row in found))) or MISSING,
+            sentence("; ".join(_methods(found))) or MISSING,
             str(len(found)),
         )
         for analysis in ANALYSES
@@ -195,19 +222,36 @@ def delivery(source: ReportSource, files: Iterable[tuple[str, str]]) -> Section:
 
 
 def _compared_cells(row: Compared) -> tuple[str, ...]:
-    what = ", ".join(
-        text.replace("_", " ") for text in (row.measure, row.statistic, row.timepoint) if text
-    )
-    where = row.section.replace("_", " ")
-    quote = f" “{row.quote}”" if row.quote else ""
+    statistic = STATISTICS.get(row.statistic, row.statistic)
+    parts = (row.measure, statistic, "" if row.timepoint == ANY_TIME else row.timepoint)
+    what = ", ".join(_plain_words(part) for part in parts if part)
+    quote = f": “{row.quote}”" if row.quote else ""
     return (
-        f"{where}: {what}.{quote}",
+        f"{what} ({_plain_words(row.population)})" if row.population else what,
+        f"{_plain_words(row.section)}{quote}",
         typographic(row.printed),
         typographic(row.target),
         typographic(row.ours) or MISSING,
         typographic(format_number(row.difference, 3)),
         STATUS_LABELS[row.status],
-        row.reason or row.note,
+        row.reason,
+        "" if row.note == row.reason else row.note,
+    )
+
+
+def _plain_words(code: str) -> str:
+    """Give the ledger's code in words: EASI_lt_7 as "EASI < 7"."""
+    for part, words in SIGNS.items():
+        code = code.replace(part, words)
+    return code
+
+
+def _methods(rows: list[Estimate]) -> list[str]:
+    """Name what was done to estimate; counts and the ends of a range explain themselves."""
+    return distinct(
+        readable(row.method)
+        for row in rows
+        if row.role in ("estimate", "curve") and row.method not in PLAIN_METHODS
     )
 
 

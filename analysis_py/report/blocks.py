@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from analysis_py.figures.figure import Figure
 from analysis_py.report_rows import NothingToShowError
 from analysis_py.report_words import readable, serious_warning
-from analysis_py.results import Estimate
+from analysis_py.results import DOUBTFUL, HOLDS, Estimate
 from analysis_py.tables.table import Table
 
 
@@ -34,6 +34,11 @@ class Finding:
     text: str
     assumed: str = ""
     warning: str = ""
+
+    @property
+    def state(self) -> str:
+        """Whether what was assumed is doubtful, holds, or was not assessed (open)."""
+        return next((word for word in (DOUBTFUL, HOLDS) if word in self.assumed), "open")
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class Grid:
         One per row, or none at all.
     numeric : frozenset of int
         Places of the columns that hold numbers.
+    folded : frozenset of int
+        Places of the columns whose long texts are shown when asked for.
     """
 
     caption: str
@@ -74,6 +81,7 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
     classes: tuple[str, ...] = ()
     numeric: frozenset[int] = frozenset()
+    folded: frozenset[int] = frozenset()
     kind: str = "grid"
 
 
@@ -125,11 +133,12 @@ Block = Text | Note | Findings | Facts | Grid | FilteredGrid | ShownFigure | Sho
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the report: an identifier for links, a title, blocks in order."""
+    """A section: identifier for links, title, blocks, and whether it prints across the page."""
 
     identifier: str
     title: str
     blocks: tuple[Block, ...] = field(default_factory=tuple)
+    is_wide: bool = False
 
 
 def figure_block(drawn: Figure | NothingToShowError, what: str) -> Block:

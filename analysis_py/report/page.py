@@ -11,6 +11,7 @@ from markupsafe import Markup
 from analysis_py.figures import Figure
 from analysis_py.report.blocks import Section
 from analysis_py.report.svg import inline_svg
+from analysis_py.report_words import unbroken
 from analysis_py.study import REAL, SYNTHETIC, Delivery
 from analysis_py.tables import Table
 from analysis_py.tables.page import notes_html, table_html
@@ -27,6 +28,7 @@ def render_page(sections: Sequence[Section], delivery: Delivery) -> str:
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
+        finalize=_finalize,
     )
     load_id = delivery.load_id[:SHOWN_LOAD_ID]
     kind = SYNTHETIC if delivery.is_synthetic else REAL
@@ -41,11 +43,17 @@ def render_page(sections: Sequence[Section], delivery: Delivery) -> str:
         footer=f"{delivery.header}. Load {delivery.load_id}.",
         is_synthetic=delivery.is_synthetic,
         sections=sections,
+        short=" short",
         style=Markup((TEMPLATE / "style.css").read_text(encoding="utf-8")),
         svg=_svg,
         table_html=_table,
         notes_html=_notes,
     )
+
+
+def _finalize(value: object) -> object:
+    """Keep short phrases together in every text that is shown; markup is left alone."""
+    return unbroken(value) if type(value) is str else value
 
 
 def _svg(figure: Figure, identifier: str) -> Markup:

@@ -51,6 +51,14 @@ TABLE_NAMES = {
 }
 
 
+HOW_TO_READ = (
+    "How to read this report: every number names the patients it was computed from. Under a result "
+    "stands what its method assumes and whether that holds, is doubtful, or was not assessed; in "
+    "tables † marks a doubtful assumption and ‡ a warning. Intervals are 95% intervals; p-values "
+    "are two-sided and not adjusted for the number of tests."
+)
+
+
 @dataclass(frozen=True)
 class Drawn:
     """Tables and figures of a report; each is there, or the reason why it is not."""
@@ -106,7 +114,7 @@ def at_a_glance(source: ReportSource) -> Section:
             f"{counts[comparison.NOT_COMPUTABLE]} cannot be computed",
         ),
     )
-    return Section("at-a-glance", "At a glance", (Facts(items, is_large=True),))
+    return Section("at-a-glance", "At a glance", (Facts(items, is_large=True), Text(HOW_TO_READ)))
 
 
 def cohort(source: ReportSource, drawn: Drawn) -> Section:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
-from analysis_py.report_words import typographic
+from analysis_py.report_words import typographic, unbroken
 from analysis_py.tables.table import Line, Table
+
+_BRACKETS = re.compile(r"\((?=[^()]*\d)[^()]{1,26}\)")
 
 STYLE = """
 body{font:15px/1.45 system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;color:#1a1a1a;
@@ -16,6 +19,7 @@ th,td{text-align:left;vertical-align:top;padding:.25rem .8rem .25rem 0}
 thead th{border-bottom:1px solid #1a1a1a}
 th[scope=row]{font-weight:400;padding-left:1rem}
 th[scope=rowgroup]{padding-top:.6rem}
+.whole{white-space:nowrap}
 .notes{font-size:.88rem;padding-left:1.2rem}
 .banner{font-weight:700;border:2px solid #7a2e00;color:#7a2e00;background:#fff4e5;
 padding:.3rem .8rem}
@@ -67,10 +71,15 @@ def _group(lines: list[Line], width: int) -> str:
         if line.is_heading:
             rows.append(f'<tr><th scope="rowgroup" colspan="{width}">{_text(line.name)}</th></tr>')
         else:
-            cells = "".join(f"<td>{_text(text)}</td>" for text in line.cells)
+            cells = "".join(f"<td>{_cell(text)}</td>" for text in line.cells)
             rows.append(f'<tr><th scope="row">{_text(line.name)}</th>{cells}</tr>')
     return f"<tbody>{''.join(rows)}</tbody>"
 
 
 def _text(text: str) -> str:
-    return escape(typographic(text))
+    return escape(unbroken(typographic(text)))
+
+
+def _cell(text: str) -> str:
+    """Cell whose numbers in brackets stay together."""
+    return _BRACKETS.sub(r'<span class="whole">\g<0></span>', _text(text))

@@ -45,6 +45,8 @@ def build(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Table:
     lines, used, tests = [], list(totals), []
     for term in (*REGIMENS, *COMBINED):
         if term == COMBINED[0]:
+            missing = tuple(format_count(_missing(total), None) for total in totals)
+            lines.append(Line("Not evaluable at the timepoint", missing))
             lines.append(heading("Regimens added up"))
         cells = []
         for time in timepoints:
@@ -58,8 +60,6 @@ def build(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Table:
                 text += f"; {p_phrase(test.p_value)}"
             cells.append(text)
         lines.append(Line(label(term), tuple(cells)))
-    missing = tuple(format_count(_missing(total), None) for total in totals)
-    lines.append(Line("Not evaluable at the timepoint", missing))
     return Table(
         name="table_2_topical_therapy",
         number="Table II",
