@@ -100,10 +100,10 @@ def compared(source: ReportSource) -> Section:
             "data."
         ),
         Text(
-            "Note: what is known of the printed number. Target: what a cohort must show, the printed number or, where the paper contradicts "
-            "itself, the corrected one. Ours is rounded half-up at the printed decimals; the "
-            "difference is our unrounded number minus the target. A p-value is judged before it "
-            "is rounded."
+            "Note: what is known of the printed number. Target: what a cohort must show, the "
+            "printed number or, where the paper contradicts itself, the corrected one. Ours is "
+            "rounded half-up at the printed decimals; the difference is our unrounded number minus "
+            "the target. A p-value is judged before it is rounded."
         ),
         FilteredGrid(grid, filters),
     ]
