@@ -12,8 +12,9 @@
 
 {#- CTEs that end in `repeats`: the verdict on records that share a key. Equal copies are surplus. Records
     that contradict each other are both refused, unless the source is known to write one fact at every
-    visit (repeated_records: keep_first). Records refused already are not compared. -#}
-{% macro repeats(key_columns, content_columns) -%}
+    visit (repeated_records: keep_first) or the export is a list of facts without identifiers (keep_first).
+    Records refused already are not compared. -#}
+{% macro repeats(key_columns, content_columns, keep_first=false) -%}
     repeated_keys as (
         select {{ key_columns | join(', ') }}
         from judged
@@ -54,7 +55,7 @@
             case
                 when
                     repeated_groups.n_versions > 1
-                    and source_format.repeated_records = 'refuse'
+                    and {{ "false" if keep_first else "source_format.repeated_records = 'refuse'" }}
                     then 'conflicting_duplicate'
                 when
                     repeated_groups.first_record

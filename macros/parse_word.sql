@@ -27,9 +27,13 @@
     )
 {%- endmacro %}
 
-{#- <column>_code: our code of the cell's word; <column>_fault: why there is none. -#}
-{% macro parse_word(column, word_kind, required=false) -%}
-    {{ word_kind }}_words[lower({{ column }})] as {{ column }}_code,
+{#- <column>_code: our code of the cell's word, or null. -#}
+{% macro word_code(column, word_kind) -%}
+    {{ word_kind }}_words[lower({{ column }})] as {{ column }}_code
+{%- endmacro %}
+
+{#- <column>_fault: why the cell has no code. -#}
+{% macro word_fault(column, required=false) -%}
     case
         {%- if required %}
         when {{ column }} is null then 'missing_required'

@@ -1,22 +1,22 @@
 -- Every refusal, one row per refused record or value and rule, with what to do about it. A refused value
 -- (scope value) leaves its record in staging; a duplicate (scope duplicate) leaves its first copy there.
 {%- set exports = {
-    'patients': ['clinic', 'patient_id'],
-    'visits': ['clinic', 'visit_id'],
-    'comorbidities': ['clinic', 'comorbidity_term'],
-    'adverse_events': ['clinic', 'adverse_event_id'],
-    'prescriptions': ['pharmacy', 'prescription_id']
+    'patients': ['clinic', 'birth_date'],
+    'visits': ['clinic', 'visit_date'],
+    'comorbidities': ['clinic', 'onset_date'],
+    'adverse_events': ['clinic', 'onset_date'],
+    'prescriptions': ['pharmacy', 'start_date']
 } %}
 
 with rejection_rules as (
     select * from {{ ref('rejection_rules') }}
 ),
-{% for export, (source_name, key) in exports.items() %}
+{% for export, (source_name, date_column) in exports.items() %}
 base_{{ source_name }}__{{ export }} as (
     select * from {{ ref('base_' ~ source_name ~ '__' ~ export) }}
 ),
 {% endfor %}
-{%- for export, (source_name, key) in exports.items() if export != 'patients' %}
+{%- for export, (source_name, date_column) in exports.items() if export != 'patients' %}
 stg_{{ source_name }}__{{ export }} as (
     select * from {{ ref('stg_' ~ source_name ~ '__' ~ export) }}
 ),
@@ -27,7 +27,7 @@ stg_clinic__patients as (
 
 -- Faults that a record has by itself.
 own_faults as (
-    {%- for export, (source_name, key) in exports.items() %}
+    {%- for export, (source_name, date_column) in exports.items() %}
     select
         '{{ export }}' as export_name,
         source_file,
@@ -42,13 +42,15 @@ own_faults as (
 
 -- Sound records that staging left out because of their patient.
 unplaced_records as (
-    {%- for export, (source_name, key) in exports.items() if export != 'patients' %}
+    {%- for export, (source_name, date_column) in exports.items() if export != 'patients' %}
     select
         '{{ export }}' as export_name,
         base_{{ source_name }}__{{ export }}.source_file,
         base_{{ source_name }}__{{ export }}.record_number,
         base_{{ source_name }}__{{ export }}.line_number,
-        base_{{ source_name }}__{{ export }}.patient_id
+        base_{{ source_name }}__{{ export }}.patient_id,
+        '{{ date_column }}' as date_column,
+        cast(base_{{ source_name }}__{{ export }}.{{ date_column }} as varchar) as date_text
     from base_{{ source_name }}__{{ export }}
     anti join stg_{{ source_name }}__{{ export }}
         on
@@ -73,16 +75,26 @@ patient_faults as (
         unplaced_records.source_file,
         unplaced_records.record_number,
         unplaced_records.line_number,
-        {
-            'column_name': 'patient_id',
-            'rule_code': case
-                when stg_clinic__patients.patient_id is not null then 'before_birth'
-                when delivered_patients.patient_id is not null then 'parent_rejected'
-                else 'orphan'
-            end,
-            'scope_code': 'record',
-            'value_text': unplaced_records.patient_id
-        } as fault
+        case
+            when stg_clinic__patients.patient_id is not null
+                then
+                    {
+                        'column_name': unplaced_records.date_column,
+                        'rule_code': 'before_birth',
+                        'scope_code': 'record',
+                        'value_text': unplaced_records.date_text
+                    }
+            else
+                {
+                    'column_name': 'patient_id',
+                    'rule_code': case
+                        when delivered_patients.patient_id is not null then 'parent_rejected'
+                        else 'orphan'
+                    end,
+                    'scope_code': 'record',
+                    'value_text': unplaced_records.patient_id
+                }
+        end as fault
     from unplaced_records
     left join stg_clinic__patients
         on unplaced_records.patient_id = stg_clinic__patients.patient_id

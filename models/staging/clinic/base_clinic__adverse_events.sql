@@ -38,26 +38,41 @@ cleaned as (
     cross join source_format
 ),
 
-judged as (
+readable as (
     select
         cleaned.*,
+        delivery.latest_date,
         {{ iso_text('onset_date') }},
-        {{ identifier_fault('adverse_event_id') }},
-        {{ identifier_fault('patient_id') }},
-        case when cleaned.event_term is null then 'missing_required' end as event_term_fault,
-        case
-            when cleaned.onset_date is null then 'missing_required'
-            else {{ date_rule('onset_date', 'true', 'latest_date') }}
-        end as onset_date_fault,
-        {{ parse_word('is_serious', 'yes_no') }},
-        {{ parse_word('outcome', 'adverse_event_outcome') }},
-        {{ has_record_fault([
-            'adverse_event_id', 'patient_id', 'event_term', 'onset_date'
-        ]) }} as has_record_fault
+        {{ word_code('is_serious', 'yes_no') }},
+        {{ word_code('outcome', 'adverse_event_outcome') }}
     from cleaned
     cross join source_format
     cross join delivery
     cross join word_maps
+),
+
+ruled as (
+    select
+        readable.*,
+        {{ identifier_fault('adverse_event_id') }},
+        {{ identifier_fault('patient_id') }},
+        case when readable.event_term is null then 'missing_required' end as event_term_fault,
+        case
+            when readable.onset_date is null then 'missing_required'
+            else {{ date_rule('onset_date', 'true', 'latest_date') }}
+        end as onset_date_fault,
+        {{ word_fault('is_serious') }},
+        {{ word_fault('outcome') }}
+    from readable
+),
+
+judged as (
+    select
+        ruled.*,
+        {{ has_record_fault([
+            'adverse_event_id', 'patient_id', 'event_term', 'onset_date'
+        ]) }} as has_record_fault
+    from ruled
 ),
 
 {{ repeats(

@@ -30,24 +30,38 @@ cleaned as (
     cross join source_format
 ),
 
-judged as (
+readable as (
     select
         cleaned.*,
-        {{ iso_text('onset_date') }},
-        {{ identifier_fault('patient_id') }},
-        case when cleaned.comorbidity_term is null then 'missing_required' end as comorbidity_term_fault,
-        {{ date_rule('onset_date', 'true', 'latest_date') }} as onset_date_fault,
-        {{ has_record_fault(['patient_id', 'comorbidity_term']) }} as has_record_fault
+        delivery.latest_date,
+        {{ iso_text('onset_date') }}
     from cleaned
     cross join source_format
     cross join delivery
+),
+
+ruled as (
+    select
+        readable.*,
+        {{ identifier_fault('patient_id') }},
+        case when readable.comorbidity_term is null then 'missing_required' end as comorbidity_term_fault,
+        {{ date_rule('onset_date', 'true', 'latest_date') }} as onset_date_fault
+    from readable
+),
+
+judged as (
+    select
+        ruled.*,
+        {{ has_record_fault(['patient_id', 'comorbidity_term']) }} as has_record_fault
+    from ruled
 ),
 
 {{ repeats(
     key_columns=['patient_id', 'comorbidity_term'],
     content_columns=[
         'patient_id', 'comorbidity_term', 'onset_date'
-    ]
+    ],
+    keep_first=true
 ) }},
 
 final as (

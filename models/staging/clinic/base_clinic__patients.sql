@@ -44,42 +44,63 @@ cleaned as (
     cross join source_format
 ),
 
-judged as (
+readable as (
     select
         cleaned.*,
+        delivery.latest_date,
         {{ iso_text('birth_date') }},
         {{ iso_text('ad_diagnosis_date') }},
-        {{ identifier_fault('patient_id') }},
-        {{ parse_word('sex', 'sex', required=true) }},
-        case
-            when cleaned.birth_date is null then 'missing_required'
-            when {{ date_rule('birth_date', 'true', 'latest_date') }} is not null
-                then {{ date_rule('birth_date', 'true', 'latest_date') }}
-            when
-                date_sub('year', {{ completed_date('birth_date_iso') }}, delivery.latest_date)
-                > {{ var('oldest_age_years') }}
-                then 'age_range'
-        end as birth_date_fault,
-        case
-            when {{ date_rule('ad_diagnosis_date', 'true', 'latest_date') }} is not null
-                then {{ date_rule('ad_diagnosis_date', 'true', 'latest_date') }}
-            -- The first possible day of birth may not lie after the last possible day of diagnosis.
-            when
-                birth_date_fault is null
-                and {{ last_possible_day('ad_diagnosis_date_iso') }}
-                < {{ first_possible_day('birth_date_iso') }}
-                then 'before_birth'
-        end as ad_diagnosis_date_fault,
-        {{ parse_word('disease_course', 'disease_course') }},
-        {{ parse_word('clinical_phenotype', 'clinical_phenotype') }},
-        {{ parse_word('involves_face', 'yes_no') }},
-        {{ parse_word('involves_hands', 'yes_no') }},
-        {{ parse_word('involves_genitalia', 'yes_no') }},
-        {{ has_record_fault(['patient_id', 'sex', 'birth_date']) }} as has_record_fault
+        {{ word_code('sex', 'sex') }},
+        {{ word_code('disease_course', 'disease_course') }},
+        {{ word_code('clinical_phenotype', 'clinical_phenotype') }},
+        {{ word_code('involves_face', 'yes_no') }},
+        {{ word_code('involves_hands', 'yes_no') }},
+        {{ word_code('involves_genitalia', 'yes_no') }}
     from cleaned
     cross join source_format
     cross join delivery
     cross join word_maps
+),
+
+ruled as (
+    select
+        readable.*,
+        {{ identifier_fault('patient_id') }},
+        {{ word_fault('sex', required=true) }},
+        coalesce(
+            case when readable.birth_date is null then 'missing_required' end,
+            {{ date_rule('birth_date', 'true', 'latest_date') }},
+            case
+                when
+                    date_sub('year', {{ completed_date('birth_date_iso') }}, readable.latest_date)
+                    > {{ var('oldest_age_years') }}
+                    then 'age_range'
+            end
+        ) as birth_date_fault,
+        coalesce(
+            {{ date_rule('ad_diagnosis_date', 'true', 'latest_date') }},
+            case
+                -- The first possible day of birth may not lie after the last possible day of diagnosis.
+                when
+                    birth_date_fault is null
+                    and {{ last_possible_day('ad_diagnosis_date_iso') }}
+                    < {{ first_possible_day('birth_date_iso') }}
+                    then 'before_birth'
+            end
+        ) as ad_diagnosis_date_fault,
+        {{ word_fault('disease_course') }},
+        {{ word_fault('clinical_phenotype') }},
+        {{ word_fault('involves_face') }},
+        {{ word_fault('involves_hands') }},
+        {{ word_fault('involves_genitalia') }}
+    from readable
+),
+
+judged as (
+    select
+        ruled.*,
+        {{ has_record_fault(['patient_id', 'sex', 'birth_date']) }} as has_record_fault
+    from ruled
 ),
 
 {{ repeats(
@@ -107,6 +128,10 @@ final as (
         {{ is_partial_date('birth_date') }} as is_birth_date_partial,
         {{ is_partial_date('ad_diagnosis_date') }} as is_ad_diagnosis_date_partial,
         {{ parse_date('birth_date') }},
+        case
+            when judged.birth_date_fault is null
+                then try_cast({{ first_possible_day('birth_date_iso') }} as date)
+        end as earliest_birth_date,
         {{ parse_date('ad_diagnosis_date') }},
         {{ record_disposition() }} as record_disposition,
         {{ record_faults(

@@ -47,9 +47,11 @@ cleaned as (
     cross join source_format
 ),
 
-judged as (
+readable as (
     select
         cleaned.*,
+        score_ranges.*,
+        delivery.latest_date,
         {{ iso_text('visit_date') }},
         {{ number_text('easi_score') }},
         {{ number_text('itch_nrs_score') }},
@@ -57,26 +59,40 @@ judged as (
         {{ number_text('dlqi_score') }},
         {{ number_text('iga_score') }},
         {{ number_text('poem_score') }},
+        {{ word_code('nominal_timepoint', 'timepoint') }},
+        {{ word_code('topical_adherence', 'topical_adherence') }}
+    from cleaned
+    cross join source_format
+    cross join delivery
+    cross join score_ranges
+    cross join word_maps
+),
+
+ruled as (
+    select
+        readable.*,
         {{ identifier_fault('visit_id') }},
         {{ identifier_fault('patient_id') }},
         case
-            when cleaned.visit_date is null then 'missing_required'
+            when readable.visit_date is null then 'missing_required'
             else {{ date_rule('visit_date', 'false', 'latest_date') }}
         end as visit_date_fault,
-        {{ parse_word('nominal_timepoint', 'timepoint') }},
+        {{ word_fault('nominal_timepoint') }},
         {{ score_fault('easi_score', 'easi') }},
         {{ score_fault('itch_nrs_score', 'itch_nrs') }},
         {{ score_fault('sleep_nrs_score', 'sleep_nrs') }},
         {{ score_fault('dlqi_score', 'dlqi') }},
         {{ score_fault('iga_score', 'iga') }},
         {{ score_fault('poem_score', 'poem') }},
-        {{ parse_word('topical_adherence', 'topical_adherence') }},
+        {{ word_fault('topical_adherence') }}
+    from readable
+),
+
+judged as (
+    select
+        ruled.*,
         {{ has_record_fault(['visit_id', 'patient_id', 'visit_date']) }} as has_record_fault
-    from cleaned
-    cross join source_format
-    cross join delivery
-    cross join score_ranges
-    cross join word_maps
+    from ruled
 ),
 
 {{ repeats(

@@ -25,7 +25,7 @@ final as (
         on base_clinic__adverse_events.patient_id = stg_clinic__patients.patient_id
     where
         base_clinic__adverse_events.record_disposition = 'staged'
-        and base_clinic__adverse_events.onset_date >= stg_clinic__patients.birth_date
+        and base_clinic__adverse_events.onset_date >= stg_clinic__patients.earliest_birth_date
 )
 
 select * from final

@@ -17,6 +17,7 @@ final as (
         is_birth_date_partial,
         is_ad_diagnosis_date_partial,
         birth_date,
+        earliest_birth_date,
         ad_diagnosis_date,
         source_file,
         record_number

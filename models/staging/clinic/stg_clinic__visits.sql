@@ -29,7 +29,7 @@ final as (
         on base_clinic__visits.patient_id = stg_clinic__patients.patient_id
     where
         base_clinic__visits.record_disposition = 'staged'
-        and base_clinic__visits.visit_date >= stg_clinic__patients.birth_date
+        and base_clinic__visits.visit_date >= stg_clinic__patients.earliest_birth_date
 )
 
 select * from final

@@ -43,14 +43,26 @@ cleaned as (
     cross join source_format
 ),
 
-judged as (
+readable as (
     select
         cleaned.*,
+        source_format.are_partial_dates_allowed,
+        delivery.latest_date,
         {{ iso_text('start_date') }},
         {{ iso_text('end_date') }},
+        {{ word_code('route', 'route') }}
+    from cleaned
+    cross join source_format
+    cross join delivery
+    cross join word_maps
+),
+
+ruled as (
+    select
+        readable.*,
         {{ identifier_fault('prescription_id') }},
         {{ identifier_fault('patient_id') }},
-        case when cleaned.drug_name is null then 'missing_required' end as drug_name_fault,
+        case when readable.drug_name is null then 'missing_required' end as drug_name_fault,
         case
             when
                 not regexp_full_match(
@@ -58,28 +70,32 @@ judged as (
                 )
                 then 'code_format'
         end as atc_code_fault,
-        {{ parse_word('route', 'route') }},
+        {{ word_fault('route') }},
         case
-            when cleaned.start_date is null then 'missing_required'
+            when readable.start_date is null then 'missing_required'
             else {{ date_rule('start_date', 'are_partial_dates_allowed', 'latest_date') }}
         end as start_date_fault,
-        case
-            when {{ date_rule('end_date', 'are_partial_dates_allowed', open_end_limit) }} is not null
-                then {{ date_rule('end_date', 'are_partial_dates_allowed', open_end_limit) }}
-            -- The last possible day of the end may not lie before the first possible day of the start.
-            when
-                start_date_fault is null
-                and {{ last_possible_day('end_date_iso') }}
-                < {{ first_possible_day('start_date_iso') }}
-                then 'end_before_start'
-        end as end_date_fault,
+        coalesce(
+            {{ date_rule('end_date', 'are_partial_dates_allowed', open_end_limit) }},
+            case
+                -- The last possible day of the end may not lie before the first possible day of the start.
+                when
+                    start_date_fault is null
+                    and {{ last_possible_day('end_date_iso') }}
+                    < {{ first_possible_day('start_date_iso') }}
+                    then 'end_before_start'
+            end
+        ) as end_date_fault
+    from readable
+),
+
+judged as (
+    select
+        ruled.*,
         {{ has_record_fault([
             'prescription_id', 'patient_id', 'drug_name', 'start_date', 'end_date'
         ]) }} as has_record_fault
-    from cleaned
-    cross join source_format
-    cross join delivery
-    cross join word_maps
+    from ruled
 ),
 
 {{ repeats(

@@ -29,7 +29,7 @@ final as (
         on base_pharmacy__prescriptions.patient_id = stg_clinic__patients.patient_id
     where
         base_pharmacy__prescriptions.record_disposition = 'staged'
-        and base_pharmacy__prescriptions.start_date >= stg_clinic__patients.birth_date
+        and base_pharmacy__prescriptions.start_date >= stg_clinic__patients.earliest_birth_date
 )
 
 select * from final
