@@ -1,4 +1,4 @@
-"""Patients, scores and regimens for cohort.R: of the skeleton cohort, or of a warehouse file.
+"""Patients, scores and regimens for cohort.R: of the twin, or of a warehouse file.
 
     python cohort_inputs.py FOLDER [WAREHOUSE]
 
@@ -17,7 +17,7 @@ from analysis_py.marts import Marts
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "python" / "analyses"))
 
-from skeleton_frames import build_frames
+from twin_frames import build_frames
 
 HISTORY = [
     "has_comorbidity",
@@ -75,7 +75,7 @@ TABLES = {
 
 
 def frames_of(warehouse: Path | None) -> dict[str, pd.DataFrame]:
-    """Frames of the analyses, from a warehouse file or of the skeleton cohort."""
+    """Frames of the analyses, from a warehouse file or of the twin."""
     if warehouse is None:
         return build_frames()
     with Marts(warehouse) as marts:

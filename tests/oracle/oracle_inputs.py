@@ -1,4 +1,4 @@
-"""Data that R and our estimators are both given: public sets, the skeleton cohort, small tables.
+"""Data that R and our estimators are both given: public sets, the twin, small tables.
 
     python oracle_inputs.py FOLDER
 
@@ -17,10 +17,10 @@ import pandas as pd
 import statsmodels.datasets as public
 from lifelines.datasets import load_lung, load_rossi, load_waltons
 
-SKELETON = Path(__file__).parent / "data" / "skeleton_307.csv"
+SKELETON = Path(__file__).parents[2] / "simulator" / "data" / "cohort_skeleton_307.csv"
 
 # stayed, left, entered, never. approval: Agresti 1990, p. 350; the others are edge cases and the
-# twelve tables of the skeleton cohort.
+# twelve tables of the twin.
 PAIRS = {
     "approval": (794, 150, 86, 570),
     "nobody_left": (33, 0, 12, 238),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from skeleton_frames import build_frames
+from twin_frames import build_frames
 from warehouse_files import write_warehouse
 
 from analysis_py.results import Results
@@ -39,11 +39,11 @@ def ledger_frame() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def warehouse(
+def twin_warehouse(
     tmp_path_factory: pytest.TempPathFactory,
     frames: dict[str, pd.DataFrame],
     ledger_frame: pd.DataFrame,
 ) -> Path:
-    """A warehouse file of the skeleton cohort; tests that write copy it first."""
+    """A warehouse file of the twin; tests that write copy it first."""
     path = tmp_path_factory.mktemp("warehouse") / "warehouse.duckdb"
     return write_warehouse(path, {**frames, "fct_published_results": ledger_frame})

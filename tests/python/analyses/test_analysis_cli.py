@@ -41,8 +41,8 @@ def test_list_names_every_analysis(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"A{number:02d}" in shown for number in range(1, 20))
 
 
-def test_run_shows_one_analysis(warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "cox", "--warehouse", str(warehouse)]) == 0
+def test_run_shows_one_analysis(twin_warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "cox", "--warehouse", str(twin_warehouse)]) == 0
     captured = capsys.readouterr()
     assert captured.out.startswith("SYNTHETIC DATA, no real patients")
     assert "0.964" in captured.out
@@ -50,25 +50,25 @@ def test_run_shows_one_analysis(warehouse: Path, capsys: pytest.CaptureFixture[s
     assert captured.err == ""
 
 
-def test_run_as_csv_is_unrounded(warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "A16", "--format", "csv", "--warehouse", str(warehouse)]) == 0
+def test_run_as_csv_is_unrounded(twin_warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "A16", "--format", "csv", "--warehouse", str(twin_warehouse)]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     tested = next(row for row in rows if row["statistic"] == "chi_square")
     assert float(tested["p_value"]) == pytest.approx(0.0270907, abs=1e-7)
 
 
 def test_warehouse_comes_from_the_environment(
-    warehouse: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    twin_warehouse: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("REGISTRY_WAREHOUSE", str(warehouse))
+    monkeypatch.setenv("REGISTRY_WAREHOUSE", str(twin_warehouse))
     assert main(["run", "A09"]) == 0
     assert "307" in capsys.readouterr().out
 
 
 def test_all_can_save_the_results(
-    warehouse: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    twin_warehouse: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = Path(shutil.copy(warehouse, tmp_path / "copy.duckdb"))
+    path = Path(shutil.copy(twin_warehouse, tmp_path / "copy.duckdb"))
     assert main(["all", "--warehouse", str(path)]) == 0
     assert "A12: not reached: fewer than half started (1)" in capsys.readouterr().out
     with duckdb.connect(str(path), read_only=True) as connection:
@@ -80,27 +80,46 @@ def test_all_can_save_the_results(
         assert connection.execute("select count(*) from results.run").fetchone() == (1,)
 
 
-def test_compare_shows_what_differs_and_exits_1(
-    warehouse: Path, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def older_by_ten_years(twin_warehouse: Path, tmp_path: Path) -> Path:
+    """The twin with one printed number changed: the mean age at data collection."""
+    path = Path(shutil.copy(twin_warehouse, tmp_path / "older.duckdb"))
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "update marts.dim_patients "
+            "set age_at_data_collection_years = age_at_data_collection_years + 10"
+        )
+    return path
+
+
+def test_compare_of_the_twin_exits_0(
+    twin_warehouse: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # The skeleton's ages of the 35 and its scores are drawn, not fitted: they differ.
-    assert main(["compare", "--warehouse", str(warehouse)]) == 1
+    assert main(["compare", "--warehouse", str(twin_warehouse)]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("SYNTHETIC DATA")
-    assert "res_easi_w4_mean" in shown
     assert "res_cox_age_ci_hi" in shown
 
 
+def test_compare_shows_what_differs_and_exits_1(
+    older_by_ten_years: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", "--warehouse", str(older_by_ten_years)]) == 1
+    row = next(line for line in capsys.readouterr().out.splitlines() if "res_age_mean" in line)
+    assert row.split()[1:4] == ["39", "39", "49"]
+
+
 def test_compare_exits_0_when_every_difference_has_a_reason(
-    warehouse: Path, tmp_path: Path, ledger_frame: object, capsys: pytest.CaptureFixture[str]
+    older_by_ten_years: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reasons = tmp_path / "reasons.csv"
-    lines = [f"{key},drawn at random" for key in ledger_frame["result_id"]]
-    reasons.write_text("result_id,reason\n" + "\n".join(lines), encoding="utf-8")
-    code = main(["compare", "--reasons", str(reasons), "--warehouse", str(warehouse)])
+    reasons.write_text(
+        "result_id,reason\nres_age_mean,ten years added\nres_cox_dlqi_p,none\n", encoding="utf-8"
+    )
+    code = main(["compare", "--reasons", str(reasons), "--warehouse", str(older_by_ten_years)])
     shown = capsys.readouterr().out
     assert code == 0
-    assert "drawn at random" in shown
+    assert "ten years added" in shown
     assert "Reason not needed: res_cox_dlqi_p does not differ." in shown
 
 
@@ -133,7 +152,7 @@ def test_an_error_of_use_is_one_line_and_exit_2(
     ],
 )
 def test_a_file_of_reasons_is_checked(
-    warehouse: Path,
+    twin_warehouse: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     content: str,
@@ -141,6 +160,6 @@ def test_a_file_of_reasons_is_checked(
 ) -> None:
     reasons = tmp_path / "reasons.csv"
     reasons.write_text(content, encoding="utf-8")
-    arguments = ["compare", "--reasons", str(reasons), "--warehouse", str(warehouse)]
+    arguments = ["compare", "--reasons", str(reasons), "--warehouse", str(twin_warehouse)]
     assert main(arguments) == 2
     assert message in capsys.readouterr().err

@@ -19,12 +19,12 @@ from analysis_py.warehouse_path import warehouse_path
 
 
 @pytest.fixture
-def copied(warehouse: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(warehouse, tmp_path / "copy.duckdb"))
+def copied(twin_warehouse: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(twin_warehouse, tmp_path / "copy.duckdb"))
 
 
-def test_columns_come_typed(warehouse: Path) -> None:
-    with Marts(warehouse) as marts:
+def test_columns_come_typed(twin_warehouse: Path) -> None:
+    with Marts(twin_warehouse) as marts:
         visits = marts.read("fct_patient_timepoints", ["timepoint_code", "easi_score"])
         starts = marts.read("fct_tacrolimus_initiation", ["is_event", "duration_months"])
     assert isinstance(visits["timepoint_code"].dtype, pd.CategoricalDtype)
@@ -33,16 +33,18 @@ def test_columns_come_typed(warehouse: Path) -> None:
     assert str(starts["duration_months"].dtype) == "Int64"
 
 
-def test_results_from_the_file_are_those_from_the_frames(warehouse: Path, results: Results) -> None:
-    with Marts(warehouse) as marts:
+def test_results_from_the_file_are_those_from_the_frames(
+    twin_warehouse: Path, results: Results
+) -> None:
+    with Marts(twin_warehouse) as marts:
         read = marts.frames(required_columns(ANALYSES))
     again = run_analyses(read)
     pd.testing.assert_frame_equal(again.to_frame(), results.to_frame(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["marts", "results", "two words", 'a"b'])
-def test_a_file_may_have_any_name(warehouse: Path, tmp_path: Path, name: str) -> None:
-    path = Path(shutil.copy(warehouse, tmp_path / f"{name}.duckdb"))
+def test_a_file_may_have_any_name(twin_warehouse: Path, tmp_path: Path, name: str) -> None:
+    path = Path(shutil.copy(twin_warehouse, tmp_path / f"{name}.duckdb"))
     with Marts(path) as marts:
         assert len(marts.read("dim_patients", ["patient_id"])) == 342
 
@@ -62,14 +64,14 @@ def test_numbers_of_any_type_become_numbers(tmp_path: Path) -> None:
     assert frame["v"].isna().all()
 
 
-def test_nothing_is_written_not_even_a_new_file(tmp_path: Path, warehouse: Path) -> None:
+def test_nothing_is_written_not_even_a_new_file(tmp_path: Path, twin_warehouse: Path) -> None:
     with pytest.raises(MartsError, match=r"no warehouse file .*make run"):
         Marts(tmp_path / "typo.duckdb")
     assert not list(tmp_path.iterdir())
-    before = warehouse.read_bytes()
-    with Marts(warehouse) as marts:
+    before = twin_warehouse.read_bytes()
+    with Marts(twin_warehouse) as marts:
         marts.read("dim_patients", ["patient_id"])
-    assert warehouse.read_bytes() == before
+    assert twin_warehouse.read_bytes() == before
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database", b"\x00" * 5000])

@@ -1,4 +1,4 @@
-"""The results of the skeleton cohort agree with R, which derives them from raw columns itself."""
+"""The results of the twin agree with R, which derives them from raw columns itself."""
 
 from __future__ import annotations
 

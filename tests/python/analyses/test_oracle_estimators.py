@@ -1,4 +1,4 @@
-"""Every estimator agrees with R on the skeleton cohort and on public data."""
+"""Every estimator agrees with R on the twin and on public data."""
 
 from __future__ import annotations
 

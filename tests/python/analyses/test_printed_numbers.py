@@ -1,4 +1,4 @@
-"""On the skeleton cohort every association of the paper comes out as printed."""
+"""On the twin every association of the paper comes out as printed."""
 
 from __future__ import annotations
 

@@ -18,13 +18,13 @@ from analysis_py.study import Study, run_study
 
 
 @pytest.fixture(scope="module")
-def study(warehouse: Path) -> Study:
-    return run_study(warehouse)
+def study(twin_warehouse: Path) -> Study:
+    return run_study(twin_warehouse)
 
 
 @pytest.fixture
-def written(warehouse: Path, tmp_path: Path, study: Study) -> Path:
-    path = Path(shutil.copy(warehouse, tmp_path / "written.duckdb"))
+def written(twin_warehouse: Path, tmp_path: Path, study: Study) -> Path:
+    path = Path(shutil.copy(twin_warehouse, tmp_path / "written.duckdb"))
     write_results(path, study)
     return path
 
@@ -64,7 +64,7 @@ def test_run_says_what_the_results_come_from(written: Path, study: Study) -> Non
         "select is_synthetic, header, n_compared, n_differs, software from results.run",
     )
     assert len(row) == 1
-    assert row[0][:3] == (True, "SYNTHETIC DATA, no real patients (skeleton cohort)", 351)
+    assert row[0][:3] == (True, "SYNTHETIC DATA, no real patients (twin)", 351)
     assert "statsmodels" in row[0][4]
 
 
@@ -90,9 +90,9 @@ def test_comparison_columns_are_those_of_a_compared_row() -> None:
 
 
 def test_the_same_study_twice_is_the_same_content(
-    written: Path, warehouse: Path, tmp_path: Path
+    written: Path, twin_warehouse: Path, tmp_path: Path
 ) -> None:
-    other = Path(shutil.copy(warehouse, tmp_path / "again.duckdb"))
+    other = Path(shutil.copy(twin_warehouse, tmp_path / "again.duckdb"))
     write_results(other, run_study(other))
     write_results(written, run_study(written))
     for table in TABLES:
@@ -118,14 +118,14 @@ def test_a_missing_file_is_not_created(tmp_path: Path, study: Study) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_marts_are_untouched(warehouse: Path, written: Path) -> None:
+def test_marts_are_untouched(twin_warehouse: Path, written: Path) -> None:
     query = "select * from marts.dim_patients order by all"
-    assert read(warehouse, query) == read(written, query)
+    assert read(twin_warehouse, query) == read(written, query)
 
 
 def test_a_file_may_be_called_like_the_schema(
-    warehouse: Path, tmp_path: Path, study: Study
+    twin_warehouse: Path, tmp_path: Path, study: Study
 ) -> None:
-    path = Path(shutil.copy(warehouse, tmp_path / "results.duckdb"))
+    path = Path(shutil.copy(twin_warehouse, tmp_path / "results.duckdb"))
     write_results(path, study)
     assert read(path, "select count(*) from results.results.run") == [(1,)]

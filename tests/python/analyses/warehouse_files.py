@@ -1,4 +1,4 @@
-"""Small warehouse files for tests: the skeleton frames as schema marts."""
+"""Small warehouse files for tests: frames as schema marts."""
 
 from __future__ import annotations
 
