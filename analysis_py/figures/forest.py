@@ -34,7 +34,7 @@ def draw_hazard_ratios(rows: ResultRows) -> Figure:
     Raises
     ------
     NothingToShowError
-        If neither analysis made a row.
+        If no hazard ratio could be estimated.
     """
     blocks = (
         Block("All three terms together, Breslow ties", _of(rows, "A13", "hazard_ratio")),
@@ -63,7 +63,7 @@ def draw_odds_ratios(rows: ResultRows) -> Figure:
     Raises
     ------
     NothingToShowError
-        If none of the analyses made a row.
+        If no odds ratio could be estimated.
     """
     blocks = (
         Block("Tacrolimus at baseline, each term alone", _of(rows, "A15", "odds_ratio")),
@@ -99,8 +99,8 @@ def _draw(
 ) -> Figure:
     blocks = [block for block in blocks if block.rows]
     drawn = [row for block in blocks for row in block.rows]
-    if not drawn:
-        raise NothingToShowError("no model was fitted")
+    if not any(map(is_trustworthy, drawn)):
+        raise NothingToShowError("no ratio could be estimated")
     n_lines = len(drawn) + len(blocks)
     with styled():
         height = LINE_HEIGHT * n_lines + 0.95

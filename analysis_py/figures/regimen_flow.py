@@ -54,11 +54,11 @@ def draw(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Figure:
     Raises
     ------
     NothingToShowError
-        If there is no evaluable patient.
+        If no regimen is known at any timepoint.
     """
     flows = [row for row in rows.find("A10", statistic="n_flow") if row.n]
-    if not flows:
-        raise NothingToShowError("there is no evaluable patient")
+    if all(row.group == row.term == NOT_EVALUABLE for row in flows):
+        raise NothingToShowError("the topical regimen of no patient is known at any timepoint")
     columns = _columns(flows, timepoints)
     total = sum(columns[0].values())
     nodes = [_stack(column, total) for column in columns]

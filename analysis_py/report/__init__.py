@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from analysis_py.report.files import PAGE, ReportError, report_files, write_files
-from analysis_py.report_source import read_source
+from analysis_py.report.source import read_source
 
 __all__ = ["ReportError", "write_report"]
 

@@ -21,7 +21,7 @@ from analysis_py.report.blocks import (
     Text,
 )
 from analysis_py.report.sections import Drawn
-from analysis_py.report_source import ReportSource
+from analysis_py.report.source import ReportSource
 from analysis_py.report_words import distinct, readable, sentence, typographic
 from analysis_py.results import Estimate
 from analysis_py.rounding import MISSING, format_number

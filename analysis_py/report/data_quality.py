@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from analysis_py.report.blocks import Block, Facts, Grid, Note, Section, Subheading, Text
-from analysis_py.report_source import FILE_HAS_NO_QUALITY, Quality
+from analysis_py.report.ledger import FILE_HAS_NO_QUALITY, Quality
 from analysis_py.report_words import typographic
 from analysis_py.rounding import format_number, format_p
 
@@ -128,7 +128,7 @@ def _notices(quality: Quality) -> list[Block]:
 
 
 def _expectations(quality: Quality) -> list[Block]:
-    if not quality.has_expectations:
+    if not quality.expectations:
         return []
     states: dict[str, int] = {}
     for row in quality.expectations:
@@ -158,7 +158,7 @@ def _expectations(quality: Quality) -> list[Block]:
 
 
 def _moved(quality: Quality) -> list[Block]:
-    if not quality.has_comparison:
+    if not quality.moved:
         return []
     rows = tuple(
         (

@@ -14,7 +14,7 @@ from analysis_py.figures import Figure, draw_all
 from analysis_py.report import appendix, data_quality, sections
 from analysis_py.report.page import render_page
 from analysis_py.report.sections import Drawn
-from analysis_py.report_source import ReportSource
+from analysis_py.report.source import ReportSource
 from analysis_py.results import Results
 from analysis_py.tables import Table, build_all
 from analysis_py.tables.files import table_files

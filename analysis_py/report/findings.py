@@ -151,6 +151,8 @@ def early_response(rows: ResultRows) -> Findings:
     difference = rows.get("A16", "easi_below_7", "percentage_point_difference", timepoint=WEEK_04)
     if users is None or others is None or test is None:
         return Findings(())
+    if not users.denominator and not others.denominator:
+        return Findings((Finding("No evaluable patient has EASI recorded at week 4."),))
     text = (
         f"EASI below 7 at week 4: {percent_phrase(users)} of the patients who used tacrolimus at "
         f"baseline, {percent_phrase(others)} of those who did not"

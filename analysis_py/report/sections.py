@@ -18,7 +18,7 @@ from analysis_py.report.blocks import (
     table_block,
 )
 from analysis_py.report_rows import NothingToShowError, ResultRows
-from analysis_py.report_source import ReportSource
+from analysis_py.report.source import ReportSource
 from analysis_py.report_words import percent_phrase
 from analysis_py.results import Estimate
 from analysis_py.rounding import MISSING, format_number, is_missing
@@ -94,12 +94,12 @@ def at_a_glance(source: ReportSource) -> Section:
         ("Evaluable", _count(evaluable), "enrolled and adherent to topical therapy"),
         (
             f"Mean EASI, {source.timepoints[0].label.lower()} to {last.label.lower()}",
-            f"{_number(first_easi)} → {_number(last_easi)}",
+            _pair(_number(first_easi), "→", _number(last_easi)),
             f"n = {_count(first_easi)} and {_count(last_easi)}",
         ),
         (
             "EASI < 7 at week 4, tacrolimus at baseline against none",
-            f"{_percent(users)} against {_percent(others)}",
+            _pair(_percent(users), "against", _percent(others)),
             f"{percent_phrase(users)} and {percent_phrase(others)}",
         ),
         (
@@ -206,6 +206,11 @@ def _count(row: Estimate | None) -> str:
 
 def _number(row: Estimate | None) -> str:
     return MISSING if row is None else format_number(row.value, 1)
+
+
+def _pair(first: str, between: str, second: str) -> str:
+    """Give two numbers with a word between, or say once that neither is there."""
+    return "not recorded" if first == second == MISSING else f"{first} {between} {second}"
 
 
 def _percent(row: Estimate | None) -> str:

@@ -132,7 +132,7 @@ def build_variance(rows: ResultRows) -> Table:
     Raises
     ------
     NothingToShowError
-        If no analysis of variance was run.
+        If no analysis of variance could be made.
     """
     lines, used, tests = [], [], []
     for score, (_, analysis) in SCORES.items():
@@ -140,7 +140,7 @@ def build_variance(rows: ResultRows) -> Table:
         plain = rows.get(analysis, score, "f_statistic_uncorrected")
         epsilon = rows.get(analysis, score, "greenhouse_geisser_epsilon")
         mauchly = rows.get(analysis, score, "mauchly_w")
-        if test is None:
+        if test is None or is_missing(test.value):
             continue
         tests.append(test)
         used += [row for row in (test, plain, epsilon, mauchly) if row is not None]
@@ -159,7 +159,7 @@ def build_variance(rows: ResultRows) -> Table:
             )
         )
     if not lines:
-        raise NothingToShowError("no analysis of variance was run")
+        raise NothingToShowError("no patient has a score recorded at every timepoint")
     return Table(
         name="table_s4_variance",
         number="Table S4",

@@ -87,12 +87,12 @@ def build_pairs(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Table:
     Raises
     ------
     NothingToShowError
-        If A11 was not run.
+        If A11 was not run, or nobody is known at baseline and later.
     """
     lines, used, tests = [], [], []
     for time in timepoints[1:]:
         found = rows.find("A11", statistic="odds_ratio", timepoint=time.code)
-        if not found:
+        if not found or not found[0].n:
             continue
         lines.append(
             heading(f"{time.label}: {found[0].n} pairs of {found[0].denominator} evaluable")
