@@ -35,6 +35,29 @@ def score_columns(score: str) -> dict[str, list[str]]:
     }
 
 
+def course_columns(score: str, responses: dict[str, str]) -> dict[str, list[str]]:
+    """Marts and columns that :func:`course_rows` reads for a score and its responses."""
+    columns = score_columns(score)
+    return {**columns, VISITS: [*columns[VISITS], *responses]}
+
+
+def course_rows(
+    frames: Frames,
+    analysis_id: str,
+    score: str,
+    responses: dict[str, str],
+    *,
+    after_baseline: bool,
+) -> list[Estimate]:
+    """Level, responses, analysis of variance and change from baseline of one score."""
+    return [
+        *level_rows(frames, analysis_id, score),
+        *response_rows(frames, analysis_id, responses, after_baseline=after_baseline),
+        *anova_rows(frames, analysis_id, score),
+        *change_rows(frames, analysis_id, score, timepoint_codes(frames)[1:]),
+    ]
+
+
 def summary_rows(
     analysis_id: str,
     population: str,
