@@ -102,8 +102,7 @@ def _tell(delivery: Delivery, plan: FolderPlan, judgements: list[FileJudgement])
                 )
             )
         lines += [
-            (judgement.planned.name, "notice", f"{code}: {detail}")
-            for code, detail in judgement.notices
+            (judgement.planned.name, "notice", words) for words in _in_short(judgement.notices)
         ]
     lines += [
         (refusal.file_name, "REFUSED", f"{refusal.cause} {refusal.advice}")
@@ -117,3 +116,16 @@ def _tell(delivery: Delivery, plan: FolderPlan, judgements: list[FileJudgement])
     verdict = "refused" if is_refused else "can be loaded"
     print(f"Delivery {delivery.folder} (mapping {delivery.mapping.name}): {verdict}.")
     return 1 if is_refused else 0
+
+
+def _in_short(notices: list[tuple[str, str]]) -> list[str]:
+    """Return one text per notice code: how many, and the first few."""
+    by_code: dict[str, list[str]] = {}
+    for code, detail in notices:
+        by_code.setdefault(code, []).append(detail)
+    texts = []
+    for code, details in by_code.items():
+        shown = ", ".join(detail.removesuffix(" is not stored") for detail in details[:5])
+        more = f" and {len(details) - 5} more" if len(details) > 5 else ""
+        texts.append(f"{code}: {shown}{more}")
+    return texts

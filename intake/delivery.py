@@ -10,15 +10,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from intake.errors import IntakeError, MappingError
-from intake.mapping import (
-    MAPPINGS_FOLDER,
-    Identifier,
-    Mapping,
-    StrictModel,
-    Text,
-    explain_errors,
-    load_mapping,
-)
+from intake.mapping import Identifier, Mapping, StrictModel, Text
+from intake.mapping_file import MAPPINGS_FOLDER, explain_errors, load_mapping
 from intake.strict_yaml import read_yaml
 
 DELIVERY_FILE = "delivery.yml"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from intake.csv_reader import CsvReader
 from intake.errors import FileRefusedError, shown_name
@@ -46,6 +47,8 @@ class FileJudgement:
         One per use of the file, with its counts.
     notices : list of tuple
         Code and detail.
+    n_unselected : int
+        Sound records that no use of the file takes.
     refusal : FileRefusedError or None
         Why the file cannot be trusted.
     """
@@ -56,6 +59,7 @@ class FileJudgement:
     tally: Tally = field(default_factory=Tally)
     projections: list[Projection] = field(default_factory=list)
     notices: list[tuple[str, str]] = field(default_factory=list)
+    n_unselected: int = 0
     refusal: FileRefusedError | None = None
 
 
@@ -95,10 +99,7 @@ def judge_file(
         for batch in reader.batches():
             if not judgement.projections:
                 judgement.projections = _projections(planned, reader.layout, key)
-            for projection in judgement.projections:
-                rows = projection.rows(batch)
-                if sink is not None and rows.num_rows:
-                    sink(projection, rows)
+            _project(judgement, batch, sink)
         if not judgement.projections and reader.layout is not None:
             judgement.projections = _projections(planned, reader.layout, key)
         _note_columns(judgement, reader.layout)
@@ -111,6 +112,19 @@ def judge_file(
         if source is not None:
             source.close()
     return judgement
+
+
+def _project(judgement: FileJudgement, batch: pa.Table, sink: Sink | None) -> None:
+    """Hand a batch to every use of the file; count the records that none of them takes."""
+    for projection in judgement.projections:
+        rows = projection.rows(batch)
+        if sink is not None and rows.num_rows:
+            sink(projection, rows)
+    if all(projection.use.source.records for projection in judgement.projections):
+        is_taken = pc.is_valid(batch.column("record_fault"))
+        for projection in judgement.projections:
+            is_taken = pc.or_(is_taken, projection.selects(batch))
+        judgement.n_unselected += batch.num_rows - (pc.sum(is_taken).as_py() or 0)
 
 
 def _reader(
@@ -196,3 +210,7 @@ def _judge_whole(judgement: FileJudgement) -> None:
     for projection in judgement.projections:
         if projection.n_records == 0 and tally.n_records:
             judgement.notices.append(("no_records", f"{projection.source_file}: none selected"))
+    if judgement.n_unselected:
+        judgement.notices.append(
+            ("unselected_records", f"{judgement.n_unselected} records belong to no export")
+        )

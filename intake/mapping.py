@@ -8,10 +8,8 @@ could leave the delivery folder is an error that names the mapping file, its lin
 from __future__ import annotations
 
 import datetime
-import hashlib
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -19,16 +17,12 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
 from intake.contract import EXPORTS, column_names, required_columns
-from intake.errors import MappingError, shown_name
-from intake.strict_yaml import read_yaml
-
-MAPPINGS_FOLDER = Path(__file__).parent / "mappings"
+from intake.errors import shown_name
 
 ENCODINGS = {
     "utf-8": "utf-8",
@@ -61,7 +55,7 @@ WORD_KINDS = (
     "drug",
 )
 
-_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,40}")
+IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,60}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,80}")
 _HEADER = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
@@ -77,7 +71,7 @@ def _full_match(pattern: re.Pattern[str], what: str) -> Any:
 
 
 Identifier = Annotated[
-    str, _full_match(_IDENTIFIER, "must be lower snake case, at most 41 characters")
+    str, _full_match(IDENTIFIER, "must be lower snake case, at most 41 characters")
 ]
 Code = Annotated[str, _full_match(_CODE, "must be one of our codes: lower snake case")]
 FileName = Annotated[
@@ -236,7 +230,6 @@ class MappingContent(StrictModel):
 
     @model_validator(mode="after")
     def _exports_fit_contract(self) -> MappingContent:
-        uses: set[tuple[str, str, str | None]] = set()
         for export_name, export in self.exports.items():
             if export_name not in EXPORTS:
                 raise ValueError(
@@ -245,16 +238,32 @@ class MappingContent(StrictModel):
                 )
             for source in export.files:
                 _check_columns(export_name, source)
-                use = (export_name, source.file.lower(), source.part)
-                if use in uses:
-                    raise ValueError(
-                        f"exports: {export_name}: the file {source.file} stands twice; "
-                        "give each use its own 'part'"
-                    )
-                uses.add(use)
         if "patients" not in self.exports:
             raise ValueError("exports: patients is missing")
+        _check_uses(self.exports)
         return self
+
+
+def _check_uses(exports: dict[str, ExportSource]) -> None:
+    """Refuse uses of one file that disagree: it is read once."""
+    uses: dict[str, list[tuple[str | None, tuple]]] = {}
+    for export in exports.values():
+        how = (export.encoding, export.delimiter, export.decimal_mark, export.date_format)
+        for source in export.files:
+            reading = (*how, source.sheet, source.preamble_lines)
+            uses.setdefault(source.file.lower(), []).append((source.part, reading))
+    for file, found in uses.items():
+        parts = [part for part, _ in found]
+        if len(found) > 1 and (None in parts or len(set(parts)) < len(parts)):
+            raise ValueError(
+                f"exports: the file {file} is used {len(found)} times; "
+                "give each use a 'part' of its own"
+            )
+        if len({reading for _, reading in found}) > 1:
+            raise ValueError(
+                f"exports: the uses of the file {file} declare different encodings, delimiters, "
+                "marks, dates, sheets or preambles"
+            )
 
 
 def _check_columns(export_name: str, source: FileSource) -> None:
@@ -289,87 +298,3 @@ class Mapping:
     name: str
     content: MappingContent
     sha256: str
-
-
-def explain_errors(
-    error: ValidationError,
-    file_name: str,
-    lines: dict[tuple, int],
-    model: type[BaseModel],
-) -> MappingError:
-    """Turn a validation error into lines that name file, line, key and what is allowed.
-
-    Parameters
-    ----------
-    error : ValidationError
-        What pydantic found.
-    file_name : str
-        Name shown to the user.
-    lines : dict
-        Line number of every key path, from ``read_yaml``.
-    model : type
-        Model of the whole file.
-
-    Returns
-    -------
-    MappingError
-    """
-    messages = []
-    for problem in error.errors(include_url=False, include_input=False):
-        path = tuple(str(part) for part in problem["loc"] if str(part) != "[key]")
-        line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
-        where = f"{file_name} line {line}" if line else file_name
-        key = shown_name(": ".join(path), 120)
-        text = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            text = f"unknown key; allowed: {_allowed_keys(path, model)}"
-        elif problem["type"] == "missing":
-            text = "is missing"
-        messages.append(f"{where}: {key}: {text}." if key else f"{where}: {text}.")
-    return MappingError("\n".join(messages))
-
-
-def _allowed_keys(path: tuple[str, ...], model: type[BaseModel]) -> str:
-    if "columns" in path[:-1]:
-        model = ColumnSource
-    elif "files" in path[:-1]:
-        model = FileSource
-    elif len(path) > 1 and path[0] == "exports":
-        model = ExportSource
-    return ", ".join(model.model_fields)
-
-
-def load_mapping(name: str, folder: Path = MAPPINGS_FOLDER) -> Mapping:
-    """Read and validate a mapping.
-
-    Parameters
-    ----------
-    name : str
-        Its name: the file name without ``.yml``.
-    folder : Path
-        Folder of the mapping files.
-
-    Returns
-    -------
-    Mapping
-
-    Raises
-    ------
-    MappingError
-        No such mapping, or it is not valid.
-    """
-    known = sorted(path.stem for path in folder.glob("*.yml"))
-    if name not in known or not _IDENTIFIER.fullmatch(name):
-        raise MappingError(
-            f"There is no mapping named {shown_name(name)!r}. Known: {', '.join(known)}. "
-            "Choose one with REGISTRY_MAPPING or delivery.yml (source_system), "
-            "or add intake/mappings/<source>.yml (docs/how_to_add.md)."
-        )
-    path = folder / f"{name}.yml"
-    raw, lines, content = read_yaml(path)
-    try:
-        return Mapping(
-            name, MappingContent.model_validate(raw), hashlib.sha256(content).hexdigest()
-        )
-    except ValidationError as error:
-        raise explain_errors(error, path.name, lines, MappingContent) from None

@@ -96,17 +96,22 @@ class Projection:
         assert self._key is not None
         return pa.array(self._key.pseudonyms(patient_ids.to_pylist()), pa.string())
 
-    def _selected(self, batch: pa.Table) -> pa.Table:
-        """Return the records that belong to this use of the file."""
-        records = self.use.source.records
-        if not records and self._takes_faulty:
-            return batch
-        is_faulty = pc.is_valid(batch.column("record_fault"))
-        is_chosen = pc.invert(is_faulty)
-        for header, texts in records.items():
+    def selects(self, batch: pa.Table) -> pa.Array | pa.ChunkedArray:
+        """Return which sound records of a batch belong to this use, shape (records,)."""
+        is_chosen = pc.is_null(batch.column("record_fault"))
+        for header, texts in self.use.source.records.items():
             text = pc.utf8_trim_whitespace(batch.column(self._place[normal_header(header)]))
             is_chosen = pc.and_(is_chosen, pc.fill_null(pc.is_in(text, pa.array(texts)), False))
-        return batch.filter(pc.or_(is_chosen, is_faulty) if self._takes_faulty else is_chosen)
+        return is_chosen
+
+    def _selected(self, batch: pa.Table) -> pa.Table:
+        """Return the records that belong to this use of the file."""
+        if self._takes_faulty and not self.use.source.records:
+            return batch
+        is_chosen = self.selects(batch)
+        if self._takes_faulty:
+            is_chosen = pc.or_(is_chosen, pc.is_valid(batch.column("record_fault")))
+        return batch.filter(is_chosen)
 
     def _column(
         self, batch: pa.Table, source: ColumnSource, n_faulty: int

@@ -96,8 +96,7 @@ def load_key(is_synthetic: bool, say: object = None) -> PseudonymKey:
     given = os.environ.get(KEY_FILE_VARIABLE)
     demo = key_folder() / "demo.key"
     path = Path(given) if given else (demo if is_synthetic else key_folder() / "registry.key")
-    if not os.path.lexists(path):
-        _create(path)
+    if not os.path.lexists(path) and _create(path):
         line = (
             f"A new pseudonym key was made: {path} (keep a copy in a safe place: "
             "with another key every patient gets another pseudonym)."
@@ -116,21 +115,30 @@ def _say_on_stderr(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _create(path: Path) -> None:
+def _create(path: Path) -> bool:
+    """Make a key file; False when another process was faster."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise _not_made(path, error) from None
+    try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(KEY_BYTES) + "\n")
             file.flush()
             os.fsync(file.fileno())
     except FileExistsError:
-        return
+        return False
     except OSError as error:
-        raise KeyFileError(
-            f"The pseudonym key {path} could not be made ({error.strerror}). "
-            f"Set {KEY_FILE_VARIABLE} to a file in a folder that you may write."
-        ) from None
+        raise _not_made(path, error) from None
+    return True
+
+
+def _not_made(path: Path, error: OSError) -> KeyFileError:
+    return KeyFileError(
+        f"The pseudonym key {path} could not be made ({error.strerror}). "
+        f"Set {KEY_FILE_VARIABLE} to a file in a folder that you may write."
+    )
 
 
 def _read(path: Path) -> bytes:

@@ -59,6 +59,6 @@ def _date(value: datetime.datetime | datetime.date, export: ExportSource) -> str
     date = value.date() if isinstance(value, datetime.datetime) else value
     parts = {"y": f"{date.year:04d}", "m": f"{date.month:02d}", "d": f"{date.day:02d}"}
     text = export.date_separator.join(parts[part] for part in export.date_order)
-    if isinstance(value, datetime.datetime) and (value.time() or value.tzinfo):
+    if isinstance(value, datetime.datetime) and (value.time() != datetime.time.min or value.tzinfo):
         text += "T" + value.timetz().isoformat()
     return text

@@ -1,0 +1,274 @@
+"""Writing a judged delivery: the raw tables, all or nothing, once."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+from intake_deliveries import HEADERS, KEY, as_csv, table, write_delivery
+
+from intake import raw_tables
+from intake.contract import EXPORTS
+from intake.delivery import open_delivery
+from intake.loader import load_delivery
+from intake.pseudonyms import PseudonymKey
+
+PLACE = ["source_file", "record_number", "line_number", "record_fault", "record_fault_detail"]
+
+
+def load(folder: Path, connection: duckdb.DuckDBPyConnection, key: PseudonymKey = KEY) -> dict:
+    return load_delivery(open_delivery(folder), key, connection.cursor()).to_pylist()[0]
+
+
+@pytest.fixture
+def connection() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
+
+
+def test_raw_tables_hold_the_contract_as_text_with_place_and_fault(tmp_path, connection):
+    load(write_delivery(tmp_path), connection)
+    for export, header in HEADERS.items():
+        columns = connection.sql(f"from raw.{export} limit 0")
+        own = ["pseudonym"] if export == "patients" else []
+        assert columns.columns == [*header.split(","), *PLACE, *own]
+        types = dict(zip(columns.columns, map(str, columns.types), strict=True))
+        numbers = {name for name, kind in types.items() if kind == "BIGINT"}
+        assert numbers == {"record_number", "line_number"}
+        assert {types[name] for name in set(types) - numbers} == {"VARCHAR"}
+
+
+def test_text_stands_exactly_as_in_the_file(tmp_path, connection):
+    write_delivery(tmp_path)
+    cells = [" 0012 ", "1E5", "=cmd|' /C calc'!A0", "{{ env_var('HOME') }}", "'); DROP TABLE x; --"]
+    rows = table("prescriptions")
+    for row, cell in zip(rows[1:], cells, strict=False):
+        row[2] = cell
+    (tmp_path / "prescriptions.csv").write_text(as_csv(rows))
+    load(tmp_path, connection)
+    found = connection.sql("select drug_name from raw.prescriptions order by record_number limit 5")
+    assert [row[0] for row in found.fetchall()] == cells
+    empty = connection.sql("select count(*) from raw.prescriptions where end_date = ''").fetchone()
+    assert empty == (20,)
+
+
+def test_a_column_that_the_file_does_not_have_is_null_and_extra_ones_are_not_stored(
+    tmp_path, connection
+):
+    write_delivery(tmp_path)
+    rows = [[*row[:-1], "Rossi"] for row in table("visits")]
+    rows[0][-1] = 'surname"); DROP TABLE raw.patients; --\x1b[2J' + "x" * 100
+    (tmp_path / "visits.csv").write_text(as_csv(rows))
+    load(tmp_path, connection)
+    found = connection.sql("select distinct topical_adherence from raw.visits").fetchall()
+    assert found == [(None,)]
+    notices = connection.sql("from raw.delivery_notices order by notice_code").fetchall()
+    assert [row[:2] for row in notices] == [
+        ("visits.csv", "extra_column"),
+        ("visits.csv", "optional_column_absent"),
+    ]
+    assert notices[0][2].startswith('surname"); DROP TABLE raw.patients; --\\x1b[2Jx')
+    assert len(notices[0][2]) < 90
+    assert notices[1][2] == "visits.topical_adherence"
+    dump = " ".join(str(connection.sql(f"from raw.{name}").fetchall()) for name in EXPORTS)
+    assert "Rossi" not in dump
+
+
+def test_the_delivery_and_its_files_are_written_down(tmp_path, connection):
+    write_delivery(tmp_path)
+    (tmp_path / "delivery.yml").write_text(
+        "source_system: clinic\nextraction_date: 2020-12-31\nis_synthetic: true\nlabel: a, b\n"
+    )
+    rows = table("visits")
+    rows[3].append("x")
+    (tmp_path / "visits.csv").write_text(as_csv(rows))
+    row = load(tmp_path, connection)
+    assert re.fullmatch("[0-9a-f]{64}", row.pop("load_id"))
+    assert str(row.pop("extraction_date")) == "2020-12-31"
+    assert row == {
+        "source_system": "clinic",
+        "mapping_name": "clinic",
+        "mapping_version": 1,
+        "is_synthetic": True,
+        "delivery_label": "a, b",
+        "n_files": 5,
+        "key_fingerprint": KEY.fingerprint,
+    }
+    files = connection.sql("select * exclude (load_id) from raw.delivery_files").fetchall()
+    by_name = {row[1]: row for row in files}
+    content = (tmp_path / "visits.csv").read_bytes()
+    sha256 = (
+        subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import hashlib,sys;print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())",
+            ],
+            input=content,
+            capture_output=True,
+            check=True,
+        )
+        .stdout.decode()
+        .strip()
+    )
+    assert by_name["visits.csv"] == (
+        "visits",
+        "visits.csv",
+        sha256,
+        len(content),
+        "csv",
+        "utf-8",
+        20,
+        1,
+        1,
+    )
+    assert len(files) == 5
+
+
+def test_the_same_delivery_is_not_loaded_again(tmp_path, connection):
+    write_delivery(tmp_path)
+    first = load(tmp_path, connection)
+    connection.execute("update raw.visits set easi_score = 'mark'")
+    assert load(tmp_path, connection) == first
+    assert connection.sql("select distinct easi_score from raw.visits").fetchall() == [("mark",)]
+
+
+def other_bytes(folder: Path) -> None:
+    (folder / "visits.csv").write_text(as_csv(table("visits", 21)))
+
+
+def other_date(folder: Path) -> None:
+    (folder / "delivery.yml").write_text("is_synthetic: true\nextraction_date: 2021-01-31\n")
+
+
+@pytest.mark.parametrize("change", [other_bytes, other_date])
+def test_another_delivery_replaces_the_raw_tables(tmp_path, connection, change):
+    write_delivery(tmp_path)
+    first = load(tmp_path, connection)
+    connection.execute("update raw.visits set easi_score = 'mark'")
+    change(tmp_path)
+    assert load(tmp_path, connection)["load_id"] != first["load_id"]
+    assert ("mark",) not in connection.sql("select distinct easi_score from raw.visits").fetchall()
+
+
+def test_another_key_makes_other_pseudonyms(tmp_path, connection):
+    write_delivery(tmp_path)
+    load(tmp_path, connection)
+    query = "select patient_id, pseudonym from raw.patients order by all"
+    first = connection.sql(query).fetchall()
+    load(tmp_path, connection, PseudonymKey(bytes(range(1, 33))))
+    second = connection.sql(query).fetchall()
+    assert [row[0] for row in first] == [row[0] for row in second]
+    assert not {row[1] for row in first} & {row[1] for row in second}
+
+
+def test_a_damaged_or_older_raw_schema_is_loaded_anew(tmp_path, connection):
+    write_delivery(tmp_path)
+    load(tmp_path, connection)
+    connection.execute("alter table raw.visits drop column line_number")
+    load(tmp_path, connection)
+    assert connection.sql("select count(line_number) from raw.visits").fetchone() == (20,)
+
+
+def test_a_failure_while_writing_leaves_the_tables_of_before(tmp_path, connection, monkeypatch):
+    write_delivery(tmp_path)
+    first = load(tmp_path, connection)
+    other_bytes(tmp_path)
+    run = raw_tables._run
+
+    def failing(cursor, statement, rows):
+        if "delivery_files" in statement:
+            raise RuntimeError("stop")
+        run(cursor, statement, rows)
+
+    monkeypatch.setattr(raw_tables, "_run", failing)
+    with pytest.raises(RuntimeError):
+        load(tmp_path, connection)
+    assert connection.sql("select count(*) from raw.visits").fetchone() == (20,)
+    assert connection.sql("select load_id from raw.delivery").fetchone() == (first["load_id"],)
+
+
+def test_pseudonyms_stand_beside_sound_patients_only(tmp_path, connection):
+    write_delivery(tmp_path)
+    rows = table("patients")
+    rows[1][0] = " P0001 "
+    rows[2][0] = "  "
+    rows[3].append("x")
+    (tmp_path / "patients.csv").write_text(as_csv(rows))
+    load(tmp_path, connection)
+    found = connection.sql("select pseudonym from raw.patients order by record_number").fetchall()
+    assert [row[0] for row in found[:4]] == [
+        KEY.pseudonym("P0001"),
+        None,
+        None,
+        KEY.pseudonym("P0004"),
+    ]
+
+
+def test_large_working_copies_leave_nothing_behind(tmp_path, connection, monkeypatch):
+    monkeypatch.setattr("intake.spool._IN_MEMORY_BYTES", 1000)
+    write_delivery(tmp_path / "delivery", 3000)
+    (tmp_path / "work").mkdir()
+    delivery = open_delivery(tmp_path / "delivery")
+    load_delivery(delivery, KEY, connection, tmp_path / "work")
+    assert connection.sql("select count(distinct visit_id) from raw.visits").fetchone() == (3000,)
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_a_full_disk_is_said_in_one_line(tmp_path, connection, monkeypatch):
+    class FullFile:
+        closed = False
+
+        def __init__(self, **_):
+            pass
+
+        def write(self, _):
+            raise OSError(28, "No space left on device")
+
+        def __getattr__(self, _):
+            return lambda *_: 0
+
+    monkeypatch.setattr("intake.spool.tempfile.SpooledTemporaryFile", FullFile)
+    with pytest.raises(Exception, match=r"working copy .*No space left") as caught:
+        load(write_delivery(tmp_path), connection)
+    assert caught.type.__name__ == "IntakeError"
+
+
+@pytest.mark.parametrize("n_columns", [2000])
+def test_two_thousand_extra_columns_cost_little(tmp_path, connection, n_columns):
+    write_delivery(tmp_path)
+    rows = [[*row, *["x"] * n_columns] for row in table("visits", 120)]
+    rows[0][-n_columns:] = [f"extra {number}" for number in range(n_columns)]
+    (tmp_path / "visits.csv").write_text(as_csv(rows))
+    load(tmp_path, connection)
+    assert connection.sql("select count(*) from raw.visits").fetchone() == (120,)
+    notices = connection.sql("select detail from raw.delivery_notices").fetchall()
+    assert len(notices) == 51
+    assert notices[-1] == ("1950 more columns are not stored",)
+
+
+def test_a_cell_of_ten_megabytes_costs_its_record_only(tmp_path, connection):
+    write_delivery(tmp_path)
+    rows = table("visits")
+    rows[2][3] = "x" * 10_000_000
+    (tmp_path / "visits.csv").write_text(as_csv(rows))
+    load(tmp_path, connection)
+    found = connection.sql(
+        "select record_number, record_fault, record_fault_detail from raw.visits "
+        "where record_fault is not null"
+    ).fetchall()
+    assert found == [
+        (2, "cell_too_long", "nominal_timepoint holds 10000000 characters, 4000 are allowed")
+    ]
+
+
+def test_a_file_of_bad_records_is_refused_with_its_counts(tmp_path, connection):
+    write_delivery(tmp_path)
+    header = HEADERS["visits"]
+    (tmp_path / "visits.csv").write_text(header + "\n" + "a,b\n" * 200_000)
+    with pytest.raises(Exception, match="200000 of 200000 records are faulty") as caught:
+        load(tmp_path, connection)
+    assert "200000 field_count (first on line 2)" in str(caught.value)
