@@ -62,7 +62,7 @@ def write_warehouse(file: Path, shape: Shape, published: Path | None = None) -> 
         The published folder, where kill points between tables are wanted.
     """
     with duckdb.connect(str(file)) as db:
-        db.execute("create schema raw; create schema quarantine; create schema marts")
+        db.execute("begin; create schema raw; create schema quarantine; create schema marts")
         db.execute("create schema results")
         db.execute("create table people (n integer, pseudonym varchar)")
         people = [(n, pseudonym(n)) for n in range(1, shape.n_patients + 1)]
@@ -84,8 +84,7 @@ def write_warehouse(file: Path, shape: Shape, published: Path | None = None) -> 
             db.execute(statement.format(**values))
             if published:
                 killpoints.reach("building", published)
-        db.execute("drop table people")
-        db.execute("checkpoint")
+        db.execute("drop table people; commit; checkpoint")
 
 
 _STATEMENTS = (

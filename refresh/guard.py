@@ -48,26 +48,33 @@ def require_no_person(work_file: Path, candidate: Path) -> int:
             if schema in ("marts", "quality") and kind in DATED_TYPES:
                 raise _leak(f"{schema}.{table}.{column} has type {kind}", "a calendar date")
         _collect_identifiers(db)
+        texts: dict[tuple[str, str], list[str]] = {}
         patient_tables = {(s, t) for s, t, c, _ in columns if c == "patient_id"}
-        searched = 0
         for schema, table, column, kind in columns:
-            if kind != "VARCHAR":
-                continue
+            if kind == "VARCHAR":
+                texts.setdefault((schema, table), []).append(column)
+        for (schema, table), names in texts.items():
             shortest = 1 if (schema, table) in patient_tables else SHORTEST_TELLING_IDENTIFIER
-            relation = f"candidate.{quote(schema)}.{quote(table)}"
-            n_found = db.execute(
-                f"select count(*) from (select distinct trim({quote(column)}) as text "
-                f"from {relation}) where text in (select identifier from identifiers "
-                "where length(identifier) >= ?)",
-                [shortest],
-            ).fetchone()[0]
-            searched += 1
-            if n_found:
-                raise _leak(
-                    f"{schema}.{table}.{column} holds {n_found} identifiers of the delivery",
-                    "an identifier",
-                )
-    return searched
+            _search(db, schema, table, names, shortest)
+    return sum(map(len, texts.values()))
+
+
+def _search(
+    db: duckdb.DuckDBPyConnection, schema: str, table: str, columns: list[str], shortest: int
+) -> None:
+    """Stop when a text column holds an identifier of at least this length."""
+    counts = ", ".join(
+        f"count(distinct trim({quote(column)})) filter (trim({quote(column)}) in "
+        f"(select identifier from identifiers where length(identifier) >= {shortest}))"
+        for column in columns
+    )
+    found = db.execute(f"select {counts} from candidate.{quote(schema)}.{quote(table)}").fetchone()
+    for column, n_found in zip(columns, found, strict=True):
+        if n_found:
+            raise _leak(
+                f"{schema}.{table}.{column} holds {n_found} identifiers of the delivery",
+                "an identifier",
+            )
 
 
 def _collect_identifiers(db: duckdb.DuckDBPyConnection) -> None:

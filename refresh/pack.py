@@ -82,6 +82,7 @@ def _write(
         )
         tables = _tables_to_publish(db, source)
         contents: list[TableContent] = []
+        db.execute("begin")
         for schema in (*PUBLISHED_SCHEMAS, METADATA_SCHEMA):
             db.execute(f"create schema {CANDIDATE}.{quote(schema)}")
         for schema, table, comment in tables:
@@ -89,6 +90,7 @@ def _write(
             contents.append(content_of(db, source, schema, table))
             killpoints.reach("candidate_table", published)
         _write_metadata(db, contents, build)
+        db.execute("commit")
         killpoints.reach("candidate_packed", published)
         db.execute(f"checkpoint {CANDIDATE}")
         killpoints.reach("candidate_checkpointed", published)

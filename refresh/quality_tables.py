@@ -130,6 +130,7 @@ TABLES: dict[str, QualityTable] = {
 
 def create_all(db: duckdb.DuckDBPyConnection) -> None:
     """Create every quality table anew, empty and described, in the open work file."""
+    db.execute("begin")
     db.execute("create schema if not exists quality")
     for name, table in TABLES.items():
         columns = ", ".join(f"{quote(c)} {kind}" for c, (kind, _) in table.columns.items())
@@ -139,6 +140,7 @@ def create_all(db: duckdb.DuckDBPyConnection) -> None:
             db.execute(
                 f"comment on column quality.{quote(name)}.{quote(column)} is {_text(description)}"
             )
+    db.execute("commit")
 
 
 def fill_from_vault(db: duckdb.DuckDBPyConnection) -> None:
