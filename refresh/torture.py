@@ -178,6 +178,9 @@ def publish_many(settings: Settings, numbers: range) -> int:
             "build_id": f"{number:08x}",
             "load_id": shape.load_id,
             "delivery_fingerprint": delivery.fingerprint(settings),
+            "key_fingerprint": shape.key_fingerprint,
+            "source_system": shape.source_system,
+            "is_synthetic": True,
             "packed_at": manifest.now(),
         }
         candidate = settings.incoming / "candidate.duckdb"
