@@ -85,8 +85,8 @@ def prepare_folder(folder: Path, overwrite: bool) -> None:
 
 
 def list_written(folder: Path) -> list[str]:
-    """Return the names in ``folder`` that a simulated delivery may consist of."""
-    known = {"delivery.yml", "truth.yml", "expected.json"}
+    """Return the names in ``folder`` that the simulator's commands may have written."""
+    known = {"delivery.yml", "truth.yml", "expected.json", "d1", "d2"}
     return sorted(
         path.name
         for path in folder.iterdir()

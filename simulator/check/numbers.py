@@ -49,7 +49,7 @@ def compute_numbers(cohort: Cohort) -> Numbers:
         evaluable = cohort.patients[cohort.patients.is_evaluable]
         wide = wide.reindex(evaluable.index).reindex(columns=range(4))
         _regimens(numbers, wide)
-        _tacrolimus(numbers, cohort, evaluable, wide)
+        tacrolimus_numbers(numbers, cohort, evaluable, wide)
     return numbers
 
 
@@ -150,9 +150,22 @@ def _wald(outcome: pd.Series, *predictors: pd.Series) -> list[float]:
     return [float(p) for p in fit.pvalues[1:]]
 
 
-def _tacrolimus(
+def tacrolimus_numbers(
     numbers: Numbers, cohort: Cohort, evaluable: pd.DataFrame, wide: pd.DataFrame
 ) -> None:
+    """Add everything on the start of tacrolimus and on EASI by its use at baseline.
+
+    Parameters
+    ----------
+    numbers : dict
+        Gets the new numbers.
+    cohort : Cohort
+        The cohort.
+    evaluable : pandas.DataFrame
+        The evaluable patients.
+    wide : pandas.DataFrame
+        Their regimen (N, C, T, B or missing) by timepoint number 0 to 3.
+    """
     baseline = cohort.timepoints[cohort.timepoints.week == 0].set_index("patient_id")
     dlqi = baseline.dlqi_score.reindex(evaluable.index)
     age = evaluable.age_at_dupilumab_initiation_years
@@ -167,7 +180,7 @@ def _tacrolimus(
     first_use = uses.idxmax(axis=1).where(is_event, last_seen)
     months = first_use.map(dict(enumerate(MONTHS))).astype(float)
 
-    mean, error = _restricted_mean(months.to_numpy(), is_event.to_numpy(), 12.0)
+    mean, error = restricted_mean(months.to_numpy(), is_event.to_numpy(), 12.0)
     numbers["months_to_first_tacrolimus", "mean", "any", ""] = mean
     numbers["months_to_first_tacrolimus", "se", "any", ""] = error
     design = np.column_stack([dlqi, age, female]).astype(float)
@@ -210,7 +223,7 @@ def _tacrolimus(
     numbers["tacrolimus_initiation_w16_by_relapsing", "p_value", "week_16", ""] = p_values[0]
 
 
-def _restricted_mean(times: np.ndarray, events: np.ndarray, horizon: float) -> tuple[float, float]:
+def restricted_mean(times: np.ndarray, events: np.ndarray, horizon: float) -> tuple[float, float]:
     """Return area under Kaplan and Meier's curve to the horizon and its Greenwood error."""
     steps = np.unique(times[events & (times < horizon)])
     survival, area, previous = 1.0, 0.0, 0.0

@@ -1,0 +1,130 @@
+"""The list of cases and the making of one."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulator.delivery import prepare_folder
+from simulator.errors import SimulatorError
+from simulator.faults import (
+    delivery_faults,
+    file_faults,
+    record_faults,
+    structure_faults,
+    value_faults,
+)
+from simulator.faults.bench import Bench, read_tables
+
+CASES = Path(__file__).resolve().parent.parent / "data" / "fault_cases.csv"
+MAKERS: dict[str, Callable[[Bench], None]] = {
+    **file_faults.FAULTS,
+    **structure_faults.FAULTS,
+    **value_faults.FAULTS,
+    **record_faults.FAULTS,
+    **delivery_faults.FAULTS,
+}
+
+
+@dataclass(frozen=True)
+class FaultCase:
+    """One kind of bad delivery and the outcomes that are allowed for it.
+
+    Outcomes: ``same`` (marts as from the clean delivery), ``load`` and ``load_flag`` (loaded as it
+    stands, the second with a flag), ``null_value`` (the value is refused and listed),
+    ``quarantine`` (the record is), ``dedupe`` (copies counted, one kept), ``reject_file`` (the
+    delivery is refused and what was published stays).
+    """
+
+    case_id: str
+    category: str
+    title: str
+    allowed_outcomes: tuple[str, ...]
+
+
+def list_cases() -> list[FaultCase]:
+    """Return every case, in order of its identifier."""
+    with open(CASES, newline="", encoding="utf-8") as file:
+        return [
+            FaultCase(
+                row["case_id"],
+                row["category"],
+                row["title"],
+                tuple(row["allowed_outcomes"].split("|")),
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def make_fault(case_id: str, source: Path, out: Path, *, overwrite: bool = False) -> FaultCase:
+    """Write the bad delivery of one case.
+
+    Parameters
+    ----------
+    case_id : str
+        For instance ``F037``.
+    source : Path
+        A clean CSV delivery; it is not changed.
+    out : Path
+        Gets the delivery in ``d1`` (and ``d2`` where a case needs a second one) and
+        ``expected.json``.
+    overwrite : bool
+        Whether a folder that is not empty may be used.
+
+    Raises
+    ------
+    SimulatorError
+        The case is unknown, the source is no CSV delivery, or the folder is not empty.
+    """
+    case = next((each for each in list_cases() if each.case_id == case_id.upper()), None)
+    if case is None:
+        raise SimulatorError(f"there is no case {case_id}. 'faults --case list' shows them.")
+    clean = read_tables(source)
+    settings = source / "delivery.yml"
+    if not settings.is_file():
+        raise SimulatorError(f"{settings} is missing. Name a clean CSV delivery with --from.")
+    if "is_synthetic: true" not in settings.read_text(encoding="utf-8"):
+        raise SimulatorError(
+            f"{source} is not labelled synthetic; faults are made of synthetic data."
+        )
+    prepare_folder(out, overwrite)
+    is_second = case.case_id in delivery_faults.FAULTS
+    names = ("d1", "d2") if is_second else ("d1",)
+    for name in names:
+        bench = Bench(out / name, copy.deepcopy(clean))
+        bench.folder.mkdir()
+        bench.write_all()
+        (bench.folder / "delivery.yml").write_bytes(settings.read_bytes())
+        if name == names[-1]:
+            MAKERS[case.case_id](bench)
+            _write_changed(bench)
+            _write_expected(case, names, bench, out)
+    return case
+
+
+def _write_changed(bench: Bench) -> None:
+    """Write the tables that were changed in memory and not already as bytes."""
+    for export in bench.tables:
+        path = bench.path(export)
+        if path.is_file() and not bench.wrote_bytes(export):
+            path.write_text(bench.text(export), encoding="utf-8", newline="")
+
+
+def _write_expected(case: FaultCase, names: tuple[str, ...], bench: Bench, out: Path) -> None:
+    files = bench.files | {f"{record['export']}.csv" for record in bench.touched}
+    expected = {
+        "case": case.case_id,
+        "category": case.category,
+        "title": case.title,
+        "is_synthetic": True,
+        "allowed_outcomes": list(case.allowed_outcomes),
+        "deliveries": list(names),
+        "files_touched": sorted(files),
+        "records_touched": bench.touched,
+    }
+    text = json.dumps(expected, indent=2, ensure_ascii=False) + "\n"
+    (out / "expected.json").write_text(text, encoding="utf-8", newline="\n")
