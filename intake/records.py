@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -33,6 +34,7 @@ class Fault:
     detail: str
 
 
+@lru_cache(maxsize=1024)
 def field_count_fault(n_fields: int, n_columns: int) -> Fault:
     """Return the fault of a record with too few or too many fields."""
     fields = "1 field" if n_fields == 1 else f"{n_fields} fields"
@@ -178,10 +180,9 @@ def batch_of_rows(
         With the columns of ``batch_schema``.
     """
     faults = [row if isinstance(row, Fault) else None for row in rows]
-    columns = [
-        pa.array([None if isinstance(row, Fault) else row[place] for row in rows], pa.string())
-        for place in range(len(layout.keys))
-    ]
+    blank = [None] * len(layout.keys)
+    texts = [blank if isinstance(row, Fault) else row for row in rows]
+    columns = [pa.array(list(column), pa.string()) for column in zip(*texts, strict=True)]
     columns += [
         pa.array(numbers, pa.int64()),
         pa.array(lines, pa.int64()),

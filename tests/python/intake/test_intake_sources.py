@@ -155,8 +155,8 @@ def test_a_real_redcap_export_is_read_through_a_mapping(longitudinal):
     ).fetchall()
     assert [row[:3] for row in patients] == [
         ("100", "1", "1983-09-23"),
-        ("220", "1", "2011-02-12"),
-        ("304", "1", "2005-04-02"),
+        ("220", "0", "2011-02-12"),
+        ("304", "0", "2005-04-02"),
     ]
     assert {row[3] for row in patients} <= {"0", "1"}
     visits = connection.sql("select visit_id, visit_date from raw.visits order by 1").fetchall()
