@@ -79,7 +79,7 @@ def build(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> Bui
         said = _follow(process, progress)
         exit_code = process.wait()
     finally:
-        _end(process)
+        end(process)
     if (target / PARSE_CACHE).exists():
         shutil.copyfile(target / PARSE_CACHE, cache)
         os.chmod(cache, 0o600)
@@ -154,7 +154,7 @@ def _event(line: str) -> dict[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def end(process: subprocess.Popen[str]) -> None:
     """Make sure that nothing of the build still runs: first politely, then not."""
     for sent in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is None:

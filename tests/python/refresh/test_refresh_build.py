@@ -1,0 +1,309 @@
+"""Counting tests, cleaning messages, paths, the command line: parts that need no dbt."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import duckdb
+import pytest
+
+from refresh import build, cli, codes, messages
+from refresh.build import RanTests, count_tests, require_all_tests
+from refresh.codes import ExitCode, Stop
+from refresh.settings import resolve
+
+
+def artefacts(statuses):
+    names = [f"test.p.check_{number}" for number in range(3)]
+    manifest = {"nodes": {name: {"resource_type": "test"} for name in names}}
+    manifest["nodes"]["model.p.fct"] = {"resource_type": "model"}
+    results = [
+        {"unique_id": name, "status": status, "failures": 2, "message": "Got 2 results"}
+        for name, status in zip(names, statuses, strict=False)
+    ]
+    return manifest, {"results": results}
+
+
+def test_tests_that_exist_ran_and_failed_are_counted():
+    tests = count_tests(*artefacts(["pass", "fail", "warn"]))
+    assert (tests.n_expected, tests.n_run, tests.n_failed) == (3, 3, 1)
+    assert tests.failures == ("test check_1: fails for 2 rows",)
+
+
+@pytest.mark.parametrize("statuses", [[], ["pass"], ["pass", "pass", "skipped"]])
+def test_a_test_that_did_not_run_has_failed(statuses):
+    with pytest.raises(Stop) as stop:
+        require_all_tests(count_tests(*artefacts(statuses)))
+    assert (stop.value.code, stop.value.rule) == (ExitCode.CHECKS_FAILED, "tests_not_run")
+
+
+def test_a_project_without_tests_is_not_a_pass():
+    with pytest.raises(Stop):
+        require_all_tests(RanTests(0, 0, 0))
+
+
+def engine_message(statement):
+    with duckdb.connect(":memory:") as db:
+        db.execute("create table people (id varchar primary key, born date)")
+        db.execute("insert into people values ('ROSSI-1967', '1967-04-03')")
+        try:
+            db.execute(statement)
+        except duckdb.Error as error:
+            return f"Runtime Error in model fct (models/fct.sql)\n  {error}"
+    raise AssertionError("the statement should fail")
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [
+        ("select cast(id as integer) from people", "Conversion Error"),
+        ("insert into people values ('ROSSI-1967', null)", "Constraint Error"),
+        ("select strptime(id, '%Y') from people", "Invalid Input Error"),
+        ("select error('patient ' || id) from people", "Invalid Input Error"),
+    ],
+)
+def test_no_value_of_an_engine_message_is_repeated(statement, kind):
+    message = engine_message(statement)
+    assert "ROSSI" in message
+    cause = messages.cause_of(message)
+    assert "ROSSI" not in cause.text
+    assert kind in cause.text
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "word"),
+    [
+        ("IO Error: Could not write: No space left on device", ExitCode.NO_ROOM, "disk is full"),
+        ("FatalException: File too large", ExitCode.NO_ROOM, "larger than"),
+        ("Out of Memory Error: could not allocate", ExitCode.NO_ROOM, "memory"),
+        ('IO Error: Could not set lock on file "x"', ExitCode.LOCKED, "another process"),
+        ("BinderException: Binder Error: column x not found", ExitCode.CHECKS_FAILED, "column x"),
+    ],
+)
+def test_messages_about_the_machine_and_the_code_are_understood(message, code, word):
+    cause = messages.cause_of(message)
+    assert cause.code == code
+    assert word in cause.text
+
+
+def test_a_shown_line_holds_no_control_character_and_ends():
+    assert messages.shown("a\x1b[2Jb\r\nERROR fake" + "x" * 500).startswith("a?[2Jb ERROR fake")
+    assert len(messages.shown("x" * 500)) == 200
+
+
+def test_a_checkpoint_that_does_not_fit_is_an_error_not_silence(tmp_path):
+    file = tmp_path / "warehouse.duckdb"
+    script = (
+        "import sys, duckdb\n"
+        "from pathlib import Path\n"
+        "from refresh.build import checkpoint\n"
+        "from refresh.codes import Stop\n"
+        "from refresh.torture import limit_file_size\n"
+        "db = duckdb.connect(sys.argv[1])\n"
+        "db.execute(\"set wal_autocheckpoint = '1TB'\")\n"
+        "db.execute('create table t as select range::varchar || random() from range(20000)')\n"
+        "limit_file_size(100_000)\n"
+        "db.close()\n"
+        "try:\n"
+        "    checkpoint(Path(sys.argv[1]))\n"
+        "except Stop as stop:\n"
+        "    print(int(stop.code))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(file)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == str(int(ExitCode.NO_ROOM)), done.stderr
+
+
+@pytest.mark.parametrize("name", ["vault", "published"])
+@pytest.mark.parametrize("path", ["../elsewhere", "/var/registry", "a/../../b"])
+def test_a_folder_outside_the_project_is_refused_unless_allowed(tmp_path, name, path):
+    with pytest.raises(Stop) as stop:
+        resolve({name: path}, {}, tmp_path)
+    assert (stop.value.code, stop.value.rule) == (ExitCode.ENVIRONMENT, "path_outside")
+    resolve({name: path}, {}, tmp_path, may_lie_outside=True)
+
+
+def test_a_link_that_leads_outside_is_seen(tmp_path):
+    project, outside = tmp_path / "project", tmp_path / "outside"
+    project.mkdir()
+    outside.mkdir()
+    (project / "published").symlink_to(outside)
+    with pytest.raises(Stop) as stop:
+        resolve({}, {}, project)
+    assert stop.value.rule == "path_outside"
+
+
+@pytest.mark.parametrize(("vault", "published"), [("a", "a"), ("a", "a/b"), ("a/b", "a")])
+def test_vault_and_published_folder_lie_apart(tmp_path, vault, published):
+    with pytest.raises(Stop) as stop:
+        resolve({"vault": vault, "published": published}, {}, tmp_path)
+    assert stop.value.rule == "path_nested"
+
+
+def test_the_command_line_wins_over_the_environment(tmp_path):
+    found = resolve(
+        {"vault": "mine", "mapping": None},
+        {"REGISTRY_VAULT": "other", "REGISTRY_MAPPING": "m"},
+        tmp_path,
+    )
+    assert (found["vault"], found["mapping"]) == (tmp_path / "mine", "m")
+
+
+def test_control_characters_in_a_path_are_refused(tmp_path):
+    with pytest.raises(Stop):
+        resolve({"published": "a\nb"}, {}, tmp_path)
+
+
+def test_help_names_every_exit_code_and_needs_no_heavy_package():
+    code = (
+        "import sys\n"
+        "from refresh import cli\n"
+        "cli.parser().format_help()\n"
+        "print([m for m in ('duckdb', 'pandas', 'dbt', 'great_expectations') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    shown = cli.parser().format_help()
+    assert all(str(int(exit_code)) in shown for exit_code in codes.ExitCode)
+
+
+def test_an_accepted_rule_wants_a_reason(capsys):
+    assert cli.main(["run", "--accept", "recode"]) == ExitCode.USAGE
+    assert "--reason" in capsys.readouterr().err
+
+
+def test_a_fault_of_the_program_shows_no_traceback_and_no_value(monkeypatch, capsys):
+    def broken(options):
+        raise ValueError("patient ROSSI-1967")
+
+    monkeypatch.setattr("refresh.commands.list_versions", broken)
+    assert cli.main(["versions"]) == ExitCode.UNEXPECTED
+    said = capsys.readouterr().err
+    assert "ROSSI" not in said
+    assert "Traceback" not in said
+    assert "ValueError" in said
+
+
+SLEEPING_BUILD = """
+import sys
+from pathlib import Path
+from refresh import build, cli, commands, fake_build, pipeline, steps, torture
+from refresh.progress import Progress
+
+def waiting_build(settings, progress, locks):
+    sys.stdout.write("building\\n")
+    sys.stdout.flush()
+    import subprocess, time
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"],
+                             stdout=subprocess.PIPE, pass_fds=locks, start_new_session=True)
+    sys.stdout.write(f"{child.pid}\\n")
+    sys.stdout.flush()
+    try:
+        child.wait()
+    finally:
+        build.end(child)
+
+import dataclasses
+fake = dataclasses.replace(fake_build.steps(fake_build.Shape()), build=waiting_build)
+steps.real_steps = lambda: fake
+sys.exit(cli.main(["run", "--quiet", "--allow-outside", "--vault", sys.argv[1] + "/vault",
+                   "--published", sys.argv[1] + "/published", "--delivery", sys.argv[1]]))
+"""
+
+
+@pytest.mark.parametrize(("sent", "wanted"), [("TERM", 143), ("INT", 130)])
+def test_a_signal_stops_cleanly_and_leaves_no_child_and_no_lock(tmp_path, sent, wanted):
+    (tmp_path / "visits.csv").write_text("x\n")
+    command = [sys.executable, "-c", SLEEPING_BUILD, str(tmp_path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as refresh:
+        assert refresh.stdout.readline() == "building\n", refresh.stderr.read()
+        child = int(refresh.stdout.readline())
+        os.kill(refresh.pid, getattr(__import__("signal"), f"SIG{sent}"))
+        said = refresh.stderr.read()
+        assert refresh.wait(30) == wanted, said
+    assert "Traceback" not in said
+    assert not _is_running(child)
+    assert not (tmp_path / "published" / "current.duckdb").exists()
+    assert list((tmp_path / "vault" / "work").glob("*.duckdb")) == []
+
+
+def _is_running(pid):
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_the_child_of_a_killed_build_dies_with_it(tmp_path):
+    code = (
+        "import os, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import os, sys; "
+        'sys.modules["dbt.cli.main"] = type(sys)("m"); '
+        'sys.modules["dbt.cli.main"].cli = lambda prog_name: __import__("time").sleep(60); '
+        "from refresh import dbt_child; dbt_child.main()'], "
+        "env={**os.environ, 'REGISTRY_PARENT_PID': str(os.getpid())})\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        child = int(parent.stdout.readline())
+        time.sleep(1.0)
+        parent.kill()
+    if sys.platform == "linux":
+        assert not _is_running(child)
+    else:
+        os.kill(child, 9)
+
+
+def test_a_build_that_never_started_is_told_by_its_kind(settings, monkeypatch):
+    from refresh.progress import Progress
+
+    monkeypatch.setattr(
+        build,
+        "_start",
+        lambda *_: subprocess.Popen(
+            [sys.executable, "-c", "print('Parsing Error: bad yaml in ROSSI')"],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ),
+    )
+    with pytest.raises(Stop) as stop:
+        build.build(settings, Progress(is_quiet=True), ())
+    assert "dbt did not get as far as building" in stop.value.what
+
+
+def test_the_parse_cache_is_private(settings, monkeypatch):
+    from refresh.progress import Progress
+
+    manifest, results = artefacts(["pass", "pass", "pass"])
+    manifest["metadata"] = {"dbt_version": "1.11"}
+    results["metadata"] = {"invocation_id": "i"}
+
+    def start(given, target, locks):
+        (target / "manifest.json").write_text(json.dumps(manifest))
+        (target / "run_results.json").write_text(json.dumps(results))
+        (target / build.PARSE_CACHE).write_bytes(b"cache")
+        with duckdb.connect(str(given.work_file)) as db:
+            db.execute("create table t as select 1 as n")
+        return subprocess.Popen(
+            [sys.executable, "-c", ""], stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+
+    monkeypatch.setattr(build, "_start", start)
+    done = build.build(settings, Progress(is_quiet=True), ())
+    assert done.tests.n_run == 3
+    cache = settings.vault / build.PARSE_CACHE
+    assert cache.stat().st_mode & 0o777 == 0o600
