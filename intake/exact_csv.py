@@ -71,10 +71,12 @@ class ExactReader:
         """
         line = self.line_at(place)
         mark = self.delimiter.encode()
-        if b'"' not in line and b"\r" not in line[:-2]:
+        if b'"' not in line:
             n_fields, n_columns = line.count(mark) + 1, self.layout.n_columns
             if n_fields != n_columns and line.strip(b" \t\r\n" + mark):
                 return field_count_fault(n_fields, n_columns), place + 1
+            text = _text(line).removesuffix("\n").removesuffix("\r")
+            return judge_fields(text.split(self.delimiter), self.layout), place + 1
         try:
             return judge_fields(self._fields([_text(line)]), self.layout), place + 1
         except csv.Error as error:

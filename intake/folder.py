@@ -56,14 +56,16 @@ class PlannedFile:
         """The headers that all uses together need."""
         required: dict[str, None] = {}
         optional: dict[str, None] = {}
+        declared: dict[str, None] = {}
         for use in self.uses:
             must = required_columns(use.export_name)
             for name, source in use.columns.items():
-                target = required if name in must else optional
-                target.update(dict.fromkeys(map(normal_header, source.headers)))
+                headers = dict.fromkeys(map(normal_header, source.headers))
+                (required if name in must else optional).update(headers)
+                declared.update(headers if name in use.source.may_be_absent else {})
             required.update(dict.fromkeys(map(normal_header, use.source.records)))
         only_optional = tuple(name for name in optional if name not in required)
-        return HeaderContract(tuple(required), only_optional)
+        return HeaderContract(tuple(required), only_optional, tuple(declared))
 
 
 @dataclass

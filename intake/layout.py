@@ -28,11 +28,15 @@ class HeaderContract:
     required : tuple of str
         Without one of these the file is refused.
     optional : tuple of str
-        Stored when there; noted when absent.
+        Stored when there. When one is absent and an unexpected column is there, the file is
+        refused, because one may be the other under a new name; otherwise it is noted.
+    may_be_absent : tuple of str
+        Optional headers whose absence the mapping declares.
     """
 
     required: tuple[str, ...]
     optional: tuple[str, ...]
+    may_be_absent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def judge_header(cells: Sequence[str], contract: HeaderContract) -> Layout:
     Raises
     ------
     FileRefusedError
-        A required column is missing, or a stored one stands twice.
+        A column is missing or may have been renamed, or a stored one stands twice.
     """
     header = tuple(normal_header(cell) for cell in cells)
     wanted = {*contract.required, *contract.optional}
@@ -103,14 +107,13 @@ def judge_header(cells: Sequence[str], contract: HeaderContract) -> Layout:
             f"({_listed(contract.required)}) is in it.",
             "Export the file again with its header line.",
         )
+    unexpected = [cell for cell, name in zip(cells, header, strict=True) if name not in wanted]
     if missing:
-        unexpected = [cell for cell, name in zip(cells, header, strict=True) if name not in wanted]
-        also = f"; unexpected: {_listed(unexpected)}" if unexpected else ""
-        raise FileRefusedError(
-            "column_missing",
-            f"required columns are missing: {_listed(missing)}{also}.",
-            "Restore the column names, or describe the new ones in the mapping.",
-        )
+        raise _missing_columns("required columns are missing", missing, unexpected)
+    absent = [name for name in contract.optional if name not in header]
+    undeclared = [name for name in absent if name not in contract.may_be_absent]
+    if undeclared and any(name.strip() for name in unexpected):
+        raise _missing_columns("columns are missing", undeclared, unexpected)
     twice = sorted({name for name in header if name in wanted and header.count(name) > 1})
     if twice:
         raise FileRefusedError(
@@ -125,8 +128,20 @@ def judge_header(cells: Sequence[str], contract: HeaderContract) -> Layout:
         keys=keys,
         positions=positions,
         probe=next(place for place, key in enumerate(keys) if key in contract.required),
-        absent=tuple(name for name in contract.optional if name not in header),
-        extra=tuple(cell for cell, name in zip(cells, header, strict=True) if name not in wanted),
+        absent=tuple(absent),
+        extra=tuple(unexpected),
+    )
+
+
+def _missing_columns(
+    words: str, missing: Sequence[str], unexpected: Sequence[str]
+) -> FileRefusedError:
+    also = f"; unexpected: {_listed(unexpected)}" if unexpected else ""
+    return FileRefusedError(
+        "column_missing",
+        f"{words}: {_listed(missing)}{also}.",
+        "Restore the column names, or describe the new ones in the mapping (columns, "
+        "may_be_absent).",
     )
 
 

@@ -147,6 +147,8 @@ class FileSource(StrictModel):
         Only records whose column holds one of the listed texts belong to this export.
     columns : dict
         Contract column -> its source. Empty: our own headers.
+    may_be_absent : tuple of str
+        Optional contract columns that the file need not have, whatever else it holds.
     """
 
     file: FileName
@@ -157,6 +159,7 @@ class FileSource(StrictModel):
     part: Identifier | None = None
     records: dict[Header, tuple[Text, ...]] = {}
     columns: dict[str, ColumnSource] = {}
+    may_be_absent: tuple[str, ...] = ()
 
 
 class ExportSource(StrictModel):
@@ -267,18 +270,20 @@ def _check_uses(exports: dict[str, ExportSource]) -> None:
 
 
 def _check_columns(export_name: str, source: FileSource) -> None:
-    if not source.columns:
-        return
-    where = f"exports: {export_name}: {source.file}: columns"
-    for name in source.columns:
-        if name not in column_names(export_name):
+    where = f"exports: {export_name}: {source.file}"
+    allowed, required = column_names(export_name), required_columns(export_name)
+    for name in (*source.columns, *source.may_be_absent):
+        if name not in allowed:
             raise ValueError(
                 f"{where}: {shown_name(name)!r} is no column of {export_name}; allowed: "
-                + ", ".join(column_names(export_name))
+                + ", ".join(allowed)
             )
-    absent = [name for name in required_columns(export_name) if name not in source.columns]
+    absent = [name for name in required if source.columns and name not in source.columns]
     if absent:
         raise ValueError(f"{where}: required and not mapped: " + ", ".join(absent))
+    needed = [name for name in source.may_be_absent if name in required]
+    if needed:
+        raise ValueError(f"{where}: may_be_absent: required: " + ", ".join(needed))
 
 
 @dataclass(frozen=True)

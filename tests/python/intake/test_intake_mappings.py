@@ -76,6 +76,16 @@ def test_every_mapping_of_the_project_is_valid(path):
             ["'gender' is no column of patients; allowed: patient_id"],
         ),
         ("          sex: GENDER\n", "", ["required and not mapped: sex"]),
+        (
+            "file: people",
+            "file: people\n        may_be_absent: [ward]",
+            ["'ward' is no column of patients; allowed: patient_id"],
+        ),
+        (
+            "file: people",
+            "file: people\n        may_be_absent: [sex]",
+            ["may_be_absent: required: sex"],
+        ),
         ("file: people", "file: ../people", ["line 7", "name of a file in the delivery folder"]),
         ("file: people", "file: /etc/passwd", ["name of a file in the delivery folder"]),
         ("file: people", "file: a/../../b", ["name of a file in the delivery folder"]),

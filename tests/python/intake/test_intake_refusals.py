@@ -14,6 +14,7 @@ from intake_deliveries import KEY, as_csv, judge, records, table, write_delivery
 from intake.delivery import open_delivery
 from intake.errors import DeliveryRefusedError
 from intake.loader import load_delivery
+from intake.mapping_file import MAPPINGS_FOLDER
 
 
 def refusals(folder: Path) -> dict[str, str]:
@@ -105,6 +106,35 @@ def test_a_missing_key_column_is_named_with_what_stands_there_instead(tmp_path, 
     refusal = judge(tmp_path)[f"{export}.csv"].refusal
     assert refusal.code == "column_missing"
     assert "missing: patient_id; unexpected: pid" in refusal.cause
+
+
+def test_an_optional_column_under_a_new_name_is_not_taken_for_an_absent_one(tmp_path):
+    write_delivery(tmp_path)
+    rows = table("visits")
+    rows[0][4] = "EASI_total"
+    (tmp_path / "visits.csv").write_text(as_csv(rows))
+    refusal = judge(tmp_path)["visits.csv"].refusal
+    assert refusal.code == "column_missing"
+    assert "columns are missing: easi_score; unexpected: EASI_total." in refusal.cause
+
+
+def test_an_absence_that_the_mapping_declares_is_accepted_beside_extra_columns(tmp_path):
+    write_delivery(tmp_path / "delivery")
+    rows = table("visits")
+    rows[0][4] = "ward"
+    (tmp_path / "delivery" / "visits.csv").write_text(as_csv(rows))
+    (tmp_path / "mappings").mkdir()
+    clinic = (MAPPINGS_FOLDER / "clinic.yml").read_text()
+    declared = clinic.replace(
+        "file: visits", "file: visits\n        may_be_absent: [easi_score, poem_score]"
+    )
+    (tmp_path / "mappings" / "clinic.yml").write_text(declared)
+    judged = judge(tmp_path / "delivery", mappings_folder=tmp_path / "mappings")["visits.csv"]
+    assert judged.refusal is None
+    assert judged.notices == [
+        ("extra_column", "ward is not stored"),
+        ("optional_column_absent", "visits.easi_score"),
+    ]
 
 
 def test_a_missing_header_does_not_show_the_first_patient(tmp_path):

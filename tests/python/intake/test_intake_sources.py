@@ -13,10 +13,12 @@ from intake.loader import load_delivery
 
 FIELDS = [
     *("record_id", "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"),
-    *("sex", "birth_date", "critical_areas___1", "critical_areas___2"),
+    *("sex", "birth_date", "ad_diagnosis_date", "disease_course", "clinical_phenotype"),
+    *(f"critical_areas___{n}" for n in range(1, 4)),
     *(f"comorbidities___{n}" for n in range(1, 5)),
-    *("visit_date", "easi_score", "drug_name", "start_date"),
-    *("event_term", "onset_date", "is_serious", "notes"),
+    *("visit_date", "easi_score", "itch_nrs", "sleep_nrs", "dlqi_score", "iga_score", "poem_score"),
+    *("topical_adherence", "drug_name", "atc_code", "route", "strength", "body_site"),
+    *("start_date", "end_date", "event_term", "onset_date", "is_serious", "outcome", "notes"),
 ]
 
 
@@ -75,8 +77,8 @@ def test_a_redcap_export_becomes_five_exports(tmp_path):
         "select patient_id, sex, involves_face, involves_hands, involves_genitalia, source_file, "
         "record_number, line_number, record_fault from raw.patients order by record_number"
     ) == [
-        ("1", "0", "1", "0", None, "redcap_export.csv#patients", 1, 2, None),
-        ("2", "1", "", "", None, "redcap_export.csv#patients", 6, 8, None),
+        ("1", "0", "1", "0", "", "redcap_export.csv#patients", 1, 2, None),
+        ("2", "1", "", "", "", "redcap_export.csv#patients", 6, 8, None),
         (*[None] * 5, "redcap_export.csv#patients", 8, 10, "field_count"),
     ]
     assert found(
