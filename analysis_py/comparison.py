@@ -58,7 +58,7 @@ COLUMNS: dict[str, list[str]] = {
 }
 OPTIONAL_COLUMNS: dict[str, list[str]] = {
     "dim_score_bands": ["scheme_code", "score_code", "band_code", "lower_value", "upper_value"],
-    "dim_eligibility_criteria": ["criterion_code", "threshold_value", "first_date", "last_date"],
+    "dim_eligibility_criteria": ["criterion_code", "threshold_value", "first_month", "last_month"],
 }
 
 

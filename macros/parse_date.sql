@@ -71,10 +71,11 @@
     end
 {%- endmacro %}
 
-{#- The day of a cell without fault. -#}
-{% macro parse_date(column) -%}
+{#- The day of a cell without fault; the middle of a partial date never lies after `latest`. -#}
+{% macro parse_date(column, latest=none) -%}
     case
-        when {{ column }}_fault is null then {{ completed_date(column ~ '_iso') }}
+        when {{ column }}_fault is null and {{ column }}_iso is not null
+            then {{ "least(" if latest }}{{ completed_date(column ~ '_iso') }}{{ ", " ~ latest ~ ")" if latest }}
     end as {{ column }}
 {%- endmacro %}
 

@@ -92,6 +92,7 @@ named_products as (
     select
         routed_names.drug_name,
         routed_names.route_code,
+        drug_products.atc_code as product_atc_code,
         classified_codes.steroid_potency_code,
         coalesce(
             drug_products.treatment_class_code, classified_codes.treatment_class_code
@@ -128,12 +129,21 @@ classified as (
         stg_pharmacy__prescriptions.*,
         classified_codes.treatment_class_code as code_class,
         classified_codes.substance_code as code_substance,
-        named_products.substance_code as name_substance,
         classified_codes.steroid_potency_code as code_potency,
-        named_products.steroid_potency_code as name_potency,
         coalesce(
             own_words.treatment_class_code, named_products.treatment_class_code
-        ) as name_class
+        ) as name_class,
+        -- The mapping's own word gives a class only; the product list does not speak for it.
+        case when own_words.drug_name is null then named_products.substance_code end
+            as name_substance,
+        case when own_words.drug_name is null then named_products.steroid_potency_code end
+            as name_potency,
+        -- A group code such as D11AH says less than a name whose own code lies in the group.
+        coalesce(
+            starts_with(named_products.product_atc_code, stg_pharmacy__prescriptions.atc_code)
+            and named_products.product_atc_code != stg_pharmacy__prescriptions.atc_code,
+            false
+        ) as is_name_more_precise
     from stg_pharmacy__prescriptions
     left join classified_codes
         on stg_pharmacy__prescriptions.atc_code = classified_codes.atc_code
@@ -144,6 +154,13 @@ classified as (
             stg_pharmacy__prescriptions.drug_name = named_products.drug_name
             and stg_pharmacy__prescriptions.route_code
             is not distinct from named_products.route_code
+),
+
+decided as (
+    select
+        *,
+        code_class is not null and not is_name_more_precise as is_decided_by_code
+    from classified
 ),
 
 final as (
@@ -157,25 +174,26 @@ final as (
         source_file,
         record_number,
         case
-            when code_class is not null then code_class
+            when is_decided_by_code then code_class
             when name_class is not null then name_class
             when atc_code is not null then 'other'
             else 'unmapped'
         end as treatment_class_code,
-        case when code_class is not null then code_substance else name_substance end
+        case when is_decided_by_code then code_substance else name_substance end
             as substance_code,
-        case when code_class is not null then code_potency else name_potency end
+        case when is_decided_by_code then code_potency else name_potency end
             as steroid_potency_code,
         case
-            when code_class is not null then 'atc_code'
+            when is_decided_by_code then 'atc_code'
             when name_class is not null then 'drug_name'
             when atc_code is not null then 'atc_code'
             else 'none'
         end as class_source_code,
-        coalesce(code_class != name_class, false) as has_code_name_contradiction,
+        coalesce(code_class != name_class and not is_name_more_precise, false)
+            as has_code_name_contradiction,
         -- The middle of a partial end may fall before an exact start; a course never ends before it starts.
         case when end_date is not null then greatest(start_date, end_date) end as end_date
-    from classified
+    from decided
 )
 
 select * from final

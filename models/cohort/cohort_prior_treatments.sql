@@ -12,13 +12,18 @@ cohort_prescriptions as (
 earlier_courses as (
     select
         cohort_prescriptions.*,
-        -- Corticosteroids and phototherapy count as one treatment each, other drugs by substance.
+        -- Corticosteroids and phototherapy count as one treatment each, other drugs by substance, or
+        -- by class where only a group code is known.
         case
             when
                 cohort_prescriptions.treatment_class_code
                 in ('systemic_corticosteroid', 'phototherapy')
                 then cohort_prescriptions.treatment_class_code
-            else cohort_prescriptions.substance_code
+            else
+                coalesce(
+                    cohort_prescriptions.substance_code,
+                    cohort_prescriptions.treatment_class_code
+                )
         end as prior_treatment_code
     from cohort_prescriptions
     inner join cohort_patients
@@ -38,7 +43,6 @@ final as (
         count(*) as n_courses,
         min(start_date) as first_start_date
     from earlier_courses
-    where prior_treatment_code is not null
     group by patient_id, prior_treatment_code
 )
 

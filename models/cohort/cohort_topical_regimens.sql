@@ -100,7 +100,10 @@ final as (
         end as topical_regimen_code,
         case when not is_regimen_evaluable then 'not_reviewed' end
             as regimen_not_evaluable_reason_code,
-        ['mild', 'moderate', 'potent', 'very_potent'][highest_potency_rank] as steroid_potency_code,
+        case
+            when is_regimen_evaluable
+                then ['mild', 'moderate', 'potent', 'very_potent'][highest_potency_rank]
+        end as steroid_potency_code,
         case when is_on_tacrolimus then tacrolimus_course['source_file'] end
             as tacrolimus_source_file,
         case when is_on_tacrolimus then tacrolimus_course['record_number'] end

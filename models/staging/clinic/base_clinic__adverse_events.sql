@@ -94,7 +94,7 @@ final as (
         judged.outcome_code,
         judged.is_serious_code = 'yes' as is_serious,
         {{ is_partial_date('onset_date') }} as is_onset_date_partial,
-        {{ parse_date('onset_date') }},
+        {{ parse_date('onset_date', latest='judged.latest_date') }},
         {{ record_disposition() }} as record_disposition,
         {{ record_faults(
             key_columns=['adverse_event_id'],

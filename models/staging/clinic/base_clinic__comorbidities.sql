@@ -72,7 +72,7 @@ final as (
         judged.patient_id,
         judged.comorbidity_term,
         {{ is_partial_date('onset_date') }} as is_onset_date_partial,
-        {{ parse_date('onset_date') }},
+        {{ parse_date('onset_date', latest='judged.latest_date') }},
         {{ record_disposition() }} as record_disposition,
         {{ record_faults(
             key_columns=['patient_id', 'comorbidity_term'],

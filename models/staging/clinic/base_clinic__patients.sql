@@ -127,12 +127,12 @@ final as (
         judged.involves_genitalia_code = 'yes' as involves_genitalia,
         {{ is_partial_date('birth_date') }} as is_birth_date_partial,
         {{ is_partial_date('ad_diagnosis_date') }} as is_ad_diagnosis_date_partial,
-        {{ parse_date('birth_date') }},
+        {{ parse_date('birth_date', latest='judged.latest_date') }},
         case
             when judged.birth_date_fault is null
                 then try_cast({{ first_possible_day('birth_date_iso') }} as date)
         end as earliest_birth_date,
-        {{ parse_date('ad_diagnosis_date') }},
+        {{ parse_date('ad_diagnosis_date', latest='judged.latest_date') }},
         {{ record_disposition() }} as record_disposition,
         {{ record_faults(
             key_columns=['patient_id'],

@@ -119,7 +119,7 @@ final as (
         {{ parse_score('dlqi_score', 'integer') }},
         {{ parse_score('iga_score', 'integer') }},
         {{ parse_score('poem_score', 'integer') }},
-        {{ parse_date('visit_date') }},
+        {{ parse_date('visit_date', latest='judged.latest_date') }},
         {{ record_disposition() }} as record_disposition,
         {{ record_faults(
             key_columns=['visit_id'],

@@ -121,7 +121,7 @@ final as (
         judged.body_site,
         {{ is_partial_date('start_date') }} as is_start_date_partial,
         {{ is_partial_date('end_date') }} as is_end_date_partial,
-        {{ parse_date('start_date') }},
+        {{ parse_date('start_date', latest='judged.latest_date') }},
         {{ parse_date('end_date') }},
         {{ record_disposition() }} as record_disposition,
         {{ record_faults(

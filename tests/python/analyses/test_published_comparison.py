@@ -31,8 +31,8 @@ CRITERIA = pd.DataFrame(
     {
         "criterion_code": ["is_index_date_in_study_period", "has_severe_disease"],
         "threshold_value": [None, 24.0],
-        "first_date": ["2018-06-01", None],
-        "last_date": ["2020-12-31", None],
+        "first_month": ["2018-06", None],
+        "last_month": ["2020-12", None],
     }
 )
 
