@@ -12,7 +12,7 @@ export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install run build test lint format docs oracle bench torture clean distclean
+.PHONY: help install run build test lint format docs oracle torture clean distclean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,6 +47,12 @@ format: $(STAMP) ## Write ruff's and sqlfluff's own layout
 	@$(BIN)/ruff check --fix $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/sqlfluff fix --disable-progress-bar --processes 2 models tests/dbt
+
+oracle: $(STAMP) ## Recompute the R oracles (needs R with package survival) and compare afresh
+	@tests/oracle/run_all.sh
+
+torture: $(STAMP) ## Kill, fill the disk and read while publishing, the long form (about 20 minutes)
+	@$(BIN)/python -m refresh.torture
 
 docs: $(STAMP) ## dbt documentation site in target/index.html (static, opens from disk)
 	@mkdir -p build
