@@ -1,0 +1,102 @@
+"""Warehouse files of every kind that a report is asked of, made from the twin's frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from analysis_py.report.source import ReportSource
+from analysis_py.store import write_results
+from refresh import quality_tables
+
+ROOT = Path(__file__).parents[3]
+LEDGER = ROOT / "seeds" / "publication" / "published_results.csv"
+LOAD_ID = "5eed" * 16
+HOSTILE = "<script>alert('label')</script> & \"quotes\""
+SECRET = "Rossi Mario 31/12/1999"
+
+
+def twin_marts(frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The twin's marts with a full dim_delivery, whose label tries to be markup."""
+    printed = pd.read_csv(LEDGER, dtype=str, keep_default_na=False)
+    printed = printed.where(printed != "", None)
+    printed["decimals"] = pd.to_numeric(printed["decimals"])
+    delivery = pd.DataFrame(
+        {
+            "load_id": [LOAD_ID],
+            "source_system": ["clinic"],
+            "mapping_version": [1],
+            "delivery_label": [HOSTILE],
+            "extraction_year": [2020],
+            "n_files": [2],
+            "is_synthetic": [True],
+        }
+    )
+    return {**frames, "fct_published_results": printed, "dim_delivery": delivery}
+
+
+def add_quarantine(db: duckdb.DuckDBPyConnection) -> None:
+    """The vault's account of two files; one refused cell holds a name."""
+    db.execute("create schema quarantine")
+    db.execute(
+        """
+        create table quarantine.record_ledger as
+        select * from (values
+            ('patients', 'patients.csv', 342, 341, 1, 0, 0, 0),
+            ('visits', 'visits.csv', 1200, 1196, 3, 1, 2, 0)
+        ) as ledger (export_name, source_file, n_records_read, n_staged, n_quarantined,
+            n_deduplicated, n_values_refused, balance)
+        """
+    )
+    db.execute(
+        """
+        create table quarantine.rejected_records (
+            export_name varchar, source_file varchar, record_number bigint, column_name varchar,
+            rule_code varchar, scope_code varchar, rule_label varchar, kahn_category varchar,
+            value_shown varchar, hint varchar)
+        """
+    )
+    refused = [
+        ("visits", "visits.csv", 7, "visit_date", "date_format", "record", "No date", SECRET),
+        ("visits", "visits.csv", 9, "visit_date", "date_format", "record", "No date", SECRET),
+        ("visits", "visits.csv", 9, "easi_score", "out_of_range", "value", "Out of range", "99"),
+        ("patients", "patients.csv", 3, "sex", "unknown_code", "record", "<b>Unknown</b>", "x"),
+    ]
+    db.executemany(
+        "insert into quarantine.rejected_records values "
+        "(?, ?, ?, ?, ?, ?, ?, 'value conformance', ?, 'Correct it & deliver again.')",
+        refused,
+    )
+    db.execute("create schema raw")
+    db.execute(
+        "create table raw.delivery_notices as select * from (values "
+        "('visits.csv', 'extra_column', 'remarks'), ('visits.csv', 'extra_column', 'initials')) "
+        "as notices (source_file, notice_code, detail)"
+    )
+
+
+def publish(build: Path, path: Path, source: ReportSource) -> Path:
+    """A file like a published version: marts, results and quality, nothing of the vault."""
+    work = path.with_name("work.duckdb")
+    work.write_bytes(build.read_bytes())
+    write_results(work, source.study)
+    with duckdb.connect(str(work)) as db:
+        quality_tables.create_all(db)
+        quality_tables.fill_from_vault(db)
+        db.execute(
+            "insert into quality.expectation_results by name "
+            "select 1 as build_number, 'visits' as suite_name, 'enough_visits' as "
+            "expectation_code, 'failed' as state_code, 'warning' as severity_code, "
+            "12 as n_unexpected, 1200 as n_judged, 'at most 1%' as threshold, "
+            "'Visits go missing' as reason"
+        )
+        db.execute(
+            "insert into quality.result_changes by name "
+            "select 'a04.x' as result_id, 'EASI at week 4' as label, 'changed' as change_code, "
+            "8.5 as value_before, 8.4 as value_after"
+        )
+        db.execute("drop schema quarantine cascade")
+        db.execute("drop schema raw cascade")
+    return work.rename(path)

@@ -1,0 +1,129 @@
+"""write_report: every kind of warehouse file, read-only, whole or not at all, always the same."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+from report_warehouses import publish, twin_marts
+from warehouse_files import write_warehouse
+
+from analysis_py.errors import AnalysisError
+from analysis_py.report import ReportError, write_report
+from analysis_py.report.data_quality import data_quality
+from analysis_py.report.files import report_files
+from analysis_py.report.ledger import FILE_HAS_NO_QUALITY, read_quality
+from analysis_py.report.source import COMPUTED, STORED, ReportSource, read_source
+from analysis_py.store import write_results
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def published(
+    build_file: Path, source: ReportSource, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    return publish(build_file, tmp_path_factory.mktemp("published") / "quality.duckdb", source)
+
+
+def test_the_report_of_a_published_file_is_written_beside_its_files(
+    published: Path, tmp_path: Path
+) -> None:
+    before = hashlib.sha256(published.read_bytes()).hexdigest()
+    published.chmod(0o444)
+    page = write_report(published, tmp_path / "new" / "folder")
+    assert page == tmp_path / "new" / "folder" / "report.html"
+    assert hashlib.sha256(published.read_bytes()).hexdigest() == before
+    assert not published.with_name(published.name + ".wal").exists()
+    kinds = sorted({path.suffix for path in page.parent.rglob("*") if path.is_file()})
+    assert kinds == [".csv", ".docx", ".html", ".png", ".svg", ".xlsx"]
+    assert not list(page.parent.rglob("*.part"))
+    text = page.read_text(encoding="utf-8")
+    assert "Visits: enough visits" in text
+    assert "EASI at week 4" in text
+    assert "1 results are not what they were" in text
+
+
+def test_results_of_a_published_file_are_read_back_exactly(
+    published: Path, source: ReportSource
+) -> None:
+    again = read_source(published, quiet)
+    assert (again.origin, source.origin) == (STORED, COMPUTED)
+    assert list(again.rows) == list(source.rows)
+    assert again.study.compared == source.study.compared
+    assert again.study.software == source.study.software
+
+
+def test_build_and_published_file_give_the_same_account(build_file: Path, published: Path) -> None:
+    build, version = read_quality(build_file), read_quality(published)
+    assert build.is_known
+    assert build.ledger == version.ledger
+    assert build.refusals == version.refusals
+    assert build.notices == version.notices
+
+
+def test_results_of_another_delivery_are_not_shown(
+    build_file: Path, source: ReportSource, tmp_path: Path
+) -> None:
+    path = tmp_path / "stale.duckdb"
+    shutil.copy(build_file, path)
+    write_results(path, source.study)
+    with duckdb.connect(str(path)) as db:
+        db.execute("update results.run set load_id = 'another'")
+    assert read_source(path, quiet).origin == COMPUTED
+
+
+def test_results_of_another_version_are_not_shown(
+    build_file: Path, source: ReportSource, tmp_path: Path
+) -> None:
+    path = tmp_path / "older.duckdb"
+    shutil.copy(build_file, path)
+    write_results(path, source.study)
+    with duckdb.connect(str(path)) as db:
+        db.execute("alter table results.estimates drop column comparator")
+    assert read_source(path, quiet).origin == COMPUTED
+
+
+def test_a_file_with_marts_alone_says_what_it_does_not_know(frames: dict, tmp_path: Path) -> None:
+    path = write_warehouse(tmp_path / "raw.duckdb", twin_marts(frames))
+    quality = read_quality(path)
+    assert not quality.is_known
+    assert data_quality(quality).blocks[0].text == FILE_HAS_NO_QUALITY
+
+
+def test_the_same_file_gives_the_same_bytes(build_file: Path, files: dict[str, bytes]) -> None:
+    again = report_files(read_source(build_file, quiet), quiet)
+    assert list(again) == list(files)
+    assert [name for name in files if files[name] != again[name]] == []
+
+
+def test_a_report_replaces_the_one_before(published: Path, tmp_path: Path) -> None:
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "figure_1_easi_bands.svg").write_text("old")
+    (tmp_path / "report.html").write_text("old")
+    write_report(published, tmp_path)
+    for path in tmp_path.rglob("*.*"):
+        assert path.read_bytes() != b"old", path
+
+
+def test_a_folder_that_is_a_file_is_told_in_words(published: Path, tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    with pytest.raises(ReportError, match=r"could not be written to .*taken"):
+        write_report(published, taken)
+    assert taken.read_text() == "a file"
+
+
+def test_a_warehouse_that_is_missing_or_none_is_told_in_words(tmp_path: Path) -> None:
+    with pytest.raises(AnalysisError, match="there is no warehouse file"):
+        write_report(tmp_path / "nowhere.duckdb", tmp_path / "out")
+    other = tmp_path / "notes.duckdb"
+    other.write_text("not a database " * 1000)
+    with pytest.raises(AnalysisError, match="is not a DuckDB file"):
+        write_report(other, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
