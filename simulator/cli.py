@@ -74,7 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"simulator: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"simulator: {error.filename}: {error.strerror}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"simulator: {where}{error.strerror or error}", file=sys.stderr)
         return 2
 
 

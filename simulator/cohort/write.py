@@ -120,6 +120,10 @@ def write_cohort(
         raise SimulatorError("--seed takes a number from 0 on.")
     effects = load_effects(effects_file)
     prepare_folder(folder, overwrite)
+    # The label comes first: a cohort that was stopped half-way says what it is, too
+    label = f"Simulated cohort of {n} patients, seed {seed}: no real patient is in these files"
+    extraction = str(effects["calendar"]["extraction_date"])
+    (folder / "delivery.yml").write_text(delivery_yml(label, extraction), encoding="utf-8")
     start = time.perf_counter()
     counters = exports.Counters()
     n_comorbidities = 0
@@ -141,9 +145,6 @@ def write_cohort(
                 sinks[name].write(table)
                 n_comorbidities += table.num_rows if name == "comorbidities" else 0
             progress.advance(task, size)
-    label = f"Simulated cohort of {n} patients, seed {seed}: no real patient is in these files"
-    extraction = str(effects["calendar"]["extraction_date"])
-    (folder / "delivery.yml").write_text(delivery_yml(label, extraction), encoding="utf-8")
     (folder / "truth.yml").write_text(truth_text(effects, n, seed), encoding="utf-8")
     print(
         f"Wrote {n} synthetic patients to {folder} in {time.perf_counter() - start:.0f} s: "
