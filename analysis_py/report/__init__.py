@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from analysis_py.report.files import PAGE, ReportError, report_files, write_files
+from analysis_py.report.files import (
+    PAGE,
+    ReportError,
+    prepare_folder,
+    report_files,
+    write_files,
+)
 from analysis_py.report.source import read_source
 
 __all__ = ["ReportError", "write_report"]
@@ -36,5 +42,6 @@ def write_report(
         If the warehouse cannot be read, or the folder cannot be written.
     """
     source = read_source(Path(warehouse), progress)
+    prepare_folder(Path(out_dir))
     write_files(report_files(source, progress), Path(out_dir))
     return Path(out_dir) / PAGE

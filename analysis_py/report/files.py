@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -71,6 +72,20 @@ def report_files(source: ReportSource, progress: Callable[[str], None]) -> dict[
     return files
 
 
+def prepare_folder(out_dir: Path) -> None:
+    """Make the folder, so that one that cannot be made is known before anything is drawn.
+
+    Raises
+    ------
+    ReportError
+        If the folder cannot be made.
+    """
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_written(out_dir, error) from None
+
+
 def write_files(files: dict[str, bytes], out_dir: Path) -> None:
     """Write the files, each whole or not at all.
 
@@ -79,18 +94,24 @@ def write_files(files: dict[str, bytes], out_dir: Path) -> None:
     ReportError
         If the folder cannot be written.
     """
+    draft = out_dir / f".{PAGE}.part"
     try:
         for name, content in files.items():
             target = out_dir / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            draft = target.with_name(f".{target.name}.part")
             draft.write_bytes(content)
             os.replace(draft, target)
     except OSError as error:
-        raise ReportError(
-            f"the report could not be written to {out_dir}: {error.strerror or error}. "
-            "Name another folder with --out, or free space."
-        ) from None
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise _not_written(out_dir, error) from None
+
+
+def _not_written(out_dir: Path, error: OSError) -> ReportError:
+    return ReportError(
+        f"the report could not be written to {out_dir}: {error.strerror or error}. "
+        "Name another folder with --out, or free space."
+    )
 
 
 def _sections(

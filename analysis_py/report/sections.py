@@ -17,8 +17,8 @@ from analysis_py.report.blocks import (
     figure_block,
     table_block,
 )
-from analysis_py.report_rows import NothingToShowError, ResultRows
 from analysis_py.report.source import ReportSource
+from analysis_py.report_rows import NothingToShowError, ResultRows
 from analysis_py.report_words import percent_phrase
 from analysis_py.results import Estimate
 from analysis_py.rounding import MISSING, format_number, is_missing
