@@ -174,7 +174,12 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
         action="store_true",
         help="exact counts for use inside the registry; wants --reason, is recorded",
     )
-    export.add_argument("--reason", default="", help="why exact counts are needed")
+    export.add_argument(
+        "--accept-difference",
+        action="store_true",
+        help="release although an earlier one differs by few people; wants --reason",
+    )
+    export.add_argument("--reason", default="", help="why; recorded in the manifest")
 
 
 def _add_erase(commands: argparse._SubParsersAction) -> None:

@@ -21,6 +21,8 @@ from refresh import files, killpoints
 from refresh.codes import ExitCode, Stop
 
 FIRST = "0" * 64
+DESCRIBES = ("published", "rewritten", "adopted")
+"""Events whose line describes the content of a version file."""
 Entry = dict[str, Any]
 EntryReader = Callable[[Path], Entry]
 
@@ -175,7 +177,7 @@ def served_version(entries: list[Entry]) -> str | None:
 def of_version(entries: list[Entry], version: str) -> Entry | None:
     """Return the newest line that describes the content of a published file."""
     for entry in reversed(entries):
-        if entry.get("version") == version and entry.get("event") in ("published", "rewritten"):
+        if entry.get("version") == version and entry.get("event") in DESCRIBES:
             return entry
     return None
 

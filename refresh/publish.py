@@ -174,9 +174,23 @@ def tidy(settings: Settings, build_entry_of: manifest.EntryReader) -> list[str]:
     if current and manifest.served_version(entries) != current.name:
         manifest.append(settings.manifest, {"event": "found_current", "version": current.name})
         notes.append(f"{current.name} is being served; the manifest now says so")
-    known = {entry.get("version") for entry in entries}
-    for path in version_files(settings):
-        if path.name not in known and path != current:
+    for path in _unknown_versions(settings, entries):
+        if path != current:
             path.unlink()
             notes.append(f"{path.name} was never served and was removed")
     return notes
+
+
+def _unknown_versions(settings: Settings, entries: list[Entry]) -> list[Path]:
+    """Return files that a killed publish or a killed erasure left: new ones, and second copies."""
+    known = {entry.get("version") for entry in entries}
+    known_numbers = {str(name).split("_")[0] for name in known if name}
+    first_unused = manifest.next_sequence(entries)
+    return [
+        path
+        for path in version_files(settings)
+        if path.name not in known
+        and (
+            path.name.split("_")[0] in known_numbers or int(path.name.split("_")[0]) >= first_unused
+        )
+    ]

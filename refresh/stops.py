@@ -55,7 +55,9 @@ class Finding:
 def of_earlier_loads(entries: list[Entry], fingerprint: str) -> list[Finding]:
     """Find whether exactly this delivery was published before and followed by a newer one."""
     loads = [
-        entry.get("delivery_fingerprint") for entry in entries if entry.get("event") == "published"
+        entry.get("delivery_fingerprint")
+        for entry in entries
+        if entry.get("event") in ("published", "adopted")
     ]
     if fingerprint in loads and loads[-1] != fingerprint:
         return [
