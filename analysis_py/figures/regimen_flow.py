@@ -78,7 +78,7 @@ def draw(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Figure:
                 fontsize=8.5,
                 weight="bold",
             )
-        axes.set_xlim(-0.02, len(timepoints) - 1 + NODE_WIDTH + 1.16)
+        axes.set_xlim(-0.02, len(timepoints) - 1 + NODE_WIDTH + 1.5)
         axes.set_ylim(-0.06, 1.0)
         axes.set_axis_off()
         return finish(

@@ -20,7 +20,8 @@ from analysis_py.tables.table import Table
 SHORT_SIDE, LONG_SIDE, MARGIN = Cm(21.0), Cm(29.7), Cm(2.0)
 MOST_COLUMNS_UPRIGHT = 4
 SMALL = Pt(9)
-INDENT = "\u2003"
+INDENT = Cm(0.35)
+WIDEST_SHARE = 30
 
 
 def docx_bytes(table: Table, banner: str) -> bytes:
@@ -67,18 +68,19 @@ def _grid(document: OpenDocument, table: Table) -> None:
         _fill(cell, text, is_bold=True)
     _repeat(head)
     _rules(head, "top", "bottom")
+    has_headings = any(line.is_heading for line in table.lines)
     for line in table.lines:
         row = grid.add_row()
         _keep_together(row)
         if line.is_heading:
             _fill(row.cells[0].merge(row.cells[-1]), line.name, is_bold=True)
             continue
-        has_headings = any(other.is_heading for other in table.lines)
-        name = f"{INDENT}{line.name}" if has_headings else line.name
-        for cell, text in zip(row.cells, (name, *map(typographic, line.cells)), strict=True):
+        for cell, text in zip(row.cells, (line.name, *map(typographic, line.cells)), strict=True):
             _fill(cell, text)
+        if has_headings:
+            row.cells[0].paragraphs[0].paragraph_format.left_indent = INDENT
     _rules(grid.rows[-1], "bottom")
-    _let_grow(grid)
+    _set_widths(grid, _shares(table), document)
 
 
 def _fill(cell: _Cell, text: str, *, is_bold: bool = False) -> None:
@@ -110,5 +112,24 @@ def _rules(row: _Row, *sides: str) -> None:
         cell._tc.get_or_add_tcPr().append(borders)
 
 
-def _let_grow(grid: WordTable) -> None:
-    grid.autofit = True
+def _shares(table: Table) -> list[float]:
+    """Share of the width that each column gets: by its longest text, long ones being broken."""
+    texts = [(table.stub, *(line.name for line in table.lines if not line.is_heading))]
+    for place, name in enumerate(table.columns):
+        cells = [line.cells[place] for line in table.lines if not line.is_heading]
+        longest_word = max(name.split(), key=len)
+        texts.append((longest_word, *cells))
+    widths = [min(WIDEST_SHARE, max(len(text) for text in column)) + 5 for column in texts]
+    return [width / sum(widths) for width in widths]
+
+
+def _set_widths(grid: WordTable, shares: list[float], document: OpenDocument) -> None:
+    grid.autofit = False
+    section = document.sections[0]
+    room = section.page_width - section.left_margin - section.right_margin
+    for column, share in zip(grid.columns, shares, strict=True):
+        column.width = int(room * share)
+    for row in grid.rows:
+        if len(set(row.cells)) == len(shares):
+            for cell, share in zip(row.cells, shares, strict=True):
+                cell.width = int(room * share)
