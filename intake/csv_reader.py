@@ -90,7 +90,7 @@ class CsvReader:
         texts[0] = texts[0].removeprefix(BYTE_ORDER_MARK)
         n_used = self.preamble_lines + 1
         if len(lines) <= n_used:
-            raise _without_header(lines[-1])
+            raise _too_long_line() if len(text) > _LONGEST_HEADER_BYTES else _without_header(text)
         self.layout = self._find_layout(texts)
         return text[sum(len(line) + 1 for line in lines[:n_used]) :], n_used
 
@@ -187,8 +187,8 @@ def _split(header: str, delimiter: str) -> list[str]:
         return []
 
 
-def _without_header(only_line: bytes) -> FileRefusedError:
-    if only_line.strip(b"\x00 \t\r"):
+def _without_header(text: bytes) -> FileRefusedError:
+    if text.strip(b"\x00 \t\r\n") and not text.endswith(b"\n"):
         return _cut_file()
     return FileRefusedError("no_header", "has no header line.", "Export it again.")
 
@@ -204,6 +204,7 @@ def _cut_file() -> FileRefusedError:
 def _too_long_line() -> FileRefusedError:
     return FileRefusedError(
         "line_too_long",
-        f"holds a line of more than {LONGEST_LINE_BYTES >> 20} MiB.",
+        f"holds a line of more than {LONGEST_LINE_BYTES >> 20} MiB "
+        f"(a header: {_LONGEST_HEADER_BYTES >> 20} MiB).",
         "The file is damaged or no CSV; export it again.",
     )

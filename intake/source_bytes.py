@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from intake.errors import FileRefusedError
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 2 << 20
 
 Progress = Callable[[int], None]
 """Called with the number of bytes that were just read."""
