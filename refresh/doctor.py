@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from refresh import files, lock, manifest, pack, publish, room, versions
+from refresh import erased, files, lock, manifest, pack, publish, room, versions
 from refresh.codes import ExitCode, Stop
 from refresh.hashing import TableContent
 from refresh.settings import Settings
@@ -190,6 +190,9 @@ def look_at_leftovers(settings: Settings) -> list[Finding]:
         if files:
             text = f"the vault's work folder holds {len(files)} files; the next run clears it"
             findings.append(Finding("leftovers", NOTE, text))
+    if (settings.vault / erased.UNFINISHED).exists():
+        text = "an erasure was not finished; run the same `erase` again"
+        findings.append(Finding("leftovers", BAD, text))
     for stray in sorted(settings.versions.glob("*.wal")) if settings.versions.is_dir() else []:
         text = f"{stray.name}: a tool opened a version for writing; remove this file"
         findings.append(Finding("leftovers", BAD, text))

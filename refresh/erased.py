@@ -20,6 +20,9 @@ from refresh.hashing import quote
 from refresh.settings import Settings
 
 NOTICE = "erased_patient"
+UNFINISHED = ".erasure_unfinished"
+"""Marker in the vault while an erasure is under way; no version is published meanwhile."""
+
 Pseudonym = Callable[[str], str | None]
 
 

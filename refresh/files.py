@@ -6,6 +6,8 @@ import hashlib
 import os
 import shutil
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -91,7 +93,19 @@ def point_link(link: Path, target: str) -> None:
     sync_folder(link.parent)
 
 
-def rewrite_database(file: Path) -> None:
+@contextmanager
+def working_copy(file: Path) -> Iterator[Path]:
+    """Copy a file beside itself under its own name, in a private folder that is removed."""
+    folder = file.parent / f".copy_of_{file.stem}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield Path(shutil.copyfile(file, folder / file.name))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def rewrite_database(file: Path, storage_version: str = "v1.2.0") -> None:
     """Copy a DuckDB file into a new one and put it in the old one's place.
 
     Deleted rows stay in a file's bytes, after CHECKPOINT and VACUUM too; only a new file is free
@@ -104,7 +118,7 @@ def rewrite_database(file: Path) -> None:
         with duckdb.connect(":memory:") as db:
             old_path, new_path = (str(path).replace("'", "''") for path in (file, new))
             db.execute(f"attach '{old_path}' as old_file (read_only)")
-            db.execute(f"attach '{new_path}' as new_file (storage_version 'v1.2.0')")
+            db.execute(f"attach '{new_path}' as new_file (storage_version '{storage_version}')")
             db.execute("copy from database old_file to new_file")
             db.execute("checkpoint new_file")
         os.chmod(new, stat.S_IMODE(file.stat().st_mode))

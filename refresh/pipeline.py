@@ -132,6 +132,8 @@ def _refresh(state: Run, locks: tuple[int, ...]) -> Summary:
     settings, progress = state.settings, state.progress
     progress.step("Preparing")
     state.notes += tidy(settings)
+    if (settings.vault / erased.UNFINISHED).exists():
+        state.notes.append("an erasure was not finished; run the same `erase` again")
     files.clear_folder(settings.work)
     killpoints.reach("work_cleared", settings.published)
     room.require(settings)
