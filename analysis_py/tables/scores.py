@@ -11,10 +11,10 @@ from analysis_py.rounding import MISSING, format_interval, format_number, format
 from analysis_py.tables.table import (
     Line,
     Table,
-    assumption_note,
     heading,
     mark_notes,
     marked,
+    tested_notes,
 )
 from analysis_py.vocabulary import label
 
@@ -84,8 +84,7 @@ def build_levels(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Table:
             "Enrolled patients seen at the timepoint, available cases; nothing is imputed. "
             "SD: sample standard deviation; interval of the mean: t.",
             "Change: value minus baseline, in patients with both; p: paired t-test, two-sided.",
-            *assumption_note(tests),
-            *mark_notes(tests),
+            *tested_notes(tests),
         ),
         rows=(*used, *tests),
     )

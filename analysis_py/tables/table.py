@@ -92,13 +92,11 @@ def mark_notes(rows: Iterable[Estimate]) -> list[str]:
     return notes
 
 
-def assumption_note(rows: Iterable[Estimate]) -> list[str]:
-    """One note with what the methods of these rows assume, as far as it is not doubtful."""
-    verdicts = distinct(readable(row.assumptions_verdict) for row in rows if not is_doubtful(row))
-    return [f"Assumptions: {sentence('; '.join(verdicts))}"] if verdicts else []
-
-
-def method_note(rows: Iterable[Estimate]) -> list[str]:
-    """One note with the methods of these rows."""
-    methods = distinct(readable(row.method) for row in rows)
-    return [sentence("; ".join(methods))] if methods else []
+def tested_notes(tests: Iterable[Estimate]) -> list[str]:
+    """Notes on the rows that were tested or estimated: methods, assumptions, marks."""
+    tests = list(tests)
+    methods = distinct(readable(row.method) for row in tests)
+    verdicts = distinct(readable(row.assumptions_verdict) for row in tests if not is_doubtful(row))
+    notes = [sentence("; ".join(methods))] if methods else []
+    notes += [f"Assumptions: {sentence('; '.join(verdicts))}"] if verdicts else []
+    return notes + mark_notes(tests)

@@ -9,11 +9,9 @@ from analysis_py.rounding import MISSING, format_interval, format_number, format
 from analysis_py.tables.table import (
     Line,
     Table,
-    assumption_note,
     heading,
-    mark_notes,
     marked,
-    method_note,
+    tested_notes,
 )
 from analysis_py.vocabulary import ALL, WEEK_04, label
 
@@ -85,9 +83,7 @@ def build_time(rows: ResultRows) -> Table:
         notes=(
             "Evaluable patients. Use at baseline is a start at month 0. Have started: 1 minus the "
             "Kaplan-Meier estimate; log-log interval, Greenwood variance.",
-            *method_note(shown),
-            *assumption_note(shown),
-            *mark_notes(row for row in shown if row.statistic != "median"),
+            *tested_notes(row for row in shown if row.statistic != "median"),
         ),
         rows=tuple(used),
     )
@@ -152,9 +148,7 @@ def build_early(rows: ResultRows) -> Table:
         notes=(
             "Evaluable patients with EASI recorded at week 4. Tacrolimus at baseline: alone or "
             "with corticosteroids.",
-            *method_note([test, difference]),
-            *assumption_note([test]),
-            *mark_notes([test]),
+            *tested_notes([test, difference]),
         ),
         rows=tuple(used),
     )

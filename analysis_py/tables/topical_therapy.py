@@ -11,11 +11,9 @@ from analysis_py.rounding import MISSING, format_count, format_interval, format_
 from analysis_py.tables.table import (
     Line,
     Table,
-    assumption_note,
     heading,
-    mark_notes,
     marked,
-    method_note,
+    tested_notes,
 )
 from analysis_py.vocabulary import REGIMENS, label
 
@@ -75,7 +73,8 @@ def build(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Table:
             "them. None: emollients only. –: nobody.",
             "p: comparison with baseline, exact McNemar test on the patients known at both "
             "timepoints, each regimen against all others; two-sided. The pairs are in Table S5.",
-            *assumption_note(tests),
+            # A warning there speaks of an odds ratio, which this table does not show.
+            *tested_notes(test for test in tests if not test.warning),
         ),
         rows=tuple(used),
     )
@@ -117,9 +116,7 @@ def build_pairs(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Table:
         notes=(
             "Evaluable patients whose topical regimen is known at baseline and at the timepoint. "
             "Lost from baseline: on the regimen at baseline, not evaluable at the timepoint.",
-            *method_note(tests),
-            *assumption_note(tests),
-            *mark_notes(tests),
+            *tested_notes(tests),
         ),
         rows=tuple(used),
     )
