@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import Build, run_dbt
+from builds import Build, run_dbt
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import ROOT, Build, run_dbt
+from builds import ROOT, Build, run_dbt
 
 DEMO = ROOT / "exports" / "demo"
 WITHOUT_TESTS = ("build", "--exclude-resource-type", "test")

@@ -1,0 +1,65 @@
+"""One dbt build in a process of its own, for the tests that look at what it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Build:
+    """One finished dbt build and where it left its files."""
+
+    warehouse: Path
+    target: Path
+    output: str
+    returncode: int
+
+    @property
+    def manifest(self) -> dict:
+        return json.loads((self.target / "manifest.json").read_text())
+
+
+def run_dbt(
+    folder: Path,
+    *arguments: str,
+    delivery: Path | None = None,
+    mapping: str = "",
+    threads: int = 2,
+    warehouse: Path | None = None,
+) -> Build:
+    """Run one dbt command with its own warehouse, target and logs below `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    warehouse = warehouse or folder / "warehouse.duckdb"
+    environment = {
+        **os.environ,
+        "REGISTRY_DELIVERY": str(delivery or ROOT / "exports" / "demo"),
+        "REGISTRY_MAPPING": mapping,
+        "REGISTRY_WAREHOUSE": str(warehouse),
+        "REGISTRY_THREADS": str(threads),
+        "REGISTRY_KEY_FILE": str(ROOT / "build" / "test.key"),
+        "DBT_USE_COLORS": "false",
+    }
+    (ROOT / "build").mkdir(exist_ok=True)
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).parent / "dbt"),
+            *arguments,
+            "--target-path",
+            str(folder / "target"),
+            "--log-path",
+            str(folder / "logs"),
+        ],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Build(warehouse, folder / "target", done.stdout + done.stderr, done.returncode)
