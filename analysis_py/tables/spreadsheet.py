@@ -25,7 +25,10 @@ def safe_text(text: str) -> str:
     >>> safe_text("=1+1"), safe_text("-0.5"), safe_text("Face")
     ("'=1+1", '-0.5', 'Face')
     """
-    if text.startswith(FORMULA_STARTS) and not _NUMBER.fullmatch(text):
+    begins_like_a_formula = text.startswith(FORMULA_STARTS) or text.lstrip().startswith(
+        FORMULA_STARTS
+    )
+    if begins_like_a_formula and not _NUMBER.fullmatch(text):
         return f"'{text}"
     return text
 

@@ -212,6 +212,7 @@ def test_files_do_not_know_the_hour(tables: dict[str, Table], made: dict[str, by
         ("@SUM(A1)", "'@SUM(A1)"),
         ("\tx", "'\tx"),
         ("-cmd", "'-cmd"),
+        ("  =1+1", "'  =1+1"),
         ("＝1+1", "'＝1+1"),
         ("-0.5", "-0.5"),
         ("1e-05", "1e-05"),
