@@ -88,8 +88,7 @@ def show(summary: Summary) -> None:
         f"{checks.get('n_failed', 0)} expectations failed."
     )
     console.print(_ledger_table(summary))
-    if summary.refusals:
-        console.print(_refusal_table(summary))
+    _show_refusals(console, summary)
     _show_changes(console, summary)
     for warning in summary.warnings:
         console.print(f"Warning: {warning}", soft_wrap=True)
@@ -124,18 +123,20 @@ def _ledger_table(summary: Summary) -> Table:
     return table
 
 
-def _refusal_table(summary: Summary) -> Table:
-    table = Table("file", "column", "rule", "count", "what to do",
-                  title="Refused", title_justify="left", box=box.SIMPLE)  # fmt: skip
-    table.columns[3].justify = "right"
+def _show_refusals(console: Console, summary: Summary) -> None:
+    """Print one refusal on two lines: where and how many, then what to do."""
+    if not summary.refusals:
+        return
+    console.print("Refused:")
     for line in summary.refusals[:SHOWN_REFUSALS]:
-        table.add_row(
-            line["source_file"], line["column_name"] or "(record)", line["rule_code"],
-            f"{line['n_records']:,}", line["hint"] or "",
-        )  # fmt: skip
+        where = f"{line['source_file']}, {line['column_name'] or 'whole record'}"
+        console.print(
+            f"  {line['n_records']:>5,}  {where}: {line['rule_label'] or line['rule_code']}"
+        )
+        if line["hint"]:
+            console.print(f"         {line['hint']}", style="dim", soft_wrap=True)
     if len(summary.refusals) > SHOWN_REFUSALS:
-        table.add_row("", "", f"and {len(summary.refusals) - SHOWN_REFUSALS} more", "", "")
-    return table
+        console.print(f"  and {len(summary.refusals) - SHOWN_REFUSALS} more (quality.refusals)")
 
 
 def _show_changes(console: Console, summary: Summary) -> None:
