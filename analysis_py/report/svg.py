@@ -30,8 +30,11 @@ def inline_svg(svg: bytes, prefix: str, title: str, description: str) -> str:
 
     Examples
     --------
-    >>> inline_svg(b'<svg viewBox="0 0 1 1"><g id="a"/></svg>', "f-", "Name", "What it shows")[:60]
-    '<svg class="drawing" role="img" viewBox="0 0 1 1" aria-labe'
+    >>> drawing = inline_svg(b'<svg viewBox="0 0 1 1"><g id="a"/></svg>', "f-", "Name", "Shown")
+    >>> drawing.startswith('<svg class="drawing" role="img" viewBox="0 0 1 1" aria-labelledby=')
+    True
+    >>> drawing.endswith('<desc id="f-description">Shown</desc><g id="f-a"/></svg>')
+    True
     """
     text = _BEFORE.sub("", svg.decode("utf-8"), count=1)
     for unwanted in (_METADATA, _STYLE, _COMMENT, _EMPTY_DEFS):

@@ -14,7 +14,7 @@ from docx.table import Table as WordTable
 from docx.table import _Cell, _Row
 
 from analysis_py.report_words import typographic
-from analysis_py.tables.spreadsheet import without_times
+from analysis_py.tables.spreadsheet import safe_text, without_times
 from analysis_py.tables.table import Table
 
 SHORT_SIDE, LONG_SIDE, MARGIN = Cm(21.0), Cm(29.7), Cm(2.0)
@@ -30,7 +30,7 @@ def docx_bytes(table: Table, banner: str) -> bytes:
     _page(document, is_wide=len(table.columns) > MOST_COLUMNS_UPRIGHT, banner=banner)
     document.core_properties.title = f"{table.number}. {table.title}"
     document.core_properties.author = ""
-    document.core_properties.comments = banner
+    document.core_properties.comments = safe_text(banner)[:255]
     title = document.add_paragraph()
     title.add_run(f"{table.number}. ").bold = True
     title.add_run(table.title)
@@ -53,7 +53,7 @@ def _page(document: OpenDocument, *, is_wide: bool, banner: str) -> None:
     section.orientation = WD_ORIENT.LANDSCAPE if is_wide else WD_ORIENT.PORTRAIT
     for side in ("left_margin", "right_margin", "top_margin", "bottom_margin"):
         setattr(section, side, MARGIN)
-    section.header.paragraphs[0].add_run(banner).font.size = SMALL
+    section.header.paragraphs[0].add_run(safe_text(banner)).font.size = SMALL
     style = document.styles["Normal"]
     style.font.name = "Calibri"
     style.font.size = Pt(10)
@@ -86,7 +86,7 @@ def _grid(document: OpenDocument, table: Table) -> None:
 def _fill(cell: _Cell, text: str, *, is_bold: bool = False) -> None:
     paragraph = cell.paragraphs[0]
     paragraph.paragraph_format.space_after = Pt(0)
-    run = paragraph.add_run(text)
+    run = paragraph.add_run(safe_text(text))
     run.font.size = SMALL
     run.bold = is_bold
 

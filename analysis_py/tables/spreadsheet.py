@@ -7,6 +7,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
+from unicodedata import category
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
@@ -18,19 +19,20 @@ _CORE = "docProps/core.xml"
 def safe_text(text: str) -> str:
     """Text that no spreadsheet takes for a formula (OWASP CSV injection, CWE-1236).
 
-    A plain number stays as it is.
+    A plain number stays as it is; control characters, which no workbook can hold, become blanks.
 
     Examples
     --------
     >>> safe_text("=1+1"), safe_text("-0.5"), safe_text("Face")
     ("'=1+1", '-0.5', 'Face')
     """
+    shown = "".join(" " if category(letter) == "Cc" else letter for letter in text)
     begins_like_a_formula = text.startswith(FORMULA_STARTS) or text.lstrip().startswith(
         FORMULA_STARTS
     )
     if begins_like_a_formula and not _NUMBER.fullmatch(text):
-        return f"'{text}"
-    return text
+        return f"'{shown}"
+    return shown
 
 
 def csv_bytes(header: Sequence[str], lines: Iterable[Sequence[object]]) -> bytes:

@@ -210,7 +210,8 @@ def test_files_do_not_know_the_hour(tables: dict[str, Table], made: dict[str, by
         ("=HYPERLINK()", "'=HYPERLINK()"),
         ("+1 (0)", "'+1 (0)"),
         ("@SUM(A1)", "'@SUM(A1)"),
-        ("\tx", "'\tx"),
+        ("\tx", "' x"),
+        ("a\x07b", "a b"),
         ("-cmd", "'-cmd"),
         ("  =1+1", "'  =1+1"),
         ("＝1+1", "'＝1+1"),
@@ -222,6 +223,12 @@ def test_files_do_not_know_the_hour(tables: dict[str, Table], made: dict[str, by
 )
 def test_no_text_becomes_a_formula(text: str, safe: str) -> None:
     assert safe_text(text) == safe
+
+
+def test_a_label_with_control_characters_can_be_written(tables: dict[str, Table]) -> None:
+    made = table_files(tables["topical_therapy"], "SYNTHETIC\x07DATA\x0b")
+    document = docx.Document(io.BytesIO(made["table_2_topical_therapy.docx"]))
+    assert document.sections[0].header.paragraphs[0].text == "SYNTHETIC DATA "
 
 
 def test_no_cell_of_any_workbook_is_a_formula(made: dict[str, bytes]) -> None:
