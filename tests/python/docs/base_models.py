@@ -1,27 +1,61 @@
-"""Reads from the base models which rule can refuse which column, and what that costs."""
+"""Reads from the base models which rule can refuse which column, and what that costs.
+
+The models are rendered with the project's own macros and read as SQL: how a macro is called, in
+which CTE a verdict stands and how the lines are broken makes no difference.
+"""
 
 from __future__ import annotations
 
 import csv
+import functools
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
+import jinja2
+import yaml
 from doc_files import ROOT
 
-STAGING = ROOT / "models" / "staging"
+MODELS = ROOT / "models"
 EXPORTS = ("patients", "visits", "prescriptions", "comorbidities", "adverse_events")
-
-
-def model_text(layer: str, export: str) -> str:
-    """SQL of the base or staging model of an export."""
-    [path] = STAGING.glob(f"*/{layer}_*__{export}.sql")
-    return path.read_text("utf-8")
 
 
 def seed_rows(folder: str, name: str) -> list[dict[str, str]]:
     """Rows of a seed, every cell as text."""
     with (ROOT / "seeds" / folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+RULES = frozenset(row["rule_code"] for row in seed_rows("quality", "rejection_rules"))
+
+
+def model_path(layer: str, export: str) -> Path:
+    """Path of the base or staging model of an export."""
+    [path] = (MODELS / "staging").glob(f"*/{layer}_*__{export}.sql")
+    return path
+
+
+@functools.cache
+def rendered(path: Path) -> str:
+    """SQL of a model with every macro of the project expanded, without comments.
+
+    Sources and models keep their names; variables have the values of dbt_project.yml.
+    """
+    settings = yaml.safe_load((ROOT / "dbt_project.yml").read_text("utf-8"))["vars"]
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, autoescape=False, extensions=["jinja2.ext.do"]
+    )
+    environment.globals |= {
+        "execute": False,
+        "ref": str,
+        "source": lambda schema, name: f"{schema}.{name}",
+        "var": settings.__getitem__,
+    }
+    macros = "".join(
+        macro.read_text("utf-8") for macro in sorted((ROOT / "macros").rglob("*.sql"))
+    )
+    sql = environment.from_string(macros + path.read_text("utf-8")).render()
+    return re.sub(r"--[^\n]*", "", sql)
 
 
 @dataclass(frozen=True)
@@ -36,58 +70,84 @@ class Verdicts:
         Column -> "record" or "value"; a column that is never judged is absent.
     rules : dict
         Column -> the rules that can refuse a cell of it.
+    always_keeps_first : bool
+        Whether records that share a key never contradict each other, whatever the mapping says.
     """
 
     key: list[str]
     costs: dict[str, str]
     rules: dict[str, set[str]]
+    always_keeps_first: bool
 
 
 def verdicts(export: str) -> Verdicts:
     """Read the verdicts of an export's base model."""
-    text = model_text("base", export)
-    call = text[text.index("record_faults(") :]
-    key = _names(call, "key_columns")
-    record, value = _names(call, "record_columns"), _names(call, "value_columns")
-    assert key == _names(text[text.index("repeats(") :], "key_columns")
-    in_verdict = re.search(r"has_record_fault\((.*?)\)", text, re.DOTALL)
-    assert in_verdict
-    assert re.findall(r"'(\w+)'", in_verdict.group(1)) == record
-    costs = dict.fromkeys(record, "record") | dict.fromkeys(value, "value")
-    assert len(costs) == len(record) + len(value)
-    return Verdicts(key, costs, _rules(text))
+    path = model_path("base", export)
+    sql = rendered(path)
+    scopes = re.findall(
+        r"'column_name': '([^']*)',\s*'rule_code': (.*?),\s*'scope_code': (case|'\w+')",
+        sql,
+        re.DOTALL,
+    )
+    [key] = [column for column, _, scope in scopes if scope == "case"]
+    costs = {
+        column: scope.strip("'")
+        for column, rule, scope in scopes
+        if scope != "case" and f"{column}_fault" in rule
+    }
+    [grouped_by] = re.findall(r"group by ([^()]*?)\s+having count\(\*\) > 1", sql)
+    assert re.split(r",\s*", grouped_by) == re.split(r",\s*", key), "repeats go by another key"
+    [in_verdict] = [item for name, item in aliased(sql) if name == "has_record_fault"]
+    assert set(re.findall(r"(\w+)_fault\b", in_verdict)) - {"record"} == {
+        column for column, cost in costs.items() if cost == "record"
+    }, "the verdict and the list of faults disagree"
+    return Verdicts(
+        key=re.split(r",\s*", key),
+        costs=costs,
+        rules=_rules(sql),
+        always_keeps_first=bool(
+            re.search(r"keep_first\s*=\s*true", path.read_text("utf-8"), re.IGNORECASE)
+        ),
+    )
 
 
-def _names(text: str, argument: str) -> list[str]:
-    found = re.search(rf"{argument}=\[(.*?)\]", text, re.DOTALL)
-    assert found, argument
-    return re.findall(r"'(\w+)'", found.group(1))
+def aliased(sql: str) -> list[tuple[str, str]]:
+    """Every `<expression> as <name>` of every select list, as (name, expression).
+
+    Texts that are no rule are emptied first, so that no comma or bracket inside one counts.
+    """
+    plain = re.sub(
+        r"'((?:[^']|'')*)'", lambda text: text.group(0) if text.group(1) in RULES else "''", sql
+    )
+    found = []
+    starts = [0]
+    for mark in re.finditer(r"[(\[{]|[)\]}]|,|\b(?:select|from)\b", plain):
+        sign = mark.group(0)
+        if sign in "([{":
+            starts.append(mark.end())
+        else:
+            item = plain[starts[-1] : mark.start()].strip()
+            named = re.fullmatch(r"(.*\S)\s+as\s+(\w+)", item, re.DOTALL)
+            if named and sign in (",", "from"):
+                found.append((named.group(2), named.group(1)))
+            if sign in ")]}":
+                starts.pop()
+            else:
+                starts[-1] = mark.end()
+    return found
 
 
-def _rules(text: str) -> dict[str, set[str]]:
-    judged = text[text.index("judged as (") : text.index("{{ repeats(")]
-    rules: dict[str, set[str]] = {}
-    for column in re.findall(r"identifier_fault\('(\w+)'\)", judged):
-        rules[column] = _codes_in("parse_identifier")
-    for column, rest in re.findall(r"parse_word\('(\w+)', '\w+'(.*?)\)", judged):
-        rules[column] = {"unknown_code"} | (
-            {"missing_required"} if "required=true" in rest else set()
-        )
+def _rules(sql: str) -> dict[str, set[str]]:
     steps = {row["score_code"]: row["step"] for row in seed_rows("protocol", "score_definitions")}
-    for column, score in re.findall(r"score_fault\('(\w+)', '(\w+)'\)", judged):
-        other_step = "not_on_step" if float(steps[score]) == 1 else "not_integer"
-        rules[column] = _codes_in("parse_number") - {other_step}
-    plain = r"(case\b(?:(?!\bcase\b).)*?\bend|\{\{ date_rule\([^}]*\}\}) as (\w+)_fault\b"
-    for expression, column in re.findall(plain, judged, re.DOTALL):
-        found = set(re.findall(r"then '(\w+)'", expression))
-        if "date_rule(" in expression:
-            found |= _codes_in("parse_date")
-        rules[column] = found
+    rules: dict[str, set[str]] = {}
+    for name, expression in aliased(sql):
+        codes = set(re.findall(r"'(\w+)'", expression)) & RULES
+        if not name.endswith("_fault") or not codes:
+            continue
+        column = name.removesuffix("_fault")
+        if {"not_integer", "not_on_step"} <= codes:
+            is_whole = float(steps[column.removesuffix("_score")]) == 1
+            codes -= {"not_on_step" if is_whole else "not_integer"}
+        assert column not in rules, f"{name} is decided twice"
+        rules[column] = codes
     return rules
-
-
-def _codes_in(macro: str) -> set[str]:
-    """Rules that a macro file can give."""
-    known = {row["rule_code"] for row in seed_rows("quality", "rejection_rules")}
-    text = (ROOT / "macros" / f"{macro}.sql").read_text("utf-8")
-    return set(re.findall(r"'(\w+)'", text)) & known

@@ -7,8 +7,9 @@ import textwrap
 
 import pytest
 import yaml
-from base_models import EXPORTS, model_text, seed_rows, verdicts
-from doc_files import ROOT, code, codes, document, section, table
+from base_models import EXPORTS, MODELS, RULES, model_path, rendered, seed_rows, verdicts
+from doc_files import code, codes, document, section, table
+from intake_code import first_arguments, notice_codes
 
 from intake.contract import EXPORTS as CONTRACT
 from intake.delivery import DeliveryFile
@@ -23,8 +24,7 @@ from intake.mapping import (
 )
 
 PAGE = document("docs/data_contract.md")
-RULES = {row["rule_code"] for row in seed_rows("quality", "rejection_rules")}
-PATIENT_RULES = {"orphan", "parent_rejected"}
+PATIENT_RULES = {"orphan", "parent_rejected", "before_birth"}
 REPEAT_RULES = {
     "duplicate_exact": "duplicate",
     "repeated_record": "duplicate",
@@ -77,11 +77,11 @@ def test_every_rule_is_listed_once_with_what_it_costs() -> None:
         for column, rules in found.rules.items():
             for rule in rules:
                 costs[rule].add(found.costs[column])
-    for rule in PATIENT_RULES | {"before_birth"}:
+    for rule in PATIENT_RULES:
         costs[rule].add("record")
     for rule, cost in REPEAT_RULES.items():
         costs[rule].add(cost)
-    for rule in record_faults():
+    for rule in first_arguments("Fault"):
         costs[rule].add("record")
 
     rows = marked("every rule")
@@ -91,54 +91,46 @@ def test_every_rule_is_listed_once_with_what_it_costs() -> None:
         assert stated == costs[code(row["rule"])], row["rule"]
 
 
-def intake_text() -> str:
-    """Source of every module of intake."""
-    return "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "intake").glob("*.py")))
-
-
-def record_faults() -> set[str]:
-    """Faults that intake finds in a whole record."""
-    return set(re.findall(r"\bFault\(\s*\"(\w+)\"", intake_text()))
-
-
 def test_the_rules_about_the_patient_are_those_of_quarantine() -> None:
-    rejected = (ROOT / "models" / "quarantine" / "rejected_records.sql").read_text("utf-8")
-    start = rejected.index("patient_faults as (")
-    found = set(
-        re.findall(r"(?:then|else) '(\w+)'", rejected[start : rejected.index("all_faults")])
-    )
+    rejected = rendered(MODELS / "quarantine" / "rejected_records.sql")
+    found = set(re.findall(r"'(\w+)'", rejected)) & RULES
     stated = {
         code(row["rule"])
         for row in table(section(PAGE, "## Rules between records").split("**The patient.**")[1])
     }
-    assert stated == found == PATIENT_RULES | {"before_birth"}
+    assert stated == found == PATIENT_RULES
 
 
 @pytest.mark.parametrize("export", EXPORTS[1:])
 def test_a_record_before_birth_is_refused_in_three_exports(export: str) -> None:
-    assert ("birth_date" in model_text("stg", export)) == (export != "comorbidities")
+    text = section(PAGE, "## Rules between records").split("**The patient.**")[1]
+    [sentence] = re.findall(r"They hold for ([^;]*);", text)
+    stated = re.split(r", | and ", " ".join(sentence.split()))
+    sql = rendered(model_path("stg", export))
+    assert ("earliest_birth_date" in sql) == (export.replace("_", " ") in stated)
 
 
-def test_repeats_are_treated_as_the_macro_does() -> None:
-    macro = (ROOT / "macros" / "judge_records.sql").read_text("utf-8")
-    start, end = macro.index("macro repeats("), macro.index("as repeat_rule")
-    found = set(re.findall(r"'(conflicting_\w+|repeated_record|duplicate_\w+)'", macro[start:end]))
+@pytest.mark.parametrize("export", EXPORTS)
+def test_only_comorbidities_never_contradict_each_other(export: str) -> None:
+    assert verdicts(export).always_keeps_first == (export == "comorbidities")
+
+
+def test_repeats_are_treated_as_the_models_do() -> None:
     text = section(PAGE, "## Rules between records").split("**The patient.**")[0]
-    assert found == set(REPEAT_RULES) == set(codes(text)) & RULES
+    assert set(REPEAT_RULES) == set(codes(text)) & RULES
+    for export in EXPORTS:
+        found = set(re.findall(r"'(\w+)'", rendered(model_path("base", export)))) & RULES
+        assert set(REPEAT_RULES) <= found
 
 
 def test_every_way_to_refuse_a_file_is_listed() -> None:
-    found = set(re.findall(r"FileRefused\w*\(\s*\"(\w+)\"", intake_text()))
     stated = [code(row["code"]) for row in marked("file refusals")]
-    assert sorted(stated) == sorted(found)
+    assert sorted(stated) == sorted(first_arguments("FileRefusedError"))
 
 
 def test_every_notice_is_listed() -> None:
-    uses = re.findall(
-        r"notices(?:\.append\(| \+= \[).{0,80}?\"([a-z_]+)\"", intake_text(), re.DOTALL
-    )
     stated = [code(row["notice"]) for row in marked("notices")]
-    assert sorted(stated) == sorted(set(uses))
+    assert sorted(stated) == sorted(notice_codes())
 
 
 def test_every_key_of_a_mapping_is_listed() -> None:
