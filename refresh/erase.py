@@ -16,13 +16,23 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from intake.errors import IntakeError
 from intake.pseudonyms import load_key
-from refresh import erased, files, lock, manifest, pack, pipeline, publish, vault, versions
+from refresh import (
+    erased,
+    files,
+    lock,
+    manifest,
+    metadata,
+    pack,
+    pipeline,
+    publish,
+    vault,
+    versions,
+)
 from refresh.codes import ExitCode, Stop
 from refresh.hashing import content_of, quote
 from refresh.manifest import Entry
@@ -192,8 +202,7 @@ def describe_anew(file: Path) -> Entry:
     """Recompute what a version says of itself; return its new manifest entry."""
     with duckdb.connect(str(file)) as db:
         catalog = db.execute("select current_database()").fetchone()[0]
-        text = db.execute("select manifest_entry from metadata.build").fetchone()[0]
-        entry: dict[str, Any] = json.loads(text)
+        entry = metadata.entry_of(db)
         names = db.execute("select table_schema, table_name from metadata.tables").fetchall()
         contents = [content_of(db, catalog, schema, table) for schema, table in names]
         for content in contents:

@@ -7,27 +7,16 @@ becomes its comment in the file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import duckdb
 
-from refresh.hashing import quote
-
-
-@dataclass(frozen=True)
-class QualityTable:
-    """Description and columns of one table: name to (type, description)."""
-
-    description: str
-    columns: dict[str, tuple[str, str]]
-
+from refresh.described import DescribedTable, create
 
 _EXPORT = ("varchar", "Export: patients, visits, prescriptions, comorbidities, adverse_events.")
 _FILE = ("varchar", "Name of the file in the delivery.")
 _BUILD = ("integer", "Number of the build; the same as in metadata.build.")
 
-TABLES: dict[str, QualityTable] = {
-    "record_ledger": QualityTable(
+TABLES: dict[str, DescribedTable] = {
+    "record_ledger": DescribedTable(
         "One row per export file: every record read was staged, quarantined or deduplicated.",
         {
             "export_name": _EXPORT,
@@ -40,7 +29,7 @@ TABLES: dict[str, QualityTable] = {
             "balance": ("bigint", "Read minus staged, quarantined and deduplicated; 0 is right."),
         },
     ),
-    "refusals": QualityTable(
+    "refusals": DescribedTable(
         "One row per file, column and rule: how many records or values were refused, and what to "
         "do. The values themselves stay in the vault.",
         {
@@ -56,7 +45,7 @@ TABLES: dict[str, QualityTable] = {
             "n_records_read": ("bigint", "Records in the file: the denominator."),
         },
     ),
-    "notices": QualityTable(
+    "notices": DescribedTable(
         "One row per file and kind of notice: things seen in a delivery that refused nothing.",
         {
             "source_file": _FILE,
@@ -64,7 +53,7 @@ TABLES: dict[str, QualityTable] = {
             "n_notices": ("bigint", "How many."),
         },
     ),
-    "expectation_results": QualityTable(
+    "expectation_results": DescribedTable(
         "One row per build and expectation: state, count, denominator and threshold. Earlier "
         "builds are kept, so that a trend can be drawn.",
         {
@@ -86,7 +75,7 @@ TABLES: dict[str, QualityTable] = {
             "is_accepted": ("boolean", "A failure that a named person accepted for this build."),
         },
     ),
-    "changes": QualityTable(
+    "changes": DescribedTable(
         "One row per table, column and kind of change against the version published before.",
         {
             "comparison_code": ("varchar", "export (raw records) or mart (published rows)."),
@@ -98,7 +87,7 @@ TABLES: dict[str, QualityTable] = {
             "n_patients_compared": ("bigint", "Patients present before and now."),
         },
     ),
-    "patient_changes": QualityTable(
+    "patient_changes": DescribedTable(
         "One row per patient whose published rows differ from the version before.",
         {
             "patient_id": ("varchar", "Pseudonym of the patient."),
@@ -109,7 +98,7 @@ TABLES: dict[str, QualityTable] = {
             "is_identity_changed": ("boolean", "Sex and birth date both differ from before."),
         },
     ),
-    "result_changes": QualityTable(
+    "result_changes": DescribedTable(
         "One row per result that is not what it was in the version published before.",
         {
             "result_id": ("varchar", "Identifier of the result in results.estimates."),
@@ -132,14 +121,7 @@ def create_all(db: duckdb.DuckDBPyConnection) -> None:
     """Create every quality table anew, empty and described, in the open work file."""
     db.execute("begin")
     db.execute("create schema if not exists quality")
-    for name, table in TABLES.items():
-        columns = ", ".join(f"{quote(c)} {kind}" for c, (kind, _) in table.columns.items())
-        db.execute(f"create or replace table quality.{quote(name)} ({columns})")
-        db.execute(f"comment on table quality.{quote(name)} is {_text(table.description)}")
-        for column, (_, description) in table.columns.items():
-            db.execute(
-                f"comment on column quality.{quote(name)}.{quote(column)} is {_text(description)}"
-            )
+    create(db, "quality", TABLES)
     db.execute("commit")
 
 
@@ -179,7 +161,3 @@ def fill_from_vault(db: duckdb.DuckDBPyConnection) -> None:
         order by all
         """
     )
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -1,41 +1,21 @@
-"""Write tables for spreadsheets so that no cell can become a formula.
-
-A text that begins with one of the signs below is run as a formula by spreadsheet programs
-(CWE-1236); it gets an apostrophe in front. Numbers stay numbers.
-"""
+"""Write tables of counts as CSV and workbook; no cell of theirs can become a formula."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 from openpyxl import Workbook
 from openpyxl.styles import Font
 
-Cell = str | int | float | None
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
+from analysis_py.tables.spreadsheet import csv_bytes, safe_text
 
-
-def safe(cell: Cell) -> Cell:
-    """Return a cell that a spreadsheet shows and never runs.
-
-    Control characters become question marks; a text that begins like a formula, blanks in front
-    of it or not, gets an apostrophe.
-    """
-    if not isinstance(cell, str):
-        return cell
-    begins_like_formula = cell.startswith(FORMULA_STARTS) or cell.lstrip().startswith(
-        FORMULA_STARTS
-    )
-    shown = "".join(c if c.isprintable() else "?" for c in cell)
-    return "'" + shown if begins_like_formula else shown
+Cell = str | int | None
 
 
 def write_csv(path: Path, rows: Sequence[Sequence[Cell]]) -> None:
-    """Write rows as UTF-8 CSV with a byte order mark, so that spreadsheets read accents."""
-    with path.open("w", encoding="utf-8-sig", newline="") as stream:
-        csv.writer(stream).writerows([safe(cell) for cell in row] for row in rows)
+    """Write rows as CSV; the first row is the header."""
+    path.write_bytes(csv_bytes([str(cell) for cell in rows[0]], rows[1:]))
 
 
 def write_xlsx(path: Path, sheets: dict[str, Sequence[Sequence[Cell]]]) -> None:
@@ -47,9 +27,11 @@ def write_xlsx(path: Path, sheets: dict[str, Sequence[Sequence[Cell]]]) -> None:
         for row_number, row in enumerate(rows, start=1):
             for column_number, cell in enumerate(row, start=1):
                 written = sheet.cell(row_number, column_number)
-                written.value = safe(cell)
                 if isinstance(cell, str):
+                    written.value = safe_text(cell)
                     written.data_type = "s"
+                else:
+                    written.value = cell
                 if row_number == 1:
                     written.font = Font(bold=True)
     book.save(path)
