@@ -1,0 +1,230 @@
+"""Simulated studies with declared truth: do the intervals of the pipeline cover what they should?
+
+One large synthetic delivery goes through intake and `dbt build` once. Its patients, in the order
+of the export, are cut into studies of 342; the analyses run on the marts of each study. Every
+estimate that the declared truth implies is compared with it::
+
+    python -m benchmarks.validation --studies 1000 --seed 7
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.progress import track
+from scipy import stats
+
+from analysis_py.catalogue import ANALYSES, Analysis, required_columns
+from analysis_py.marts import Marts
+from analysis_py.results import Estimate, Results
+from analysis_py.study import run_analyses, software_versions
+from benchmarks.synthetic_build import build_delivery
+from benchmarks.validation_page import replace_block, results_block
+from simulator.cohort.effects import Tree, load_effects
+from simulator.cohort.write import write_cohort
+from simulator.validation.estimands import estimands
+
+STUDY_SIZE = 342
+LARGE = 20_000  # patients of the one large study, whose estimates must lie near the truth
+PAGE = Path("docs") / "validation.md"
+Z = float(stats.norm.ppf(0.975))
+ON_LOG_SCALE = ("hazard_ratio", "odds_ratio", "odds_ratio_joint")
+
+
+@dataclass
+class Coverage:
+    """What the studies showed of one estimate.
+
+    `truth` in the unit of the result; `values` one entry per study with an interval; `n_below` and
+    `n_above` intervals that lie wholly below or above the truth; `n_without` studies whose data
+    gave no interval; `z_large` distance of the large study in its own standard errors.
+    """
+
+    key: str
+    truth: float
+    method: str = ""
+    values: list[float] = field(default_factory=list)
+    n_below: int = 0
+    n_above: int = 0
+    n_without: int = 0
+    z_large: float = math.nan
+
+    @property
+    def n(self) -> int:
+        """Studies with an interval."""
+        return len(self.values)
+
+    @property
+    def percent(self) -> float:
+        """Intervals that hold the truth, of 100."""
+        return 100 * (1 - (self.n_below + self.n_above) / self.n) if self.n else math.nan
+
+    @property
+    def error(self) -> float:
+        """Monte Carlo standard error of the percentage."""
+        share = self.percent / 100
+        return 100 * math.sqrt(share * (1 - share) / self.n) if self.n else math.nan
+
+    @property
+    def middle(self) -> float:
+        """Mean of the estimates, the geometric one for ratios."""
+        values = np.array(self.values)
+        return float(np.exp(np.log(values).mean()) if is_ratio(self.key) else values.mean())
+
+    def add(self, row: Estimate | None) -> None:
+        """Count one study."""
+        if row is None or row.value is None or row.ci_lower is None or row.ci_upper is None:
+            self.n_without += 1
+            return
+        self.method = row.method.split(";")[0] if not self.method else self.method
+        self.values.append(row.value)
+        self.n_below += row.ci_upper < self.truth
+        self.n_above += row.ci_lower > self.truth
+
+
+def is_ratio(key: str) -> bool:
+    """Whether an estimate is a ratio, whose interval is symmetric on the log scale."""
+    return key.rsplit(".", 1)[-1] in ON_LOG_SCALE
+
+
+def distance(row: Estimate, truth: float) -> float:
+    """Return (estimate - truth) in standard errors, read from the half of the interval facing it.
+
+    Half of a 95% interval is 1.96 standard errors, on the log scale for a ratio.
+    """
+    low, value, high = row.ci_lower, row.value, row.ci_upper
+    if low is None or value is None or high is None:
+        return math.nan
+    if is_ratio(row.result_id):
+        low, value, high, truth = (math.log(number) for number in (low, value, high, truth))
+    half = (value - low) if truth < value else (high - value)
+    return Z * (value - truth) / half if half else math.nan
+
+
+def analyses_of(truth: Mapping[str, float]) -> tuple[Analysis, ...]:
+    """Return the analyses that produce the estimates of a truth."""
+    wanted = {key.split(".", 1)[0].upper() for key in truth}
+    return tuple(analysis for analysis in ANALYSES if analysis.analysis_id in wanted)
+
+
+def read_marts(
+    path: Path, analyses: tuple[Analysis, ...]
+) -> tuple[dict[str, pd.DataFrame], dict[str, np.ndarray]]:
+    """Read the marts that the analyses need.
+
+    Returns
+    -------
+    frames : dict of pandas.DataFrame
+        Frames with a patient are sorted by the patient's place in the export.
+    places : dict of numpy.ndarray
+        For these, the place of each row's patient in the export, from 0 on.
+    """
+    with Marts(path) as marts:
+        frames = marts.frames(required_columns(analyses))
+        people = marts.read("dim_patients", ["patient_id", "source_record_number"])
+    place_of = people.set_index(people["patient_id"].astype(str))["source_record_number"] - 1
+    places = {}
+    for name, frame in frames.items():
+        if "patient_id" in frame:
+            patient = frame["patient_id"].astype(str)
+            place = patient.map(place_of).to_numpy(dtype=np.int64)
+            order = np.argsort(place, kind="stable")
+            # Plain text: a category would carry every patient of the delivery into each study
+            frames[name] = frame.assign(patient_id=patient.astype(object)).iloc[order]
+            places[name] = place[order]
+    return frames, places
+
+
+def cut(
+    frames: Mapping[str, pd.DataFrame], places: Mapping[str, np.ndarray], first: int, last: int
+) -> dict[str, pd.DataFrame]:
+    """Return the frames of the patients whose place is from `first` to below `last`."""
+    answer = dict(frames)
+    for name, place in places.items():
+        start, end = np.searchsorted(place, [first, last])
+        answer[name] = frames[name].iloc[start:end].reset_index(drop=True)
+    return answer
+
+
+def run_studies(warehouse: Path, effects: Tree, n_studies: int) -> list[Coverage]:
+    """Run the analyses on every study, and on the first patients as one large study."""
+    truth = estimands(effects)
+    analyses = analyses_of(truth)
+    frames, places = read_marts(warehouse, analyses)
+    found = {key: Coverage(key, value) for key, value in truth.items()}
+    large = run_analyses(cut(frames, places, 0, LARGE), analyses)
+    for key, coverage in found.items():
+        coverage.z_large = distance(large[key], coverage.truth)
+    for results in track(
+        _each_study(frames, places, analyses, n_studies),
+        total=n_studies,
+        description="studies",
+        console=Console(stderr=True),
+    ):
+        for key, coverage in found.items():
+            coverage.add(results.get(key))
+    return list(found.values())
+
+
+def _each_study(
+    frames: Mapping[str, pd.DataFrame],
+    places: Mapping[str, np.ndarray],
+    analyses: tuple[Analysis, ...],
+    n_studies: int,
+) -> Iterator[Results]:
+    for study in range(n_studies):
+        first = study * STUDY_SIZE
+        yield run_analyses(cut(frames, places, first, first + STUDY_SIZE), analyses)
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.validation", description=__doc__)
+    parser.add_argument("--studies", type=int, default=1000, help="studies of 342 patients")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--page", type=Path, default=PAGE, help="document whose table is replaced")
+    parser.add_argument("--work", type=Path, help="folder for delivery and warehouse, kept")
+    options = parser.parse_args(arguments)
+    fewest = math.ceil(LARGE / STUDY_SIZE)
+    if options.studies < fewest:
+        parser.error(f"--studies takes {fewest} or more: the large study needs {LARGE} patients")
+    return options
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Simulate, build, analyse and replace the table of the page; 0 when it is written."""
+    options = parse(arguments)
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.work or Path(scratch)
+        n_patients = options.studies * STUDY_SIZE
+        write_cohort(
+            n_patients,
+            options.seed,
+            None,
+            folder / "delivery",
+            file_format="parquet",
+            overwrite=True,
+        )
+        print("Building the warehouse once, data tests included ...", file=sys.stderr)
+        warehouse = build_delivery(folder / "delivery", folder / "build", n_patients)
+        found = run_studies(warehouse, load_effects(None), options.studies)
+    command = f"python -m benchmarks.validation --studies {options.studies} --seed {options.seed}"
+    block = results_block(found, command, options.studies, LARGE, software_versions())
+    replace_block(options.page, block)
+    print(f"{options.page}: {len(found)} estimates, {time.perf_counter() - began:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
