@@ -1,5 +1,5 @@
--- The adverse events of enrolled patients on study days, under our codes; a term that the list does not know
--- is kept as unmapped and waits on the worklist. One row per adverse event.
+-- The adverse events of enrolled patients on study days, under our codes; a term that the list does
+-- not know is kept as unmapped and waits on the worklist. One row per adverse event.
 
 with stg_clinic__adverse_events as (
     select * from {{ ref('stg_clinic__adverse_events') }}

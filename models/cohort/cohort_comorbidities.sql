@@ -1,5 +1,5 @@
--- The comorbidities of enrolled patients under our codes; a term that the list does not know counts as a
--- comorbidity and waits on the worklist. One row per enrolled patient and comorbidity.
+-- The comorbidities of enrolled patients under our codes; a term that the list does not know counts
+-- as a comorbidity and waits on the worklist. One row per enrolled patient and comorbidity.
 
 with stg_clinic__comorbidities as (
     select * from {{ ref('stg_clinic__comorbidities') }}

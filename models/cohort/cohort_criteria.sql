@@ -1,6 +1,6 @@
--- The eligibility criteria of the study and which of them apply to this source. A mapping may name fewer
--- criteria than the study has (a register without EASI cannot ask for it); it cannot add one. One row per
--- criterion.
+-- The eligibility criteria of the study and which of them apply to this source. A mapping may name
+-- fewer criteria than the study has (a register without EASI cannot ask for it); it cannot add one.
+-- One row per criterion.
 
 with eligibility_criteria as (
     select * from {{ ref('eligibility_criteria') }}

@@ -1,5 +1,6 @@
--- Who is in: one boolean per criterion of seed eligibility_criteria, their conjunction over the criteria
--- that apply, and the first one that excluded the patient. One row per patient in the register.
+-- Who is in: one boolean per criterion of seed eligibility_criteria, their conjunction over the
+-- criteria that apply, and the first one that excluded the patient. One row per patient in the
+-- register.
 
 with stg_clinic__patients as (
     select * from {{ ref('stg_clinic__patients') }}
@@ -54,7 +55,8 @@ baseline_window as (
     where timepoint_code = 'baseline'
 ),
 
--- Seen in the baseline window; severe when the highest EASI of the screening days reaches the threshold.
+-- Seen in the baseline window; severe when the highest EASI of the screening days reaches the
+-- threshold.
 early_visits as (
     select
         cohort_index_dates.patient_id,
@@ -99,7 +101,8 @@ assessed as (
         stg_clinic__patients.patient_id,
         cohort_index_dates.index_date is not null as has_index_treatment,
         coalesce(
-            cohort_index_dates.index_date between study_period.first_date and study_period.last_date,
+            cohort_index_dates.index_date
+            between study_period.first_date and study_period.last_date,
             false
         ) as is_index_date_in_study_period,
         coalesce(
@@ -129,12 +132,16 @@ criterion_verdicts as (
             [
                 { 'criterion_code': 'has_index_treatment', 'is_met': has_index_treatment },
                 {
-                    'criterion_code': 'is_index_date_in_study_period', 'is_met': is_index_date_in_study_period
+                    'criterion_code': 'is_index_date_in_study_period',
+                    'is_met': is_index_date_in_study_period
                 },
                 { 'criterion_code': 'is_adult', 'is_met': is_adult },
                 { 'criterion_code': 'has_baseline_visit', 'is_met': has_baseline_visit },
                 { 'criterion_code': 'has_severe_disease', 'is_met': has_severe_disease },
-                { 'criterion_code': 'has_no_concomitant_systemic', 'is_met': has_no_concomitant_systemic }
+                {
+                    'criterion_code': 'has_no_concomitant_systemic',
+                    'is_met': has_no_concomitant_systemic
+                }
             ]
         ) as verdict
     from assessed

@@ -1,5 +1,5 @@
--- The enrolled patients with what does not change over time, ages in completed years, and whether their
--- topical therapy can be analysed. One row per enrolled patient.
+-- The enrolled patients with what does not change over time, ages in completed years, and whether
+-- their topical therapy can be analysed. One row per enrolled patient.
 
 with stg_clinic__patients as (
     select * from {{ ref('stg_clinic__patients') }}
@@ -68,7 +68,9 @@ final as (
                                 '_and_',
                                 case when stg_clinic__patients.involves_face then 'face' end,
                                 case when stg_clinic__patients.involves_hands then 'hands' end,
-                                case when stg_clinic__patients.involves_genitalia then 'genitalia' end
+                                case
+                                    when stg_clinic__patients.involves_genitalia then 'genitalia'
+                                end
                             ),
                             'face_and_hands_and_genitalia',
                             'face_hands_and_genitalia'

@@ -1,5 +1,5 @@
--- What each prescribed course is: treatment class from the ATC code first, the mapping's own words second,
--- the product list third, always with the route respected. One row per prescription.
+-- What each prescribed course is: treatment class from the ATC code first, the mapping's own words
+-- second, the product list third, always with the route respected. One row per prescription.
 
 with stg_pharmacy__prescriptions as (
     select * from {{ ref('stg_pharmacy__prescriptions') }}
@@ -56,7 +56,8 @@ written_names as (
     from stg_pharmacy__prescriptions
 ),
 
--- Where no route is recorded, a word of the name may tell it: ointment, tablets. Two routes tell nothing.
+-- Where no route is recorded, a word of the name may tell it: ointment, tablets. Two routes tell
+-- nothing.
 name_words as (
     select
         drug_name,
@@ -86,8 +87,9 @@ routed_names as (
         on written_names.drug_name = name_routes.drug_name and written_names.route_code is null
 ),
 
--- A name means a product when it starts with the product's name as whole words: "protopic 0.1% ointment".
--- The longest product name wins, and a product of the known route wins over one of any route.
+-- A name means a product when it starts with the product's name as whole words: "protopic 0.1%
+-- ointment". The longest product name wins, and a product of the known route wins over one of any
+-- route.
 named_products as (
     select
         routed_names.drug_name,
@@ -191,7 +193,8 @@ final as (
         end as class_source_code,
         coalesce(code_class != name_class and not is_name_more_precise, false)
             as has_code_name_contradiction,
-        -- The middle of a partial end may fall before an exact start; a course never ends before it starts.
+        -- The middle of a partial end may fall before an exact start; a course never ends before it
+        -- starts.
         case when end_date is not null then greatest(start_date, end_date) end as end_date
     from decided
 )

@@ -1,5 +1,5 @@
--- Treatments before the index treatment: systemic drugs and phototherapy prescribed on an earlier day. One
--- row per enrolled patient and earlier treatment.
+-- Treatments before the index treatment: systemic drugs and phototherapy prescribed on an earlier
+-- day. One row per enrolled patient and earlier treatment.
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}
@@ -12,8 +12,8 @@ cohort_prescriptions as (
 earlier_courses as (
     select
         cohort_prescriptions.*,
-        -- Corticosteroids and phototherapy count as one treatment each, other drugs by substance, or
-        -- by class where only a group code is known.
+        -- Corticosteroids and phototherapy count as one treatment each, other drugs by substance,
+        -- or by class where only a group code is known.
         case
             when
                 cohort_prescriptions.treatment_class_code

@@ -1,5 +1,6 @@
--- Every recorded score at an attended timepoint with its baseline, its change, its bands and whether it is a
--- response by the score's own definition. One row per enrolled patient, attended timepoint and score.
+-- Every recorded score at an attended timepoint with its baseline, its change, its bands and
+-- whether it is a response by the score's own definition. One row per enrolled patient, attended
+-- timepoint and score.
 
 with cohort_visits as (
     select * from {{ ref('cohort_visits') }}

@@ -1,6 +1,6 @@
--- First use of topical tacrolimus, alone or with corticosteroids, seen at the visits: an event at the first
--- timepoint where the patient is on it, or censoring at the last timepoint with an evaluable regimen. Use at
--- baseline is an event at time 0. One row per evaluable patient.
+-- First use of topical tacrolimus, alone or with corticosteroids, seen at the visits: an event at
+-- the first timepoint where the patient is on it, or censoring at the last timepoint with an
+-- evaluable regimen. Use at baseline is an event at time 0. One row per evaluable patient.
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}

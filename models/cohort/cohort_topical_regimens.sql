@@ -1,6 +1,7 @@
--- What an evaluable patient was on at an attended timepoint: two flags from the courses active on the day
--- of the visit (end day included, no end date = ongoing), and the four-level regimen derived from them.
--- Where topical therapy was not reviewed at the visit, an absence of courses says nothing: not evaluable.
+-- What an evaluable patient was on at an attended timepoint: two flags from the courses active on
+-- the day of the visit (end day included, no end date = ongoing), and the four-level regimen
+-- derived from them. Where topical therapy was not reviewed at the visit, an absence of courses
+-- says nothing: not evaluable.
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}

@@ -1,5 +1,5 @@
--- The worklist: names and terms that no code list knows, most frequent first. A term leaves it when it is
--- added to a seed or to the words of a mapping. One row per kind of term and term.
+-- The worklist: names and terms that no code list knows, most frequent first. A term leaves it when
+-- it is added to a seed or to the words of a mapping. One row per kind of term and term.
 
 with cohort_prescriptions as (
     select * from {{ ref('cohort_prescriptions') }}

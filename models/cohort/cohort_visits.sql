@@ -1,5 +1,6 @@
--- The visit that answers for a timepoint: of the visits inside its window the one nearest to the target
--- day. The clinic's own label is compared, not obeyed. One row per enrolled patient and attended timepoint.
+-- The visit that answers for a timepoint: of the visits inside its window the one nearest to the
+-- target day. The clinic's own label is compared, not obeyed. One row per enrolled patient and
+-- attended timepoint.
 
 with stg_clinic__visits as (
     select * from {{ ref('stg_clinic__visits') }}
@@ -32,8 +33,8 @@ visits_in_window as (
         on study_visits.visit_day between visit_windows.first_day and visit_windows.last_day
 ),
 
--- Equally near: the earlier visit, since later ones may answer to what it started; then the identifier,
--- so that the choice is the same every time.
+-- Equally near: the earlier visit, since later ones may answer to what it started; then the
+-- identifier, so that the choice is the same every time.
 nearest_visits as (
     select
         visits_in_window.*,
@@ -45,7 +46,9 @@ nearest_visits as (
         row_number() over (
             partition by visits_in_window.patient_id, visits_in_window.timepoint_code
             order by
-                abs(visits_in_window.days_from_target), visits_in_window.visit_date, visits_in_window.visit_id
+                abs(visits_in_window.days_from_target),
+                visits_in_window.visit_date,
+                visits_in_window.visit_id
         ) = 1
 ),
 
@@ -70,7 +73,9 @@ final as (
         record_number,
         -- A visit labelled unscheduled claims no timepoint, so it disagrees with none.
         case
-            when nominal_timepoint_code != 'unscheduled' then nominal_timepoint_code = timepoint_code
+            when
+                nominal_timepoint_code != 'unscheduled'
+                then nominal_timepoint_code = timepoint_code
         end as is_nominal_timepoint_agreed
     from nearest_visits
 )

@@ -1,4 +1,5 @@
--- The enrolled patients as a reader needs them: no date, no identifier of the clinic. One row per patient.
+-- The enrolled patients as a reader needs them: no date, no identifier of the clinic. One row per
+-- patient.
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}

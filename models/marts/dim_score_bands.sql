@@ -1,4 +1,5 @@
--- The bands of the scores, by scheme: the study's own cuts and the published bands of each instrument. One row per scheme, score and band.
+-- The bands of the scores by scheme: the study's own cuts and each instrument's published bands.
+-- One row per scheme, score and band.
 
 with score_bands as (
     select * from {{ ref('score_bands') }}

@@ -1,4 +1,5 @@
--- The adverse events of enrolled patients on study days. One row per event, numbered within the patient.
+-- The adverse events of enrolled patients on study days. One row per event, numbered within the
+-- patient.
 
 with cohort_adverse_events as (
     select * from {{ ref('cohort_adverse_events') }}

@@ -1,6 +1,6 @@
--- The flow chart, counted from the same booleans that decide who is in: each step removes those whom no
--- earlier step removed. The first step is the register, the last the evaluable patients; a criterion that the
--- source does not apply is no step.
+-- The flow chart, counted from the same booleans that decide who is in: each step removes those
+-- whom no earlier step removed. The first step is the register, the last the evaluable patients; a
+-- criterion that the source does not apply is no step.
 
 with cohort_eligibility as (
     select * from {{ ref('cohort_eligibility') }}
@@ -25,12 +25,16 @@ criterion_verdicts as (
             [
                 { 'criterion_code': 'has_index_treatment', 'is_met': has_index_treatment },
                 {
-                    'criterion_code': 'is_index_date_in_study_period', 'is_met': is_index_date_in_study_period
+                    'criterion_code': 'is_index_date_in_study_period',
+                    'is_met': is_index_date_in_study_period
                 },
                 { 'criterion_code': 'is_adult', 'is_met': is_adult },
                 { 'criterion_code': 'has_baseline_visit', 'is_met': has_baseline_visit },
                 { 'criterion_code': 'has_severe_disease', 'is_met': has_severe_disease },
-                { 'criterion_code': 'has_no_concomitant_systemic', 'is_met': has_no_concomitant_systemic }
+                {
+                    'criterion_code': 'has_no_concomitant_systemic',
+                    'is_met': has_no_concomitant_systemic
+                }
             ]
         ) as verdict
     from cohort_eligibility

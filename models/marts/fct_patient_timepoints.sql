@@ -1,5 +1,6 @@
--- Every enrolled patient at every timepoint, attended or not: scores, changes, responses and regimen side by
--- side. A missed visit is a row with its reason, so a paired analysis needs no outer join.
+-- Every enrolled patient at every timepoint, attended or not: scores, changes, responses and
+-- regimen side by side. A missed visit is a row with its reason, so a paired analysis needs no
+-- outer join.
 {%- set scores = ['easi', 'itch_nrs', 'sleep_nrs', 'dlqi', 'iga', 'poem'] %}
 
 with cohort_patients as (

@@ -1,4 +1,5 @@
--- Every number printed in the paper, as printed, with what is known of it. One row per printed number.
+-- Every number printed in the paper, as printed, with what is known of it. One row per printed
+-- number.
 
 with published_results as (
     select * from {{ ref('published_results') }}

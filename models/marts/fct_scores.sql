@@ -1,5 +1,5 @@
--- Every recorded score in one long table, for charts that choose the score. One row per enrolled patient,
--- attended timepoint and recorded score.
+-- Every recorded score in one long table, for charts that choose the score. One row per enrolled
+-- patient, attended timepoint and recorded score.
 
 with cohort_scores as (
     select * from {{ ref('cohort_scores') }}

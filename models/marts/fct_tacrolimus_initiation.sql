@@ -1,5 +1,5 @@
--- Time to the first use of topical tacrolimus with what the models need beside it: covariates at baseline and
--- who was at risk at each visit. One row per evaluable patient.
+-- Time to the first use of topical tacrolimus with what the models need beside it: covariates at
+-- baseline and who was at risk at each visit. One row per evaluable patient.
 
 with cohort_tacrolimus_starts as (
     select * from {{ ref('cohort_tacrolimus_starts') }}

@@ -1,5 +1,6 @@
--- The topical regimen at each attended visit beside the one at baseline and at the evaluable visit before, so
--- that pairs and flows are read off one row. One row per evaluable patient and attended timepoint.
+-- The topical regimen at each attended visit beside the one at baseline and at the evaluable visit
+-- before, so that pairs and flows are read off one row. One row per evaluable patient and attended
+-- timepoint.
 
 with cohort_topical_regimens as (
     select * from {{ ref('cohort_topical_regimens') }}

@@ -1,6 +1,7 @@
--- What the study's proposed algorithm would have recommended at each visit, from IGA and the season in which
--- the index treatment started, whether systemic therapy is indicated by the criteria of the study's
--- introduction, and whether the prescription agreed. One row per enrolled patient and attended timepoint.
+-- What the study's proposed algorithm would have recommended at each visit, from IGA and the season
+-- in which the index treatment started, whether systemic therapy is indicated by the criteria of
+-- the study's introduction, and whether the prescription agreed. One row per enrolled patient and
+-- attended timepoint.
 
 with cohort_visits as (
     select * from {{ ref('cohort_visits') }}

@@ -1,5 +1,5 @@
--- Every record of every file is accounted for: read = staged + quarantined + deduplicated. The record
--- reader counts what was read, staging what was kept, rejected_records what was refused.
+-- Every record of every file is accounted for: read = staged + quarantined + deduplicated. The
+-- record reader counts what was read, staging what was kept, rejected_records what was refused.
 
 with stg_intake__delivery_files as (
     select * from {{ ref('stg_intake__delivery_files') }}

@@ -1,5 +1,6 @@
--- Every refusal, one row per refused record or value and rule, with what to do about it. A refused value
--- (scope value) leaves its record in staging; a duplicate (scope duplicate) leaves its first copy there.
+-- Every refusal, one row per refused record or value and rule, with what to do about it. A refused
+-- value (scope value) leaves its record in staging; a duplicate (scope duplicate) leaves its first
+-- copy there.
 {%- set exports = {
     'patients': ['clinic', 'birth_date'],
     'visits': ['clinic', 'visit_date'],

@@ -1,4 +1,5 @@
--- Every record of the adverse event export, typed, with the verdict on it. Refused records stay here.
+-- Every record of the adverse event export, typed, with the verdict on it. Refused records stay
+-- here.
 
 with source as (
     select * from {{ source('clinic', 'adverse_events') }}

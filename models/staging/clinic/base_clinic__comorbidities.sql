@@ -1,5 +1,6 @@
--- Every record of the comorbidity export, typed, with the verdict on it. The export has no identifier of
--- its own: a patient has a comorbidity once, and a term that is told again is surplus.
+-- Every record of the comorbidity export, typed, with the verdict on it. The export has no
+-- identifier of its own: a patient has a comorbidity once, and a term that is told again is
+-- surplus.
 
 with source as (
     select * from {{ source('clinic', 'comorbidities') }}
@@ -44,7 +45,8 @@ ruled as (
     select
         readable.*,
         {{ identifier_fault('patient_id') }},
-        case when readable.comorbidity_term is null then 'missing_required' end as comorbidity_term_fault,
+        case when readable.comorbidity_term is null then 'missing_required' end
+            as comorbidity_term_fault,
         {{ date_rule('onset_date', 'true', 'latest_date') }} as onset_date_fault
     from readable
 ),

@@ -1,4 +1,5 @@
--- Every record of the patient export, typed, with the verdict on it. Refused records stay in this table.
+-- Every record of the patient export, typed, with the verdict on it. Refused records stay in this
+-- table.
 
 with source as (
     select * from {{ source('clinic', 'patients') }}
@@ -80,7 +81,8 @@ ruled as (
         coalesce(
             {{ date_rule('ad_diagnosis_date', 'true', 'latest_date') }},
             case
-                -- The first possible day of birth may not lie after the last possible day of diagnosis.
+                -- The first possible day of birth may not lie after the last possible day of
+                -- diagnosis.
                 when
                     birth_date_fault is null
                     and {{ last_possible_day('ad_diagnosis_date_iso') }}

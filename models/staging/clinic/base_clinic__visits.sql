@@ -1,4 +1,5 @@
--- Every record of the visit export, typed, with the verdict on it. Refused records stay in this table.
+-- Every record of the visit export, typed, with the verdict on it. Refused records stay in this
+-- table.
 
 with source as (
     select * from {{ source('clinic', 'visits') }}

@@ -1,4 +1,5 @@
--- The clinic visits of registered patients: sound records only, never before birth, one row per visit.
+-- The clinic visits of registered patients: sound records only, never before birth, one row per
+-- visit.
 
 with base_clinic__visits as (
     select * from {{ ref('base_clinic__visits') }}

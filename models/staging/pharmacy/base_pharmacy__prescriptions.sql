@@ -1,5 +1,6 @@
--- Every record of the prescription export, typed, with the verdict on it. Refused records stay here.
--- An end date that cannot be read costs the record: without it the course would look as if it went on.
+-- Every record of the prescription export, typed, with the verdict on it. Refused records stay
+-- here. An end date that cannot be read costs the record: without it the course would look as if it
+-- went on.
 
 {% set open_end_limit = 'latest_date + ' ~ var('longest_planned_course_days') %}
 
@@ -78,7 +79,8 @@ ruled as (
         coalesce(
             {{ date_rule('end_date', 'are_partial_dates_allowed', open_end_limit) }},
             case
-                -- The last possible day of the end may not lie before the first possible day of the start.
+                -- The last possible day of the end may not lie before the first possible day of the
+                -- start.
                 when
                     start_date_fault is null
                     and {{ last_possible_day('end_date_iso') }}
@@ -115,7 +117,8 @@ final as (
         judged.prescription_id,
         judged.patient_id,
         {{ plain_term('judged.drug_name') }} as drug_name,
-        case when judged.atc_code_fault is null then {{ plain_code('judged.atc_code') }} end as atc_code,
+        case when judged.atc_code_fault is null then {{ plain_code('judged.atc_code') }} end
+            as atc_code,
         judged.route_code,
         judged.strength,
         judged.body_site,

@@ -1,5 +1,5 @@
--- A code that a mapping gives to its own word must exist here; a misspelt criterion or treatment class would
--- otherwise change the cohort in silence.
+-- A code that a mapping gives to its own word must exist here; a misspelt criterion or treatment
+-- class would otherwise change the cohort in silence.
 with known_codes as (
     select
         'criterion' as word_kind,
