@@ -1,4 +1,4 @@
-"""Simulated studies with declared truth: do the intervals of the pipeline cover what they should?
+"""Simulated studies with declared truth: how often the intervals of the pipeline cover it.
 
 One large synthetic delivery goes through intake and `dbt build` once. Its patients, in the order
 of the export, are cut into studies of 342; the analyses run on the marts of each study. Every

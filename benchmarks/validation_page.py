@@ -27,8 +27,11 @@ HEADINGS = {
     "a16": "EASI below 7 at week 4 by tacrolimus at baseline (A16)",
 }
 _HOME = {
-    "a03": "a01", "a09": "a01", "a05": "a04", "a13": "a12", "a14": "a12", "a18": "a15", "a19": "a15",
-}  # fmt: skip
+    **dict.fromkeys(("a03", "a09"), "a01"),
+    "a05": "a04",
+    **dict.fromkeys(("a13", "a14"), "a12"),
+    **dict.fromkeys(("a18", "a19"), "a15"),
+}
 
 
 def is_covered(coverage: Coverage) -> bool:
@@ -52,8 +55,8 @@ def results_block(
         "",
         "SYNTHETIC DATA, no real patients.",
         "",
-        f"Command: `{command}`. {n_studies} studies of 342 patients; the Monte Carlo standard error "
-        f"of a coverage of 95% is {typical:.2f} points. Computed with "
+        f"Command: `{command}`. {n_studies} studies of 342 patients; the Monte Carlo standard "
+        f"error of a coverage of 95% is {typical:.2f} points. Computed with "
         + ", ".join(f"{name} {number}" for name, number in versions.items())
         + ".",
         "",
@@ -79,15 +82,22 @@ def _home(coverage: Coverage) -> str:
 
 
 def _table(rows: Sequence[Coverage]) -> list[str]:
-    lines = [
-        "| Estimate | Interval | Truth | Mean of studies | Coverage, % (SE) | Interval below, above, % "
-        "| Studies without | z at 20,000 |",
-        "|---|---|--:|--:|--:|--:|--:|--:|",
-    ]
+    columns = (
+        "Estimate",
+        "Interval",
+        "Truth",
+        "Mean of studies",
+        "Coverage, % (SE)",
+        "Interval below, above, %",
+        "Studies without",
+        "z at 20,000",
+    )
+    lines = [f"| {' | '.join(columns)} |", "|---|---|" + "--:|" * (len(columns) - 2)]
     for row in rows:
         digits = 3 if 0.01 < abs(row.truth) < 10 else 2
-        below, above = (100 * number / row.n if row.n else math.nan for number in
-                        (row.n_below, row.n_above))  # fmt: skip
+        below, above = (
+            100 * number / row.n if row.n else math.nan for number in (row.n_below, row.n_above)
+        )
         lines.append(
             f"| {_name(row.key)} | {row.method} | {row.truth:.{digits}f} | {row.middle:.{digits}f} "
             f"| {row.percent:.1f} ({row.error:.1f}) | {below:.1f}, {above:.1f} | {row.n_without} "

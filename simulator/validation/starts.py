@@ -13,6 +13,7 @@ from simulator.validation.limits import cox_limit, logistic_limit
 from simulator.validation.visit_record import visit_record
 
 COVARIATES = ("dlqi", "age", "female", "generalized", "relapsing")
+Terms = dict[str, np.ndarray]  # name of a term in the results -> its value in each cell
 
 
 @dataclass(frozen=True)
@@ -80,17 +81,39 @@ def expected_starts(effects: Tree) -> dict[str, float]:
     shares = cells.weight[:, None] * cells.starts
     event, risky = shares @ record.event, shares @ record.still_free()
     answer = _curve(event.sum(axis=0) / risky.sum(axis=0))
-    pick = {name: cells.column(name)[:, None] for name in COVARIATES}
-    joint = np.column_stack([pick["dlqi"], pick["age"], pick["female"]])
-    names = ("dlqi_baseline_score", "age_at_index_years", "is_female")
-    for name, slope in zip(names, cox_limit(joint, risky, event), strict=True):
-        answer[f"a13.evaluable.all.any.{name}.hazard_ratio"] = float(np.exp(slope))
-    slope = cox_limit(pick["generalized"], risky, event)[0]
-    answer["a14.evaluable.all.any.is_generalized.hazard_ratio"] = float(np.exp(slope))
-    answer |= _baseline(cells, event[:, 0], pick)
     at_risk = shares @ record.at_risk
-    answer |= _initiation("a18", "week_04", at_risk[:, 1], event[:, 1], pick, ("relapsing", "age"))
-    return answer | _initiation("a19", "week_16", at_risk[:, 2], event[:, 2], pick, ("relapsing",))
+    dlqi, age, female, generalized, relapsing = (cells.column(name) for name in COVARIATES)
+    joint = {"dlqi_baseline_score": dlqi, "age_at_index_years": age, "is_female": female}
+    stem = "a13.evaluable.all.any"
+    answer |= _ratios(stem, "hazard_ratio", joint, cox_limit(_design(joint), risky, event))
+    alone = {"is_generalized": generalized}
+    stem = "a14.evaluable.all.any"
+    answer |= _ratios(stem, "hazard_ratio", alone, cox_limit(_design(alone), risky, event))
+    answer |= _baseline({"dlqi_baseline_score": dlqi, "is_female": female}, cells, event[:, 0])
+    for stem, visit, terms in (
+        (
+            "a18.at_risk_week_04.all.week_04",
+            1,
+            {"is_relapsing": relapsing, "age_at_index_years": age},
+        ),
+        ("a19.at_risk_week_16.all.week_16", 2, {"is_relapsing": relapsing}),
+    ):
+        slopes = logistic_limit(_design(terms), at_risk[:, visit], event[:, visit])
+        answer |= _ratios(stem, "odds_ratio", terms, slopes)
+        share = event[:, visit].sum() / at_risk[:, visit].sum()
+        answer[f"{stem}.tacrolimus_start.percent"] = float(100 * share)
+    return answer
+
+
+def _design(terms: Terms) -> np.ndarray:
+    return np.column_stack(list(terms.values()))
+
+
+def _ratios(stem: str, statistic: str, terms: Terms, slopes: np.ndarray) -> dict[str, float]:
+    return {
+        f"{stem}.{name}.{statistic}": float(np.exp(slope))
+        for name, slope in zip(terms, slopes, strict=True)
+    }
 
 
 def _curve(hazard: np.ndarray) -> dict[str, float]:
@@ -104,34 +127,13 @@ def _curve(hazard: np.ndarray) -> dict[str, float]:
     return answer
 
 
-def _baseline(cells: Cells, outcome: np.ndarray, pick: dict[str, np.ndarray]) -> dict[str, float]:
+def _baseline(terms: Terms, cells: Cells, outcome: np.ndarray) -> dict[str, float]:
     """A15: use seen at baseline by DLQI and sex, one term alone and both together."""
-    answer = {}
-    terms = {"dlqi_baseline_score": pick["dlqi"], "is_female": pick["female"]}
     stem = "a15.evaluable.all.baseline"
-    for name, design in terms.items():
-        slope = logistic_limit(design, cells.weight, outcome)[0]
-        answer[f"{stem}.{name}.odds_ratio"] = float(np.exp(slope))
-    both = logistic_limit(np.column_stack(list(terms.values())), cells.weight, outcome)
-    for name, slope in zip(terms, both, strict=True):
-        answer[f"{stem}.{name}.odds_ratio_joint"] = float(np.exp(slope))
-    return answer
-
-
-def _initiation(
-    analysis: str,
-    timepoint: str,
-    at_risk: np.ndarray,
-    outcome: np.ndarray,
-    pick: dict[str, np.ndarray],
-    terms: tuple[str, ...],
-) -> dict[str, float]:
-    names = {"relapsing": "is_relapsing", "age": "age_at_index_years"}
-    stem = f"{analysis}.at_risk_{timepoint}.all.{timepoint}"
-    slopes = logistic_limit(np.column_stack([pick[name] for name in terms]), at_risk, outcome)
-    answer = {
-        f"{stem}.{names[name]}.odds_ratio": float(np.exp(slope))
-        for name, slope in zip(terms, slopes, strict=True)
-    }
-    answer[f"{stem}.tacrolimus_start.percent"] = float(100 * outcome.sum() / at_risk.sum())
+    slopes = logistic_limit(_design(terms), cells.weight, outcome)
+    answer = _ratios(stem, "odds_ratio_joint", terms, slopes)
+    for name, values in terms.items():
+        alone = {name: values}
+        slopes = logistic_limit(_design(alone), cells.weight, outcome)
+        answer |= _ratios(stem, "odds_ratio", alone, slopes)
     return answer
