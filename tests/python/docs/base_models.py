@@ -51,9 +51,7 @@ def rendered(path: Path) -> str:
         "source": lambda schema, name: f"{schema}.{name}",
         "var": settings.__getitem__,
     }
-    macros = "".join(
-        macro.read_text("utf-8") for macro in sorted((ROOT / "macros").rglob("*.sql"))
-    )
+    macros = "".join(macro.read_text("utf-8") for macro in sorted((ROOT / "macros").rglob("*.sql")))
     sql = environment.from_string(macros + path.read_text("utf-8")).render()
     return re.sub(r"--[^\n]*", "", sql)
 

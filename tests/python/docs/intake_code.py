@@ -1,4 +1,4 @@
-"""Reads from the modules of intake which codes they can give, from the syntax tree, not the text."""
+"""Reads from the modules of intake which codes they can give, by syntax tree."""
 
 from __future__ import annotations
 
