@@ -61,7 +61,7 @@ ANALYSES: tuple[Analysis, ...] = (
     Analysis("A11", "topical_change", "Change of regimens, exact McNemar", "Table II"),
     Analysis("A12", "time_to_tacrolimus", "Time to tacrolimus, restricted mean", "Results"),
     Analysis("A13", "cox", "Start of tacrolimus by DLQI, age and sex, Cox", "Results"),
-    Analysis("A14", "generalized", "Start by generalised disease, log-rank", "Results"),
+    Analysis("A14", "generalized", "Start by generalized disease, log-rank", "Results"),
     Analysis("A15", "baseline_use", "Tacrolimus at baseline by DLQI and sex", "Results"),
     Analysis("A16", "early_response", "EASI < 7 at week 4 by baseline tacrolimus", "Abstract"),
     Analysis("A17", "easi_bands", "EASI bands at week 4 by baseline tacrolimus", "Figure 1"),

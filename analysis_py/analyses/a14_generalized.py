@@ -1,4 +1,4 @@
-"""A14, Results: start of tacrolimus in generalised against non-generalised disease, log-rank."""
+"""A14, Results: start of tacrolimus in generalized against non-generalized disease, log-rank."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def draw_hazard_ratios(rows: ResultRows) -> Figure:
     """
     blocks = (
         Block("All three terms together, Breslow ties", _of(rows, "A13", "hazard_ratio")),
-        Block("Generalised disease alone, Breslow ties", _of(rows, "A14", "hazard_ratio")),
+        Block("Generalized disease alone, Breslow ties", _of(rows, "A14", "hazard_ratio")),
         Block("Sensitivity: each term alone", _of(rows, "A13", "hazard_ratio_univariable")),
         Block(
             "Sensitivity: all three together, Efron ties", _of(rows, "A13", "hazard_ratio_efron")

@@ -66,7 +66,7 @@ class Curve:
 
 
 def draw(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Figure:
-    """Draw everybody above, generalised against non-generalised disease below.
+    """Draw everybody above, generalized against non-generalized disease below.
 
     Raises
     ------
@@ -278,7 +278,7 @@ def _caption(rows: ResultRows) -> str:
     )
     hazard = rows.get("A14", "is_generalized", "hazard_ratio")
     if is_trustworthy(hazard):
-        text += f" Generalised against non-generalised: hazard ratio {estimate_phrase(hazard, 2)}."
+        text += f" Generalized against non-generalized: hazard ratio {estimate_phrase(hazard, 2)}."
     return text
 
 

@@ -128,7 +128,7 @@ def initiation(rows: ResultRows) -> Findings:
     test = rows.get("A14", "is_generalized", "log_rank_chi_square")
     if test is not None:
         words = p_phrase(test.p_value) if is_trustworthy(test) else "not tested"
-        items.append(finding(f"Generalised against other disease: log-rank test {words}.", test))
+        items.append(finding(f"Generalized against other disease: log-rank test {words}.", test))
     for analysis, when in (
         ("A15", "Use at baseline"),
         ("A18", "First start at week 4"),

@@ -69,7 +69,7 @@ def build_time(rows: ResultRows) -> Table:
     test = rows.get("A14", "is_generalized", "log_rank_chi_square")
     if test is not None:
         text = f"{format_number(test.value, 2)}; {format_p(test.p_value)}"
-        name = "Generalised against non-generalised: log-rank chi-square; p"
+        name = "Generalized against non-generalized: log-rank chi-square; p"
         lines.append(Line(name, ("", "", "", marked(text, test))))
         used.append(test)
     shown = [row for row in (*summaries, test) if row is not None]

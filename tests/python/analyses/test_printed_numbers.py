@@ -69,7 +69,7 @@ def test_restricted_mean_and_its_standard_error(results: Results) -> None:
     assert results["a12.evaluable.all.any.tacrolimus_start.n_events"].value == 110
 
 
-def test_log_rank_by_generalised_disease(results: Results) -> None:
+def test_log_rank_by_generalized_disease(results: Results) -> None:
     row = results["a14.evaluable.all.any.is_generalized.log_rank_chi_square"]
     assert str(round_half_up(row.value, 2)) == "5.62"
     assert str(round_half_up(row.p_value, 4)) == "0.0178"
