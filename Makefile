@@ -55,7 +55,7 @@ oracle: $(STAMP) ## Recompute the R oracles (needs R with package survival) and 
 torture: $(STAMP) ## Kill, fill the disk and read while publishing, the long form (about 20 minutes)
 	@$(BIN)/python -m refresh.torture
 
-docs: $(STAMP) ## dbt documentation site in target/index.html (static, opens from disk)
+docs: $(STAMP) ## dbt documentation in one page, target/static_index.html
 	@mkdir -p build
 	@$(BIN)/dbt docs generate --static --quiet
 	@echo "Open target/static_index.html"
