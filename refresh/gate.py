@@ -26,7 +26,7 @@ def record_outcomes(
     settings: Settings,
     report: CheckReport,
     build_number: int,
-    served: Path | None,
+    baseline: Path | None,
 ) -> None:
     """Write the outcomes of this build and carry the earlier builds' along.
 
@@ -34,18 +34,18 @@ def record_outcomes(
     ----------
     db : duckdb.DuckDBPyConnection
         The work file, writable; quality.expectation_results exists and is empty.
-    served : Path or None
-        The version before.
+    baseline : Path or None
+        The file of the version before.
     """
-    if served is not None:
-        path = str(served).replace("'", "''")
-        db.execute(f"attach '{path}' as served_version (read_only)")
+    if baseline is not None:
+        path = str(baseline).replace("'", "''")
+        db.execute(f"attach '{path}' as version_before (read_only)")
         db.execute(
             "insert into quality.expectation_results by name "
-            "select * from served_version.quality.expectation_results where build_number > ? - ?",
+            "select * from version_before.quality.expectation_results where build_number > ? - ?",
             [build_number, KEPT_BUILDS],
         )
-        db.execute("detach served_version")
+        db.execute("detach version_before")
     before = _states_before(db)
     for outcome in report.outcomes:
         values = [
@@ -90,7 +90,7 @@ def _is_accepted(settings: Settings, outcome: CheckOutcome) -> bool:
     return outcome.state_code == "failed" and bool(names & settings.accepted)
 
 
-def require_passed(settings: Settings, report: CheckReport, before: Entry | None) -> None:
+def require_passed(settings: Settings, report: CheckReport, before: Entry) -> None:
     """Stop unless every expectation ran and no critical one failed.
 
     Raises
@@ -108,7 +108,7 @@ def require_passed(settings: Settings, report: CheckReport, before: Entry | None
             "expectations_not_run",
             tuple(f"{error.name}: {error.cause}" for error in errors[:20]),
         )
-    n_before = (before or {}).get("expectations", {}).get("n_expected", 0)
+    n_before = before.get("expectations", {}).get("n_expected", 0)
     stops.enforce(settings, stops.of_test_number("expectations", report.n_expected, n_before))
     failed = [
         outcome

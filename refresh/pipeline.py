@@ -11,13 +11,12 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from expectations.outcomes import CheckReport
 from refresh import (
+    baseline,
     changes,
     delivery,
     erased,
@@ -35,8 +34,9 @@ from refresh import (
     vault,
     versions,
 )
+from refresh.baseline import Baseline
 from refresh.build import BuildResult
-from refresh.codes import ExitCode, Stop
+from refresh.codes import Stop
 from refresh.gate import record_outcomes, require_passed
 from refresh.manifest import Entry
 from refresh.messages import cause_of
@@ -69,7 +69,7 @@ class Steps:
     key_fingerprint: Callable[[Settings], str]
     load: Callable[[Settings], None]
     build: Callable[[Settings, Progress, tuple[int, ...]], BuildResult]
-    check: Callable[[Settings, Entry | None, dict[str, Any]], CheckReport]
+    check: Callable[[Settings, Baseline], CheckReport]
     analyse: Callable[[Settings, Progress, tuple[int, ...]], None]
     report: Callable[[Settings, Progress], dict[str, str]]
 
@@ -84,8 +84,7 @@ class Run:
     started_at: str
     notes: list[str] = field(default_factory=list)
     entry: Entry = field(default_factory=dict)
-    before: Entry | None = None
-    served: Path | None = None
+    baseline: Baseline = field(default_factory=Baseline)
 
 
 def run(settings: Settings, steps: Steps, progress: Progress) -> Summary:
@@ -146,7 +145,7 @@ def _refresh(state: Run, locks: tuple[int, ...]) -> Summary:
     progress.step("Building with dbt")
     _build(state, locks)
     progress.step("Checking expectations")
-    require_passed(settings, _check(state), state.before)
+    require_passed(settings, _check(state), state.baseline.entry)
     progress.step("Running analyses")
     state.steps.analyse(settings, progress, locks)
     progress.step("Comparing with the last version")
@@ -169,16 +168,8 @@ def _identify(state: Run) -> None:
     """Fill in what identifies this run, and find the version to compare with."""
     settings = state.settings
     entries = manifest.read(settings.manifest).entries
-    state.served = publish.served(settings)
-    if state.served is not None:
-        state.before = manifest.of_version(entries, state.served.name)
-        if state.before and files.sha256_of(state.served) != state.before["file_sha256"]:
-            raise Stop(
-                ExitCode.DAMAGED,
-                f"the published version {state.served.name} was changed on disk",
-                "run `python -m refresh verify`, then `python -m refresh rollback`",
-                "damaged_version",
-            )
+    state.baseline = baseline.find(settings, entries)
+    state.notes += state.baseline.notes
     code = delivery.code_state(settings.root)
     fingerprint = delivery.fingerprint(settings)
     key = state.steps.key_fingerprint(settings)
@@ -201,23 +192,24 @@ def _identify(state: Run) -> None:
 def _is_loaded_already(state: Run) -> bool:
     return (
         not state.settings.is_forced
-        and state.before is not None
-        and state.before.get("build_id") == state.entry["build_id"]
+        and state.baseline.version is not None
+        and state.baseline.version == publish.served(state.settings)
+        and state.baseline.entry.get("build_id") == state.entry["build_id"]
     )
 
 
 def _already_loaded(state: Run) -> Summary:
     """Record that the same delivery, code and key are published already; change nothing."""
     settings = state.settings
-    entry = manifest.append(
+    manifest.append(
         settings.manifest,
         {
             **{k: v for k, v in state.entry.items() if k != "seq"},
             "event": "already_loaded",
-            "same_as": state.served.name if state.served else None,
+            "same_as": state.baseline.version.name if state.baseline.version else None,
         },
     )
-    summary = read_summary(settings, "already_loaded", state.before or entry)
+    summary = read_summary(settings, "already_loaded", state.baseline.entry)
     summary.notes = state.notes
     summary.places |= state.steps.report(settings, state.progress)
     summary.seconds = state.progress.finish()
@@ -237,13 +229,13 @@ def _judge_delivery(state: Run) -> None:
     }
     if facts.n_erased:
         state.notes.append(f"{facts.n_erased} records of erased patients were left out")
-    stops.enforce(state.settings, stops.of_delivery(facts, state.before))
+    stops.enforce(state.settings, stops.of_delivery(facts, state.baseline.entry))
 
 
 def _build(state: Run, locks: tuple[int, ...]) -> None:
     settings = state.settings
     result = state.steps.build(settings, state.progress, locks)
-    n_before = (state.before or {}).get("tests", {}).get("n_run", 0)
+    n_before = state.baseline.entry.get("tests", {}).get("n_run", 0)
     state.entry |= {
         "tests": {
             "n_expected": result.tests.n_expected,
@@ -264,10 +256,9 @@ def _check(state: Run) -> CheckReport:
     with duckdb.connect(str(settings.work_file)) as db:
         quality_tables.create_all(db)
         quality_tables.fill_from_vault(db)
-    remembered = vault.facts_of(settings, state.served.stem if state.served else None)
-    report = state.steps.check(settings, state.before, remembered)
+    report = state.steps.check(settings, state.baseline)
     with duckdb.connect(str(settings.work_file)) as db:
-        record_outcomes(db, settings, report, state.entry["seq"], state.served)
+        record_outcomes(db, settings, report, state.entry["seq"], state.baseline.file)
     state.entry["expectations"] = {
         "n_expected": report.n_expected,
         "n_run": len(report.of_state("passed", "failed")),
@@ -282,9 +273,9 @@ def _check(state: Run) -> CheckReport:
 def _compare(state: Run) -> None:
     settings = state.settings
     with duckdb.connect(str(settings.work_file)) as db:
-        if state.served is not None:
-            changes.compare_with(db, state.served)
-            vault_before = history.vault_of(settings, state.served)
+        if state.baseline.file is not None:
+            changes.compare_with(db, state.baseline.file)
+            vault_before = history.vault_of(settings, state.baseline.version)
             if vault_before is not None:
                 history.compare_exports(db, settings, vault_before, state.entry["seq"])
             else:

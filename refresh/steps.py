@@ -11,10 +11,10 @@ import os
 import shutil
 import threading
 from pathlib import Path
-from typing import Any
 
 from expectations.outcomes import CheckReport
 from refresh import build, files, load, publish
+from refresh.baseline import Baseline
 from refresh.codes import ExitCode, Stop
 from refresh.manifest import Entry
 from refresh.messages import shown
@@ -53,16 +53,16 @@ def _import_quietly() -> None:
             return
 
 
-def _check(settings: Settings, before: Entry | None, remembered: dict[str, Any]) -> CheckReport:
+def _check(settings: Settings, baseline: Baseline) -> CheckReport:
     """Run the expectations; an engine that cannot even be imported is a gate that did not run."""
     try:
         gate = importlib.import_module("expectations.gate")
         facts = importlib.import_module("expectations.facts")
         known = facts.gather(
             settings.work_file,
-            publish.served(settings),
-            _records_before(before),
-            remembered.get("newest_visit_date"),
+            baseline.file,
+            _records_of(baseline.entry),
+            baseline.remembered.get("newest_visit_date"),
         )
         return gate.run(settings.work_file, known)
     except Exception as error:
@@ -75,9 +75,10 @@ def _check(settings: Settings, before: Entry | None, remembered: dict[str, Any])
         ) from None
 
 
-def _records_before(before: Entry | None) -> dict[str, int]:
+def _records_of(entry: Entry) -> dict[str, int]:
+    """Return the records read per export."""
     records: dict[str, int] = {}
-    for line in (before or {}).get("inputs", []):
+    for line in entry.get("inputs", []):
         name = line["export_name"]
         records[name] = records.get(name, 0) + line["n_records_read"]
     return records

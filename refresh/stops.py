@@ -69,9 +69,9 @@ def of_earlier_loads(entries: list[Entry], fingerprint: str) -> list[Finding]:
     return []
 
 
-def of_delivery(facts: DeliveryFacts, before: Entry | None) -> list[Finding]:
-    """Judge the loaded delivery against the one that was published last."""
-    if before is None:
+def of_delivery(facts: DeliveryFacts, before: Entry) -> list[Finding]:
+    """Judge the loaded delivery against the one that was published last; empty = none was."""
+    if not before:
         return []
     findings: list[Finding] = []
     if facts.key_fingerprint != before.get("key_fingerprint"):

@@ -346,6 +346,31 @@ def test_a_damaged_published_version_is_not_trusted_by_the_next_run(settings):
     assert (stop.value.code, stop.value.rule) == (ExitCode.DAMAGED, "damaged_version")
 
 
+def test_a_changed_version_is_passed_over_for_an_older_sound_one(settings):
+    refresh(settings)
+    deliver(settings, "two")
+    refresh(settings, Shape(n_patients=22, load_id="load-2"))
+    served = publish.served(settings)
+    os.chmod(served, 0o644)
+    with duckdb.connect(str(served)) as db:
+        db.execute("update marts.dim_patients set sex_code = 'female'")
+    os.chmod(served, 0o444)
+    deliver(settings, "three")
+    summary = refresh(settings, Shape(n_patients=22, load_id="load-3"))
+    assert summary.entry["seq"] == 3
+    assert any("not trusted" in note for note in summary.notes)
+    added = {row["n_records"] for row in summary.changes if row["table_name"] == "dim_patients"}
+    assert added == {2}
+
+
+def test_a_log_beside_a_version_is_not_read_as_part_of_it(settings):
+    refresh(settings)
+    served = publish.served(settings)
+    served.with_name(served.name + ".wal").write_bytes(b"rubbish")
+    deliver(settings, "two")
+    assert refresh(settings, Shape(load_id="load-2")).entry["seq"] == 2
+
+
 HOLD = """
 import sys, time
 from pathlib import Path

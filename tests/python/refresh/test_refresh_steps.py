@@ -1,0 +1,76 @@
+"""The steps of a real refresh fail closed: a gate that cannot run stops the publish."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+
+import pytest
+
+from refresh import fake_build, load, pipeline, steps
+from refresh.baseline import Baseline
+from refresh.codes import ExitCode, Stop
+from refresh.fake_build import Shape
+from refresh.progress import Progress
+
+
+@pytest.mark.parametrize("module", ["expectations.gate", "expectations.facts"])
+def test_expectations_that_cannot_be_imported_stop_the_publish(settings, monkeypatch, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    chosen = dataclasses.replace(fake_build.steps(Shape()), check=steps.real_steps().check)
+    with Progress(is_quiet=True) as progress, pytest.raises(Stop) as stop:
+        pipeline.run(settings, chosen, progress)
+    assert (stop.value.code, stop.value.rule) == (
+        ExitCode.CHECKS_FAILED,
+        "expectations_not_run",
+    )
+    assert not settings.current.exists()
+
+
+def test_expectations_that_crash_stop_the_publish_without_their_words(settings, monkeypatch):
+    def crash(*arguments):
+        raise RuntimeError("patient ROSSI-1967")
+
+    monkeypatch.setitem(sys.modules, "expectations.facts", types.SimpleNamespace(gather=crash))
+    monkeypatch.setitem(sys.modules, "expectations.gate", types.SimpleNamespace(run=crash))
+    with pytest.raises(Stop) as stop:
+        steps.real_steps().check(settings, Baseline())
+    assert "RuntimeError" in stop.value.what
+    assert "ROSSI" not in stop.value.what
+
+
+def test_analyses_that_cannot_run_stop_the_publish(settings, work_file):
+    with Progress(is_quiet=True) as progress, pytest.raises(Stop) as stop:
+        steps.real_steps().analyse(settings, progress, ())
+    assert stop.value.rule == "analyses_failed"
+
+
+def test_a_report_that_cannot_be_drawn_does_not_undo_the_publish(settings, monkeypatch):
+    def crash(*arguments):
+        raise RuntimeError("no room")
+
+    monkeypatch.setitem(sys.modules, "expectations.page", types.SimpleNamespace(write_page=crash))
+    chosen = dataclasses.replace(fake_build.steps(Shape()), report=steps.real_steps().report)
+    with Progress(is_quiet=True) as progress:
+        summary = pipeline.run(settings, chosen, progress)
+    assert summary.status == "published"
+    assert "could not be drawn (RuntimeError)" in summary.places["report"]
+
+
+def test_a_broken_key_stops_before_anything_is_loaded(settings, tmp_path, monkeypatch):
+    key = tmp_path / "short.key"
+    key.write_text("abcd")
+    key.chmod(0o600)
+    monkeypatch.setenv("REGISTRY_KEY_FILE", str(key))
+    with pytest.raises(Stop) as stop:
+        load.key_fingerprint(settings)
+    assert (stop.value.code, stop.value.rule) == (ExitCode.ENVIRONMENT, "key")
+    assert "abcd" not in stop.value.what
+
+
+def test_a_delivery_folder_that_is_not_there_is_refused_in_one_line(settings):
+    gone = dataclasses.replace(settings, delivery=settings.root / "nowhere")
+    with Progress(is_quiet=True) as progress, pytest.raises(Stop) as stop:
+        pipeline.run(gone, steps.real_steps(), progress)
+    assert stop.value.code == ExitCode.DELIVERY_REFUSED
