@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
 import tempfile
 import time
@@ -45,15 +46,19 @@ ON_LOG_SCALE = ("hazard_ratio", "odds_ratio", "odds_ratio_joint")
 class Coverage:
     """What the studies showed of one estimate.
 
-    `truth` in the unit of the result; `values` one entry per study with an interval; `n_below` and
-    `n_above` intervals that lie wholly below or above the truth; `n_without` studies whose data
-    gave no interval; `z_large` distance of the large study in its own standard errors.
+    `truth` in the unit of the result; `interval` its kind, such as Wilson. One entry per study
+    with an interval in `values` (the estimates, logarithms for ratios), `errors` (interval's width
+    in standard errors of that scale) and `sizes` (denominators). `n_below` and `n_above` intervals
+    lie wholly below or above the truth; `n_without` studies gave no interval; `z_large` is the
+    distance of the large study in its own standard errors.
     """
 
     key: str
     truth: float
-    method: str = ""
+    interval: str = ""
     values: list[float] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
     n_below: int = 0
     n_above: int = 0
     n_without: int = 0
@@ -78,23 +83,74 @@ class Coverage:
     @property
     def middle(self) -> float:
         """Mean of the estimates, the geometric one for ratios."""
-        values = np.array(self.values)
-        return float(np.exp(np.log(values).mean()) if is_ratio(self.key) else values.mean())
+        mean = float(np.mean(self.values))
+        return math.exp(mean) if is_ratio(self.key) else mean
+
+    @property
+    def error_ratio(self) -> float:
+        """Standard error that the intervals report over the standard deviation of the estimates."""
+        if self.n < 2 or np.ptp(self.values) == 0:
+            return math.nan
+        return float(np.sqrt(np.mean(np.square(self.errors))) / np.std(self.values, ddof=1))
+
+    @property
+    def exact_percent(self) -> float:
+        """Coverage that a Wilson interval has by theory at this truth and these denominators."""
+        if self.interval != "Wilson":
+            return math.nan
+        sizes, counts = np.unique(self.sizes, return_counts=True)
+        return float(
+            100 * np.average([wilson_coverage(self.truth / 100, n) for n in sizes], weights=counts)
+        )
 
     def add(self, row: Estimate | None) -> None:
         """Count one study."""
         if row is None or row.value is None or row.ci_lower is None or row.ci_upper is None:
             self.n_without += 1
             return
-        self.method = row.method.split(";")[0] if not self.method else self.method
-        self.values.append(row.value)
+        self.interval = interval_name(row.method)
+        low, value, high = (_scaled(self.key, x) for x in (row.ci_lower, row.value, row.ci_upper))
+        self.values.append(value)
+        self.errors.append((high - low) / (2 * Z))
+        self.sizes.append(row.denominator or 0)
         self.n_below += row.ci_upper < self.truth
         self.n_above += row.ci_lower > self.truth
+
+
+def wilson_coverage(probability: float, n: int) -> float:
+    """Return P(Wilson's interval holds the probability) for a binomial count out of n.
+
+    The interval holds it when the score test does not reject it (Wilson, JASA 1927;22:209-212).
+    """
+    spread = Z * math.sqrt(n * probability * (1 - probability))
+    lowest = math.ceil(n * probability - spread)
+    highest = math.floor(n * probability + spread)
+    binomial = stats.binom(n, probability)
+    return float(binomial.cdf(highest) - binomial.cdf(lowest - 1))
+
+
+def interval_name(method: str) -> str:
+    """Return the kind of interval that the method of a result names.
+
+    Examples
+    --------
+    >>> interval_name("n / denominator; Wilson interval"), interval_name("paired t-test, 9 df")
+    ('Wilson', 't')
+    """
+    if method.startswith("paired t-test"):
+        return "t"
+    named = (part.strip() for part in re.split("[;,]", method))
+    kinds = [part for part in named if part.endswith(" interval") or part == "Wald"]
+    return kinds[0].removesuffix(" interval") if kinds else "not named"
 
 
 def is_ratio(key: str) -> bool:
     """Whether an estimate is a ratio, whose interval is symmetric on the log scale."""
     return key.rsplit(".", 1)[-1] in ON_LOG_SCALE
+
+
+def _scaled(key: str, number: float) -> float:
+    return math.log(number) if is_ratio(key) else number
 
 
 def distance(row: Estimate, truth: float) -> float:
@@ -105,8 +161,7 @@ def distance(row: Estimate, truth: float) -> float:
     low, value, high = row.ci_lower, row.value, row.ci_upper
     if low is None or value is None or high is None:
         return math.nan
-    if is_ratio(row.result_id):
-        low, value, high, truth = (math.log(number) for number in (low, value, high, truth))
+    low, value, high, truth = (_scaled(row.result_id, x) for x in (low, value, high, truth))
     half = (value - low) if truth < value else (high - value)
     return Z * (value - truth) / half if half else math.nan
 

@@ -89,7 +89,8 @@ def _table(rows: Sequence[Coverage]) -> list[str]:
         "Mean of studies",
         "Coverage, % (SE)",
         "Interval below, above, %",
-        "Studies without",
+        "SE / SD",
+        "Without",
         "z at 20,000",
     )
     lines = [f"| {' | '.join(columns)} |", "|---|---|" + "--:|" * (len(columns) - 2)]
@@ -98,11 +99,19 @@ def _table(rows: Sequence[Coverage]) -> list[str]:
         below, above = (
             100 * number / row.n if row.n else math.nan for number in (row.n_below, row.n_above)
         )
-        lines.append(
-            f"| {_name(row.key)} | {row.method} | {row.truth:.{digits}f} | {row.middle:.{digits}f} "
-            f"| {row.percent:.1f} ({row.error:.1f}) | {below:.1f}, {above:.1f} | {row.n_without} "
-            f"| {row.z_large:+.1f} |"
+        exact = f" ({row.exact_percent:.1f})" if row.interval == "Wilson" else ""
+        cells = (
+            _name(row.key),
+            row.interval + exact,
+            f"{row.truth:.{digits}f}",
+            f"{row.middle:.{digits}f}",
+            f"{row.percent:.1f} ({row.error:.1f})",
+            f"{below:.1f}, {above:.1f}",
+            f"{row.error_ratio:.2f}",
+            f"{row.n_without}",
+            f"{row.z_large:+.1f}",
         )
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
