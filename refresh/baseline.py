@@ -52,18 +52,19 @@ def find(settings: Settings, entries: list[Entry]) -> Baseline:
     served = publish.served(settings)
     if served is None:
         return Baseline()
-    older = [path for path in reversed(publish.version_files(settings)) if path.name < served.name]
+    older = [path for path in reversed(publish.version_files(settings)) if path < served]
     notes: list[str] = []
     for path in (served, *older):
-        entry = manifest.of_version(entries, path.name)
+        entry = manifest.of_version(entries, publish.name_of(path))
         if entry and files.sha256_of(path) == entry["file_sha256"]:
-            remembered = vault.facts_of(settings, path.stem)
+            remembered = vault.facts_of(settings, publish.name_of(path))
             return Baseline(path, _without_log(settings, path), entry, remembered, tuple(notes))
-        notes.append(f"{path.name} was changed on disk and is not trusted; run verify")
+        notes.append(f"{publish.name_of(path)} was changed on disk and is not trusted; run verify")
     if "damaged_version" not in settings.accepted:
         raise Stop(
             ExitCode.DAMAGED,
-            f"the published version {served.name} was changed on disk, and no older one is sound",
+            f"the published version {publish.name_of(served)} was changed on disk, and no older "
+            "one is sound",
             "run `python -m refresh verify`; to publish without a comparison, run again with "
             '--accept damaged_version --reason "..."',
             "damaged_version",
@@ -73,6 +74,6 @@ def find(settings: Settings, entries: list[Entry]) -> Baseline:
 
 def _without_log(settings: Settings, version: Path) -> Path:
     """Return the version, or a private copy when a write-ahead log lies beside it."""
-    if not version.with_name(version.name + ".wal").exists():
+    if not publish.log_of(version).exists():
         return version
     return Path(shutil.copyfile(version, settings.work / "before.duckdb"))

@@ -176,7 +176,7 @@ def look_at_readers(settings: Settings) -> list[Finding]:
         if opened & known:
             pid = descriptors.parent.name
             for path in opened & known:
-                holders[f"pid {pid} reads {Path(path).name}"] = 1
+                holders[f"pid {pid} reads {publish.name_of(Path(path))}"] = 1
     if not holders:
         return [Finding("readers", GOOD, "none seen")]
     return [Finding("readers", NOTE, "; ".join(sorted(holders)) + " (they stop nothing)")]
@@ -193,8 +193,10 @@ def look_at_leftovers(settings: Settings) -> list[Finding]:
     if (settings.vault / erased.UNFINISHED).exists():
         text = "an erasure was not finished; run the same `erase` again"
         findings.append(Finding("leftovers", BAD, text))
-    for stray in sorted(settings.versions.glob("*.wal")) if settings.versions.is_dir() else []:
-        text = f"{stray.name}: a tool opened a version for writing; remove this file"
+    for file in publish.version_files(settings):
+        if not publish.log_of(file).exists():
+            continue
+        text = f"{publish.log_of(file)}: a tool opened a version for writing; remove this file"
         findings.append(Finding("leftovers", BAD, text))
     return findings or [Finding("leftovers", GOOD, "none")]
 
@@ -210,7 +212,7 @@ def look_at_modes(settings: Settings) -> list[Finding]:
         text = f"{len(open_to_others)} files or folders of the vault are open to others"
         findings.append(Finding("modes", BAD, f"{text}; run chmod -R go-rwx on {settings.vault}"))
     writable = [
-        path.name
+        publish.name_of(path)
         for path in publish.version_files(settings)
         if stat.S_IMODE(path.stat().st_mode) & 0o222
     ]
@@ -230,7 +232,11 @@ def look_at_versions(settings: Settings) -> list[Finding]:
     served = publish.served(settings)
     if served is None:
         return [Finding("manifest", BAD, f"{settings.current} leads nowhere; run rollback")]
-    return [Finding("manifest", GOOD, f"{len(chain.entries)} lines, {served.name} is served")]
+    return [
+        Finding(
+            "manifest", GOOD, f"{len(chain.entries)} lines, {publish.name_of(served)} is served"
+        )
+    ]
 
 
 def set_manifest_aside(settings: Settings, reason: str) -> None:
@@ -261,14 +267,15 @@ def set_manifest_aside(settings: Settings, reason: str) -> None:
                 "operator": versions.operator(),
             },
         )
-        for version in publish.version_files(settings):
-            adopt(settings, version)
+        for file in publish.version_files(settings):
+            adopt(settings, file)
         served = publish.served(settings)
         if served is not None:
-            manifest.append(settings.manifest, {"event": "found_current", "version": served.name})
+            version = publish.name_of(served)
+            manifest.append(settings.manifest, {"event": "found_current", "version": version})
 
 
-def adopt(settings: Settings, version: Path) -> None:
+def adopt(settings: Settings, file: Path) -> None:
     """Write a manifest line for a version file from what it says of itself, once it proves true.
 
     Raises
@@ -276,15 +283,15 @@ def adopt(settings: Settings, version: Path) -> None:
     Stop
         When the file does not hold what it says.
     """
-    entry = pack.build_entry_of(version)
-    pack.verify_against(version, [TableContent(**table) for table in entry["tables"]])
+    entry = pack.build_entry_of(file)
+    pack.verify_against(file, [TableContent(**table) for table in entry["tables"]])
     manifest.append(
         settings.manifest,
         {
             **entry,
             "event": "adopted",
-            "version": version.name,
-            "file_sha256": files.sha256_of(version),
-            "n_bytes": version.stat().st_size,
+            "version": publish.name_of(file),
+            "file_sha256": files.sha256_of(file),
+            "n_bytes": file.stat().st_size,
         },
     )

@@ -223,31 +223,29 @@ def describe_anew(file: Path) -> Entry:
 
 def replace_version(settings: Settings, old: Path, new: Path, entry: Entry) -> None:
     """Put a rewritten version in the place of the old one; readers never see half of it."""
-    stem = old.stem.split("-")[0]
-    target = settings.versions / f"{stem}-{entry['n_erasures']}.duckdb"
+    replaced = publish.name_of(old)
+    version = f"{replaced.split('-')[0]}-{entry['n_erasures']}"
     os.chmod(new, publish.READ_ONLY_MODE)
     files.sync_file(new)
-    os.replace(new, target)
-    files.sync_folder(settings.versions)
+    target = publish.place(settings, new, version)
     is_served = publish.served(settings) == old
-    _rename_vault(settings, old.stem, target.stem)
+    _rename_vault(settings, replaced, version)
     if is_served:
-        publish.switch(settings, target.name)
+        publish.switch(settings, version)
     manifest.append(
         settings.manifest,
         {
             **entry,
             "event": "rewritten",
-            "version": target.name,
-            "replaces": old.name,
+            "version": version,
+            "replaces": replaced,
             "file_sha256": files.sha256_of(target),
             "n_bytes": target.stat().st_size,
         },
     )
     if is_served:
-        manifest.append(settings.manifest, {"event": "found_current", "version": target.name})
-    old.unlink()
-    old.with_name(old.name + ".wal").unlink(missing_ok=True)
+        manifest.append(settings.manifest, {"event": "found_current", "version": version})
+    publish.remove(settings, replaced)
     vault.follow(settings, publish.served(settings))
 
 

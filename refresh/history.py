@@ -31,7 +31,7 @@ def vault_of(settings: Settings, version: Path | None) -> Path | None:
     """Return the vault file that belongs to a published version, when it is still kept."""
     if version is None:
         return None
-    file = settings.vault / version.stem / "warehouse.duckdb"
+    file = settings.vault / version.parent.name / settings.work_file.name
     return file if file.exists() else None
 
 

@@ -206,7 +206,7 @@ def _already_loaded(state: Run) -> Summary:
         {
             **{k: v for k, v in state.entry.items() if k != "seq"},
             "event": "already_loaded",
-            "same_as": state.baseline.version.name if state.baseline.version else None,
+            "same_as": publish.name_of(state.baseline.version),
         },
     )
     summary = read_summary(settings, "already_loaded", state.baseline.entry)
@@ -302,7 +302,7 @@ def _publish(state: Run) -> Summary:
     killpoints.reach("candidate_verified", settings.published)
     state.entry["tables"] = [content.as_entry() for content in contents]
     remembered = delivery.private_facts_of(settings.work_file)
-    vault.keep(settings, publish.version_name(state.entry).removesuffix(".duckdb"), remembered)
+    vault.keep(settings, publish.version_name(state.entry), remembered)
     written = publish.publish(settings, candidate, state.entry)
     vault.follow(settings, publish.served(settings))
     vault.protect(settings)

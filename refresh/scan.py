@@ -95,7 +95,9 @@ def scan_file(file: Path, person: Person) -> list[Hit]:
                 f"select count(*) from {quote(schema)}.{quote(table)} where {condition}", values
             ).fetchone()[0]
             if n_rows:
-                hits.append(Hit(file.name, f"{schema}.{table}", column, n_rows))
+                hits.append(
+                    Hit(f"{file.parent.name}/{file.name}", f"{schema}.{table}", column, n_rows)
+                )
     return hits
 
 

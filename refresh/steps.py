@@ -124,7 +124,7 @@ def _report(settings: Settings, progress: Progress) -> dict[str, str]:
 
 def _is_drawn(folder: Path, served: Path) -> bool:
     mark = folder / REPORT_MARK
-    return mark.exists() and mark.read_text(encoding="ascii") == served.name
+    return mark.exists() and mark.read_text(encoding="ascii") == publish.name_of(served)
 
 
 def _draw(settings: Settings, served: Path, folder: Path, progress: Progress) -> None:
@@ -138,7 +138,7 @@ def _draw(settings: Settings, served: Path, folder: Path, progress: Progress) ->
     page = Path(report.write_report(served, new))
     if page.name != "report.html":
         shutil.copyfile(page, new / "report.html")
-    (new / REPORT_MARK).write_text(served.name, encoding="ascii")
+    (new / REPORT_MARK).write_text(publish.name_of(served), encoding="ascii")
     for path in new.rglob("*"):
         os.chmod(path, 0o755 if path.is_dir() else 0o644)
     os.chmod(new, 0o755)

@@ -195,7 +195,7 @@ def check_nothing_lost(settings: Settings) -> int:
     faults = versions.verify(settings)
     entries = manifest.read(settings.manifest).entries
     newest = [e["version"] for e in entries if e.get("event") == "published"][-5:]
-    present = {path.name for path in publish.version_files(settings)}
+    present = {publish.name_of(path) for path in publish.version_files(settings)}
     faults += [f"{name} is lost" for name in newest if name not in present]
     for fault in faults:
         print(fault, file=sys.stderr)

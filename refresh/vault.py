@@ -71,7 +71,7 @@ def follow(settings: Settings, served: Path | None) -> list[str]:
         One sentence per removed folder.
     """
     removed: list[str] = []
-    stem = served.stem if served else None
+    stem = served.parent.name if served else None
     folders = sorted(path for path in settings.vault.glob("[0-9]*_*") if path.is_dir())
     served_number = int(stem.split("_")[0]) if stem else 0
     newest = [path for path in folders if int(path.name.split("_")[0]) <= served_number]

@@ -35,11 +35,11 @@ def listed(settings: Settings) -> list[Version]:
     current = publish.served(settings)
     return [
         Version(
-            path.name,
-            int(path.name.split("_")[0]),
+            publish.name_of(path),
+            publish.number_of(publish.name_of(path)),
             path == current,
             path.stat().st_size,
-            manifest.of_version(entries, path.name),
+            manifest.of_version(entries, publish.name_of(path)),
         )
         for path in publish.version_files(settings)
     ]
@@ -130,18 +130,22 @@ def verify(settings: Settings) -> list[str]:
     if settings.current.is_symlink() and served is None:
         faults.append(f"{settings.current} points at a version that is not there")
     said = manifest.served_version(chain.entries)
-    if served and said != served.name:
-        faults.append(f"{served.name} is being served, the manifest says {said}")
+    if served and said != publish.name_of(served):
+        faults.append(f"{publish.name_of(served)} is being served, the manifest says {said}")
     for version in listed(settings):
         faults += check_version(settings, version)
-    for stray in sorted(settings.versions.glob("*.wal")) if settings.versions.is_dir() else []:
-        faults.append(f"{stray.name}: somebody opened a version for writing; remove this log")
+    for file in publish.version_files(settings):
+        if publish.log_of(file).exists():
+            faults.append(
+                f"{publish.name_of(file)}: somebody opened this version for writing; remove "
+                f"{publish.log_of(file)}"
+            )
     return faults
 
 
 def check_version(settings: Settings, version: Version) -> list[str]:
     """Compare one version file with its manifest entry: mode, bytes, and every row."""
-    path = settings.versions / version.name
+    path = publish.file_of(settings, version.name)
     if version.entry is None:
         return [f"{version.name}: the manifest does not know this file"]
     faults: list[str] = []
@@ -156,7 +160,7 @@ def _content_faults(path: Path, entry: Entry) -> list[str]:
     try:
         verify_against(path, [TableContent(**table) for table in entry["tables"]])
     except Stop as stop:
-        return [f"{path.name}: {stop.what}"]
+        return [f"{publish.name_of(path)}: {stop.what}"]
     except duckdb.Error as error:
-        return [f"{path.name}: DuckDB cannot read it ({type(error).__name__})"]
+        return [f"{publish.name_of(path)}: DuckDB cannot read it ({type(error).__name__})"]
     return []

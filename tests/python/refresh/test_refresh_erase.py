@@ -62,8 +62,13 @@ def person_of(key, patient):
 
 def test_a_patient_is_found_in_vault_history_and_every_version(registry, key):
     found = {hit.file for hit in scan(registry, person_of(key, "P0007"))}
-    names = {path.name for path in publish.version_files(registry)}
-    assert found == {"warehouse.duckdb", "history.duckdb", *names}
+    names = {publish.name_of(path) for path in publish.version_files(registry)}
+    assert {name.rsplit("/", 1)[-1] for name in found} == {
+        "warehouse.duckdb",
+        "history.duckdb",
+        "current.duckdb",
+    }
+    assert {f"{name}/current.duckdb" for name in names} <= found
 
 
 def test_an_erased_patient_is_nowhere_and_everybody_else_stays(registry, key):
@@ -223,6 +228,6 @@ def test_the_vault_stays_private_after_an_erasure(registry, key):
         if path.is_file() and not path.is_symlink()
     }
     assert modes == {0o600}
-    assert os.readlink(registry.vault_current) == publish.served(registry).stem
+    assert os.readlink(registry.vault_current) == publish.name_of(publish.served(registry))
     events = [entry["event"] for entry in manifest.read(registry.manifest).entries]
     assert events.count("rewritten") == 3

@@ -73,7 +73,7 @@ def test_the_same_delivery_twice_is_a_no_op_and_is_recorded(settings):
     again = refresh(settings)
     assert again.status == "already_loaded"
     assert [entry["event"] for entry in entries_of(settings)] == ["published", "already_loaded"]
-    assert publish.served(settings).name == first.entry["version"]
+    assert publish.name_of(publish.served(settings)) == first.entry["version"]
     assert len(publish.version_files(settings)) == 1
 
 

@@ -69,11 +69,10 @@ def test_rows_are_ordered_by_pseudonym_not_by_the_order_of_the_export(settings):
 
 def test_published_version_is_read_only_and_has_no_log(settings):
     line = publish_once(settings)
-    version = settings.versions / line["version"]
+    version = publish.file_of(settings, line["version"])
     assert stat.S_IMODE(version.stat().st_mode) == 0o444
-    assert os.readlink(settings.current) == f"versions/{line['version']}"
-    held = {path.name for path in settings.versions.iterdir()}
-    assert held == {".gitignore", line["version"]}
+    assert os.readlink(settings.current) == f"versions/{line['version']}/current.duckdb"
+    assert [path.name for path in version.parent.iterdir()] == ["current.duckdb"]
 
 
 def test_published_file_is_written_in_the_oldest_storage_version(settings):
@@ -175,7 +174,7 @@ def test_versions_are_ordered_by_number_when_the_clock_goes_back(settings, monke
     monkeypatch.setattr(manifest, "now", lambda: "1999-01-01T00:00:00+00:00")
     second = publish_once(settings, build_id="0000aaaa")
     assert [version.seq for version in versions.listed(settings)] == [1, 2]
-    assert publish.served(settings).name == second["version"]
+    assert publish.name_of(publish.served(settings)) == second["version"]
     assert manifest.last_published(manifest.read(settings.manifest).entries)["seq"] == 2
 
 
@@ -183,7 +182,7 @@ def test_versions_are_ordered_by_number_when_the_clock_goes_back(settings, monke
 def test_a_flipped_byte_is_found_and_the_version_is_not_served_again(settings, share):
     line = publish_once(settings)
     publish_once(settings, build_id="bbbb2222")
-    version = settings.versions / line["version"]
+    version = publish.file_of(settings, line["version"])
     os.chmod(version, 0o644)
     content = bytearray(version.read_bytes())
     content[int(len(content) * share)] ^= 1
@@ -251,12 +250,12 @@ def test_a_reader_keeps_its_version_and_a_new_one_gets_the_new(settings):
 
 def test_a_log_left_by_a_writing_tool_does_not_reach_the_next_version(settings):
     line = publish_once(settings)
-    stray = settings.versions / (line["version"] + ".wal")
+    stray = publish.log_of(publish.file_of(settings, line["version"]))
     stray.write_bytes(b"not a log of this database")
     publish_once(settings, fake_build.Shape(n_patients=33), "bbbb2222")
     with open_published(settings.published) as db:
         assert db.execute("select count(*) from marts.dim_patients").fetchone() == (33,)
-    assert any("opened a version for writing" in fault for fault in versions.verify(settings))
+    assert any("for writing" in fault for fault in versions.verify(settings))
 
 
 @pytest.mark.parametrize(
@@ -280,3 +279,13 @@ def test_nothing_published_is_said_in_words(settings):
     with pytest.raises(Stop) as stop:
         open_published(settings.published)
     assert "nothing is published" in stop.value.what
+
+
+def test_the_database_has_the_same_name_in_every_version(settings):
+    names = []
+    for build_id in ("aaaa1111", "bbbb2222"):
+        publish_once(settings, build_id=build_id)
+        for path in (settings.current, os.path.realpath(settings.current)):
+            with duckdb.connect(str(path), read_only=True) as db:
+                names.append(db.execute("select current_database()").fetchone()[0])
+    assert set(names) == {"current"}
