@@ -183,14 +183,14 @@ def test_a_failure_while_writing_leaves_the_tables_of_before(tmp_path, connectio
     write_delivery(tmp_path)
     first = load(tmp_path, connection)
     other_bytes(tmp_path)
-    run = raw_tables._run
+    insert = raw_tables._insert
 
-    def failing(cursor, statement, rows):
-        if "delivery_files" in statement:
+    def failing(cursor, name, rows):
+        if name == "delivery_files":
             raise RuntimeError("stop")
-        run(cursor, statement, rows)
+        return insert(cursor, name, rows)
 
-    monkeypatch.setattr(raw_tables, "_run", failing)
+    monkeypatch.setattr(raw_tables, "_insert", failing)
     with pytest.raises(RuntimeError):
         load(tmp_path, connection)
     assert connection.sql("select count(*) from raw.visits").fetchone() == (20,)
@@ -278,3 +278,25 @@ def test_a_file_of_bad_records_is_refused_with_its_counts(tmp_path, connection):
     with pytest.raises(Exception, match="200000 of 200000 records are faulty") as caught:
         load(tmp_path, connection)
     assert "200000 field_count (first on line 2)" in str(caught.value)
+
+
+def test_more_records_than_one_row_group_are_all_there_at_once(tmp_path: Path) -> None:
+    """122,880 rows are one row group of DuckDB; the records behind it are read like the others."""
+    n_records = 150_000
+    delivery = write_delivery(tmp_path / "delivery")
+    with (delivery / "comorbidities.csv").open("w") as file:
+        file.write("patient_id,comorbidity_term,onset_date\n")
+        file.writelines(f"P{number:06d},asthma,2001-01-01\n" for number in range(n_records))
+    database = duckdb.connect(str(tmp_path / "warehouse.duckdb"))
+    load(delivery, database)
+    found = database.execute("select count(*), max(record_number) from raw.comorbidities")
+    assert found.fetchone() == (n_records, n_records)
+
+
+def test_a_table_that_lost_records_while_loading_stops_the_build(connection) -> None:
+    connection.execute("create schema raw")
+    connection.execute("create table raw.delivery as select 'a' as load_id")
+    connection.execute("create table raw.visits as select 1 as record_number")
+    with pytest.raises(RuntimeError, match=r"raw\.visits holds 1 of 2 records"):
+        raw_tables._require_all_rows(connection, {"visits": 2})
+    assert connection.execute("select count(*) from raw.delivery").fetchone() == (0,)
