@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,15 @@ def test_a_key_is_made_on_first_use_and_kept(own_configuration, is_synthetic, na
     assert path.read_text().strip() not in said[0]
     assert load_key(is_synthetic, said.append) == first
     assert len(said) == 1
+
+
+def test_runs_that_start_at_once_find_one_whole_key(own_configuration):
+    for attempt in range(20):
+        with ThreadPoolExecutor(8) as pool:
+            keys = list(pool.map(lambda _: load_key(True, lambda line: None), range(8)))
+        assert len({key.fingerprint for key in keys}) == 1, attempt
+        assert [path.name for path in own_configuration.iterdir()] == ["demo.key"]
+        (own_configuration / "demo.key").unlink()
 
 
 def test_the_new_key_is_said_on_standard_error(capsys):
