@@ -37,7 +37,7 @@ build: $(STAMP) ## dbt build alone, into build/warehouse.duckdb
 	@$(BIN)/dbt build
 
 test: $(STAMP) lint ## Lint and run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
 
 lint: $(STAMP) ## ruff and sqlfluff
 	@$(BIN)/ruff check $(SOURCES)

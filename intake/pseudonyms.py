@@ -126,13 +126,18 @@ def _create(path: Path) -> bool:
                 file.write(secrets.token_hex(KEY_BYTES) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
-            os.link(draft, path)
+            return _takes_its_place(draft, path)
         finally:
             draft.unlink()
-    except FileExistsError:
-        return False
     except OSError as error:
         raise _not_made(path, error) from None
+
+
+def _takes_its_place(draft: Path, path: Path) -> bool:
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return False
     return True
 
 

@@ -26,6 +26,22 @@ class Build:
         return json.loads((self.target / "manifest.json").read_text())
 
 
+def save_build(build: Build, folder: Path) -> None:
+    """Write down a finished build, so that another worker finds it instead of repeating it."""
+    (folder / "build.json").write_text(
+        json.dumps([str(build.warehouse), str(build.target), build.output, build.returncode])
+    )
+
+
+def load_build(folder: Path) -> Build | None:
+    """Return the build that stands in `folder`; None when there is none yet."""
+    note = folder / "build.json"
+    if not note.exists():
+        return None
+    warehouse, target, output, returncode = json.loads(note.read_text())
+    return Build(Path(warehouse), Path(target), output, returncode)
+
+
 def run_dbt(
     folder: Path,
     *arguments: str,

@@ -1,11 +1,15 @@
-"""Fixtures that every room shares: one warehouse is built per session, not one per test."""
+"""Fixtures that every room shares: one warehouse is built per run, not one per test or worker."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from builds import ROOT, Build, run_dbt
+from builds import ROOT, Build, load_build, run_dbt, save_build
+from filelock import FileLock
+
+ROOMS_KEPT_TOGETHER = ("analyses", "report")
+"""Their fixtures cost more than their tests: one worker runs the whole room."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,10 +26,24 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"real exports: {state}"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests share a worker when the run is spread over cores (`--dist loadgroup`)."""
+    for item in items:
+        room = item.path.parent.name
+        group = room if room in ROOMS_KEPT_TOGETHER else f"{room}/{item.path.name}"
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
-def demo_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+def demo_build(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Build:
     """The whole `dbt build` on the demo delivery, every data test and unit test included."""
-    build = run_dbt(tmp_path_factory.mktemp("demo"), "build", "--selector", "everything")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "demo"
+    with FileLock(f"{folder}.lock"):
+        build = load_build(folder)
+        if build is None:
+            build = run_dbt(folder, "build", "--selector", "everything")
+            save_build(build, folder)
     assert build.returncode == 0, build.output[-4000:]
     return build
 
