@@ -1,0 +1,321 @@
+-- Floor, part 2: what each course is, who is in, which visit answers for a timepoint, what a
+-- patient was on. Words and codes of the exports are taken as they stand.
+
+-- Drugs are few where prescriptions are many: each is decided once, by its ATC code or its name.
+create temp table drugs as
+with written as (
+    select distinct
+        atc_code,
+        drug_name,
+        route
+    from prescriptions
+),
+
+by_code as (
+    select
+        codes.atc_code,
+        atc_codes.treatment_class_code,
+        atc_codes.substance_code,
+        atc_codes.steroid_potency_code
+    from (
+        select atc_code from written
+        union
+        select atc_code from drug_products
+    ) as codes
+    inner join atc_codes
+        on starts_with(codes.atc_code, atc_codes.atc_prefix)
+    qualify
+        row_number() over (
+            partition by codes.atc_code order by length(atc_codes.atc_prefix) desc
+        ) = 1
+),
+
+by_name as (
+    select
+        written.drug_name,
+        written.route,
+        coalesce(
+            drug_products.treatment_class_code, by_code.treatment_class_code
+        ) as treatment_class_code,
+        coalesce(drug_products.substance_code, by_code.substance_code) as substance_code,
+        by_code.steroid_potency_code
+    from (select distinct drug_name, route from written) as written
+    left join word_list as routes
+        on routes.word_kind = 'route' and lower(written.route) = routes.word
+    inner join drug_products
+        on
+            starts_with(lower(written.drug_name), drug_products.product_name)
+            and drug_products.route_code in ('any', routes.code)
+    left join by_code
+        on drug_products.atc_code = by_code.atc_code
+    qualify
+        row_number() over (
+            partition by written.drug_name, written.route
+            order by length(drug_products.product_name) desc, drug_products.route_code = 'any'
+        ) = 1
+)
+
+select
+    written.atc_code,
+    written.drug_name,
+    written.route,
+    coalesce(by_code.treatment_class_code, by_name.treatment_class_code, 'unmapped')
+        as treatment_class_code,
+    coalesce(by_code.substance_code, by_name.substance_code) as substance_code,
+    list_position(
+        ['mild', 'moderate', 'potent', 'very_potent'],
+        coalesce(by_code.steroid_potency_code, by_name.steroid_potency_code)
+    ) as potency_rank
+from written
+left join by_code
+    on written.atc_code = by_code.atc_code
+left join by_name
+    on
+        written.drug_name = by_name.drug_name
+        and written.route is not distinct from by_name.route;
+
+create temp table courses as
+select
+    prescriptions.patient_id,
+    prescriptions.start_date,
+    coalesce(prescriptions.end_date, date 'infinity') as end_date,
+    drugs.treatment_class_code,
+    drugs.substance_code,
+    drugs.potency_rank,
+    prescriptions.rowid + 1 as record_number
+from prescriptions
+inner join drugs
+    on
+        prescriptions.drug_name = drugs.drug_name
+        and prescriptions.atc_code is not distinct from drugs.atc_code
+        and prescriptions.route is not distinct from drugs.route;
+
+create temp table eligibility as
+with index_dates as (
+    select
+        patient_id,
+        min(start_date) as index_date
+    from courses
+    where treatment_class_code = 'index_treatment'
+    group by patient_id
+),
+
+windows as (
+    select
+        any_value(visit_windows.first_day) as baseline_first_day,
+        any_value(visit_windows.last_day) as baseline_last_day,
+        any_value(criteria.first_date) filter (criterion_number = 2) as first_date,
+        any_value(criteria.last_date) filter (criterion_number = 2) as last_date,
+        any_value(criteria.threshold_value) filter (criterion_number = 3) as adult_age,
+        any_value(criteria.threshold_value) filter (criterion_number = 5) as severe_easi,
+        any_value(criteria.first_day) filter (criterion_number = 5) as severe_first_day,
+        any_value(criteria.last_day) filter (criterion_number = 5) as severe_last_day,
+        any_value(criteria.first_day) filter (criterion_number = 6) as systemic_first_day,
+        any_value(criteria.last_day) filter (criterion_number = 6) as systemic_last_day
+    from criteria
+    cross join visit_windows
+    where visit_windows.timepoint_code = 'baseline'
+),
+
+seen as (
+    select
+        visits.patient_id,
+        bool_or(
+            visits.visit_date - index_dates.index_date
+            between windows.baseline_first_day and windows.baseline_last_day
+        ) as has_baseline_visit,
+        max(visits.easi_score) filter (
+            visits.visit_date - index_dates.index_date
+            between windows.severe_first_day and windows.severe_last_day
+        ) as highest_easi,
+        bool_or(visits.topical_adherence = 'non_adherent') as is_non_adherent
+    from visits
+    left join index_dates
+        on visits.patient_id = index_dates.patient_id
+    cross join windows
+    group by visits.patient_id
+),
+
+treated as (
+    select distinct courses.patient_id
+    from courses
+    inner join treatment_classes
+        on
+            courses.treatment_class_code = treatment_classes.treatment_class_code
+            and treatment_classes.is_systemic_anti_inflammatory
+    inner join index_dates
+        on courses.patient_id = index_dates.patient_id
+    cross join windows
+    where
+        courses.start_date <= index_dates.index_date + windows.systemic_last_day
+        and courses.end_date >= index_dates.index_date + windows.systemic_first_day
+)
+
+select
+    patients.patient_id,
+    index_dates.index_date,
+    not coalesce(seen.is_non_adherent, false) as is_evaluable,
+    [
+        index_dates.index_date is not null,
+        coalesce(index_dates.index_date between windows.first_date and windows.last_date, false),
+        coalesce(
+            date_sub('year', patients.birth_date, index_dates.index_date) >= windows.adult_age,
+            false
+        ),
+        coalesce(seen.has_baseline_visit, false),
+        coalesce(seen.highest_easi >= windows.severe_easi, false),
+        index_dates.index_date is not null and treated.patient_id is null
+    ] as verdicts,
+    list_position(verdicts, false) as first_failed,
+    first_failed is null as is_enrolled,
+    patients.rowid + 1 as record_number
+from patients
+left join index_dates
+    on patients.patient_id = index_dates.patient_id
+left join seen
+    on patients.patient_id = seen.patient_id
+left join treated
+    on patients.patient_id = treated.patient_id
+cross join windows;
+
+-- The pseudonym is an HMAC-SHA256 (RFC 2104): a hash of the outer pad and the inner hash.
+create temp table enrolled as
+select
+    patients.* exclude (involves_face, involves_hands, involves_genitalia),
+    patients.involves_face = 'yes' as involves_face,
+    patients.involves_hands = 'yes' as involves_hands,
+    patients.involves_genitalia = 'yes' as involves_genitalia,
+    eligibility.index_date,
+    eligibility.is_evaluable,
+    eligibility.record_number,
+    'p' || substr(
+        sha256(
+            getvariable('outer_pad')
+            || unhex(
+                sha256(getvariable('inner_pad') || encode('patient:' || patients.patient_id))
+            )
+        ), 1, 16
+    ) as pseudonym
+from patients
+inner join eligibility
+    on patients.patient_id = eligibility.patient_id
+where eligibility.is_enrolled;
+
+-- Of the visits in a window the one nearest to its target day.
+create temp table attended as
+with in_window as (
+    select
+        visits.*,
+        visits.rowid + 1 as record_number,
+        enrolled.pseudonym,
+        enrolled.is_evaluable,
+        visits.visit_date - enrolled.index_date as visit_day
+    from visits
+    inner join enrolled
+        on visits.patient_id = enrolled.patient_id
+)
+
+select
+    in_window.*,
+    visit_windows.timepoint_code,
+    visit_windows.timepoint_number,
+    visit_windows.nominal_month,
+    in_window.visit_day - visit_windows.target_day as days_from_target
+from in_window
+inner join visit_windows
+    on in_window.visit_day between visit_windows.first_day and visit_windows.last_day
+qualify
+    row_number() over (
+        partition by in_window.patient_id, visit_windows.timepoint_code
+        order by
+            abs(in_window.visit_day - visit_windows.target_day),
+            in_window.visit_date,
+            in_window.visit_id
+    ) = 1;
+
+create temp table regimens as
+with active as (
+    select
+        attended.patient_id,
+        attended.timepoint_code,
+        count(*) as n_active_courses,
+        bool_or(courses.treatment_class_code = 'topical_tacrolimus') as is_on_tacrolimus,
+        bool_or(courses.treatment_class_code = 'topical_corticosteroid')
+            as is_on_corticosteroids,
+        max(courses.potency_rank) as potency_rank,
+        min((courses.start_date, courses.record_number))
+            filter (courses.treatment_class_code = 'topical_tacrolimus')[2]
+            as tacrolimus_record_number
+    from attended
+    inner join courses
+        on
+            attended.patient_id = courses.patient_id
+            and attended.visit_date between courses.start_date and courses.end_date
+    where
+        attended.is_evaluable
+        and courses.treatment_class_code in ('topical_tacrolimus', 'topical_corticosteroid')
+    group by attended.patient_id, attended.timepoint_code
+)
+
+select
+    attended.patient_id,
+    attended.pseudonym,
+    attended.timepoint_code,
+    attended.timepoint_number,
+    attended.nominal_month,
+    attended.visit_day,
+    coalesce(attended.topical_adherence = 'adherent', false) as is_reviewed,
+    case when is_reviewed then coalesce(active.is_on_tacrolimus, false) end as is_on_tacrolimus,
+    case when is_reviewed then coalesce(active.is_on_corticosteroids, false) end
+        as is_on_corticosteroids,
+    case
+        when not is_reviewed then null
+        when active.is_on_tacrolimus and active.is_on_corticosteroids
+            then 'corticosteroids_and_tacrolimus'
+        when active.is_on_tacrolimus then 'tacrolimus'
+        when active.is_on_corticosteroids then 'corticosteroids'
+        else 'none'
+    end as topical_regimen_code,
+    case
+        when is_reviewed
+            then ['mild', 'moderate', 'potent', 'very_potent'][active.potency_rank]
+    end as steroid_potency_code,
+    coalesce(active.n_active_courses, 0) as n_active_courses,
+    active.tacrolimus_record_number
+from attended
+left join active
+    on
+        attended.patient_id = active.patient_id
+        and attended.timepoint_code = active.timepoint_code
+where attended.is_evaluable;
+
+-- Every value that a score can take, with its bands: at most 721 per score.
+create temp table banded_values as
+with possible_values as (
+    select
+        score_definitions.score_code,
+        cast(steps.step * score_definitions.step as decimal(4, 1)) as score_value
+    from score_definitions
+    inner join range(0, 721) as steps (step)
+        on steps.step * score_definitions.step <= score_definitions.max_value
+)
+
+select
+    possible_values.score_code,
+    possible_values.score_value,
+    any_value(score_bands.band_code) filter (
+        score_bands.scheme_code = 'study'
+        and (
+            score_value > lower_value or score_value = lower_value and is_lower_inclusive
+        )
+        and (
+            score_value < upper_value or score_value = upper_value and is_upper_inclusive
+        )
+    ) as study_band_code,
+    any_value(score_bands.band_code) filter (
+        score_bands.scheme_code != 'study' and score_value between lower_value and upper_value
+    ) as instrument_band_code
+from possible_values
+left join score_bands
+    on possible_values.score_code = score_bands.score_code
+group by possible_values.score_code, possible_values.score_value;

@@ -1,0 +1,126 @@
+-- Floor, part 3: the marts that hold patients' data, column for column as the warehouse has them.
+
+create schema marts;
+
+create table marts.dim_patients as
+with comorbidity_flags as (
+    select
+        comorbidities.patient_id,
+        count(distinct coalesce(comorbidity_terms.comorbidity_code, 'unmapped'))
+            as n_comorbidities,
+        coalesce(bool_or(comorbidity_code in ('rhinitis', 'rhinoconjunctivitis')), false)
+            as has_rhinitis,
+        coalesce(bool_or(comorbidity_code in ('conjunctivitis', 'rhinoconjunctivitis')), false)
+            as has_conjunctivitis,
+        coalesce(bool_or(comorbidity_code = 'asthma'), false) as has_asthma,
+        coalesce(bool_or(comorbidity_code = 'food_allergy'), false) as has_food_allergy
+    from comorbidities
+    left join comorbidity_terms
+        on comorbidities.comorbidity_term = comorbidity_terms.term
+    group by comorbidities.patient_id
+),
+
+prior_flags as (
+    select
+        courses.patient_id,
+        coalesce(bool_or(courses.substance_code = 'ciclosporin'), false) as ciclosporin,
+        coalesce(bool_or(courses.treatment_class_code = 'systemic_corticosteroid'), false)
+            as systemic_corticosteroids,
+        coalesce(bool_or(courses.treatment_class_code = 'phototherapy'), false) as phototherapy,
+        coalesce(bool_or(courses.substance_code = 'methotrexate'), false) as methotrexate,
+        coalesce(bool_or(courses.substance_code = 'alitretinoin'), false) as alitretinoin,
+        coalesce(bool_or(courses.substance_code = 'azathioprine'), false) as azathioprine
+    from courses
+    inner join enrolled
+        on
+            courses.patient_id = enrolled.patient_id
+            and courses.start_date < enrolled.index_date
+    where
+        courses.treatment_class_code in (
+            'systemic_corticosteroid', 'systemic_immunosuppressant', 'systemic_retinoid',
+            'jak_inhibitor', 'other_biologic', 'phototherapy'
+        )
+    group by courses.patient_id
+),
+
+areas as (
+    select
+        patient_id,
+        case
+            when
+                involves_face is not null
+                and involves_hands is not null
+                and involves_genitalia is not null
+                then
+                    coalesce(
+                        nullif(
+                            replace(
+                                concat_ws(
+                                    '_and_',
+                                    case when involves_face then 'face' end,
+                                    case when involves_hands then 'hands' end,
+                                    case when involves_genitalia then 'genitalia' end
+                                ),
+                                'face_and_hands_and_genitalia',
+                                'face_hands_and_genitalia'
+                            ), ''
+                        ), 'none'
+                    )
+        end as critical_area_code
+    from enrolled
+),
+
+labels as (
+    select map_from_entries(list((code_kind || ':' || code, code_label))) as label_of
+    from code_labels
+)
+
+select
+    enrolled.pseudonym as patient_id,
+    enrolled.sex as sex_code,
+    labels.label_of['sex:' || sex_code] as sex_label,
+    enrolled.disease_course as disease_course_code,
+    labels.label_of['disease_course:' || disease_course_code] as disease_course_label,
+    enrolled.clinical_phenotype as clinical_phenotype_code,
+    labels.label_of['clinical_phenotype:' || clinical_phenotype_code]
+        as clinical_phenotype_label,
+    areas.critical_area_code,
+    labels.label_of['critical_area:' || areas.critical_area_code] as critical_area_label,
+    case when not enrolled.is_evaluable then 'non_adherent_to_topical_therapy' end
+        as not_evaluable_reason_code,
+    cast(year(enrolled.index_date) as integer) as index_year,
+    cast(quarter(enrolled.index_date) as integer) as index_quarter,
+    cast(date_sub('year', enrolled.birth_date, enrolled.index_date) as integer)
+        as age_at_index_years,
+    cast(
+        date_sub('year', enrolled.birth_date, getvariable('extraction_date')) as integer
+    ) as age_at_data_collection_years,
+    cast(date_sub('year', enrolled.birth_date, enrolled.ad_diagnosis_date) as integer)
+        as age_at_diagnosis_years,
+    cast(coalesce(comorbidity_flags.n_comorbidities, 0) as integer) as n_comorbidities,
+    enrolled.is_evaluable,
+    false as is_birth_date_partial,
+    enrolled.involves_face,
+    enrolled.involves_hands,
+    enrolled.involves_genitalia,
+    comorbidity_flags.patient_id is not null as has_comorbidity,
+    coalesce(comorbidity_flags.has_rhinitis, false) as has_rhinitis,
+    coalesce(comorbidity_flags.has_conjunctivitis, false) as has_conjunctivitis,
+    coalesce(comorbidity_flags.has_asthma, false) as has_asthma,
+    coalesce(comorbidity_flags.has_food_allergy, false) as has_food_allergy,
+    coalesce(prior_flags.ciclosporin, false) as has_prior_ciclosporin,
+    coalesce(prior_flags.systemic_corticosteroids, false) as has_prior_systemic_corticosteroids,
+    coalesce(prior_flags.phototherapy, false) as has_prior_phototherapy,
+    coalesce(prior_flags.methotrexate, false) as has_prior_methotrexate,
+    coalesce(prior_flags.alitretinoin, false) as has_prior_alitretinoin,
+    coalesce(prior_flags.azathioprine, false) as has_prior_azathioprine,
+    'patients.csv' as source_file,
+    enrolled.record_number as source_record_number
+from enrolled
+inner join areas
+    on enrolled.patient_id = areas.patient_id
+left join comorbidity_flags
+    on enrolled.patient_id = comorbidity_flags.patient_id
+left join prior_flags
+    on enrolled.patient_id = prior_flags.patient_id
+cross join labels;

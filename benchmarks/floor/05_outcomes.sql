@@ -1,0 +1,234 @@
+-- Floor, part 5: first use of tacrolimus, adverse events, the flow chart and the algorithm.
+
+create table marts.fct_tacrolimus_initiation as
+with states as (
+    select
+        patient_id,
+        min(timepoint_number) filter (is_on_tacrolimus) as event_number,
+        min({
+            'number': timepoint_number, 'code': timepoint_code, 'month': nominal_month,
+            'day': visit_day, 'regimen': topical_regimen_code,
+            'record': tacrolimus_record_number
+        }) filter (is_on_tacrolimus) as event,
+        max({'number': timepoint_number, 'month': nominal_month, 'day': visit_day})
+            as last_reviewed,
+        bool_or(is_on_tacrolimus and timepoint_number = 0) as is_on_tacrolimus_at_baseline,
+        bool_or(timepoint_code = 'week_04') as is_seen_week_04,
+        bool_or(timepoint_code = 'week_16') as is_seen_week_16,
+        bool_or(timepoint_code = 'week_52') as is_seen_week_52
+    from regimens
+    where is_reviewed
+    group by patient_id
+),
+
+last_timepoint as (
+    select max(timepoint_number) as timepoint_number from visit_windows
+)
+
+select
+    enrolled.pseudonym as patient_id,
+    states.event['code'] as event_timepoint_code,
+    states.event['regimen'] as first_regimen_code,
+    case
+        when states.event is not null then null
+        when states.patient_id is null then 'topical_therapy_never_reviewed'
+        when states.last_reviewed['number'] = last_timepoint.timepoint_number
+            then 'end_of_follow_up'
+        else 'no_later_evaluable_visit'
+    end as censor_reason_code,
+    enrolled.sex as sex_code,
+    enrolled.disease_course as disease_course_code,
+    enrolled.clinical_phenotype as clinical_phenotype_code,
+    cast(
+        coalesce(states.event['month'], states.last_reviewed['month'], 0) as integer
+    ) as duration_months,
+    cast(coalesce(states.event['day'], states.last_reviewed['day'], 0) as integer)
+        as duration_days,
+    cast(date_sub('year', enrolled.birth_date, enrolled.index_date) as integer)
+        as age_at_index_years,
+    attended.dlqi_score as dlqi_baseline_score,
+    states.event is not null as is_event,
+    coalesce(states.is_on_tacrolimus_at_baseline, false) as is_on_tacrolimus_at_baseline,
+    enrolled.sex = 'female' as is_female,
+    enrolled.disease_course = 'relapsing' as is_relapsing,
+    enrolled.clinical_phenotype = 'generalized' as is_generalized,
+    coalesce(states.is_seen_week_04, false)
+    and (states.event_number is null or states.event_number >= 1) as is_at_risk_week_04,
+    coalesce(states.event_number = 1, false) as has_initiated_week_04,
+    coalesce(states.is_seen_week_16, false)
+    and (states.event_number is null or states.event_number >= 2) as is_at_risk_week_16,
+    coalesce(states.event_number = 2, false) as has_initiated_week_16,
+    coalesce(states.is_seen_week_52, false)
+    and (states.event_number is null or states.event_number >= 3) as is_at_risk_week_52,
+    coalesce(states.event_number = 3, false) as has_initiated_week_52,
+    case when states.event is not null then 'prescriptions.csv' end as source_file,
+    states.event['record'] as source_record_number
+from enrolled
+cross join last_timepoint
+left join states
+    on enrolled.patient_id = states.patient_id
+left join attended
+    on enrolled.patient_id = attended.patient_id and attended.timepoint_code = 'baseline'
+where enrolled.is_evaluable;
+
+create table marts.fct_adverse_events as
+select
+    enrolled.pseudonym as patient_id,
+    cast(
+        row_number() over (
+            partition by adverse_events.patient_id
+            order by adverse_events.onset_date, adverse_events.rowid
+        ) as integer
+    ) as adverse_event_number,
+    coalesce(adverse_event_terms.adverse_event_code, 'unmapped') as adverse_event_code,
+    coalesce(adverse_event_terms.adverse_event_label, 'Not on the term list')
+        as adverse_event_label,
+    adverse_events.outcome as outcome_code,
+    adverse_events.is_serious = 'yes' as is_serious,
+    adverse_events.onset_date >= enrolled.index_date as is_treatment_emergent,
+    cast(adverse_events.onset_date - enrolled.index_date as integer) as onset_day,
+    'adverse_events.csv' as source_file,
+    adverse_events.rowid + 1 as source_record_number
+from adverse_events
+inner join enrolled
+    on adverse_events.patient_id = enrolled.patient_id
+left join adverse_event_terms
+    on adverse_events.event_term = adverse_event_terms.term;
+
+create table marts.fct_cohort_attrition as
+with counts as (
+    select
+        0 as step_number,
+        'in_register' as criterion_code,
+        'In the register' as criterion_label,
+        0 as n_excluded,
+        0 as n_failing
+    union all
+    select
+        criteria.criterion_number as step_number,
+        criteria.criterion_code,
+        criteria.criterion_label,
+        failed.n_excluded,
+        failed.n_failing
+    from criteria
+    inner join (
+        select
+            numbers.number,
+            count(*) filter (eligibility.first_failed = numbers.number) as n_excluded,
+            count(*) filter (not eligibility.verdicts[numbers.number]) as n_failing
+        from eligibility
+        cross join range(1, 7) as numbers (number)
+        group by numbers.number
+    ) as failed
+        on criteria.criterion_number = failed.number
+    union all
+    select
+        7 as step_number,
+        'is_evaluable' as criterion_code,
+        'Adherent to topical therapy (evaluable)' as criterion_label,
+        count(*) filter (not is_evaluable) as n_excluded,
+        count(*) filter (not is_evaluable) as n_failing
+    from enrolled
+),
+
+register as (
+    select count(*) as n_register from eligibility
+)
+
+select
+    cast(counts.step_number as integer) as step_number,
+    counts.criterion_code,
+    counts.criterion_label,
+    cast(
+        register.n_register - sum(counts.n_excluded) over (order by counts.step_number)
+        as integer
+    ) as n_patients,
+    cast(counts.n_excluded as integer) as n_excluded,
+    cast(counts.n_failing as integer) as n_failing,
+    100.0 * cast(
+        register.n_register - sum(counts.n_excluded) over (order by counts.step_number)
+        as double
+    ) / register.n_register as register_pct
+from counts
+cross join register
+order by counts.step_number;
+
+create table marts.fct_treatment_algorithm as
+with n_scores as (
+    select count(*) filter (score_code is not null) as n_scores from indications
+),
+
+-- Each indication asks for one score: how many of the asked scores are known, and is any met?
+indicated as (
+    select
+        fct_scores.patient_id,
+        fct_scores.timepoint_code,
+        bool_or(
+            case indications.operator
+                when '>' then fct_scores.score_value > indications.threshold_value
+                when '>=' then fct_scores.score_value >= indications.threshold_value
+            end
+        ) as is_any_met,
+        count(*) as n_known
+    from marts.fct_scores
+    inner join indications
+        on fct_scores.score_code = indications.score_code
+    group by fct_scores.patient_id, fct_scores.timepoint_code
+),
+
+assessed as (
+    select
+        attended.pseudonym,
+        attended.timepoint_code,
+        attended.iga_score,
+        seasons.season_code,
+        regimens.topical_regimen_code,
+        case
+            when
+                indicated.is_any_met
+                or enrolled.involves_face
+                or enrolled.involves_hands
+                or enrolled.involves_genitalia
+                then true
+            when
+                indicated.n_known = n_scores.n_scores
+                and enrolled.involves_face is not null
+                and enrolled.involves_hands is not null
+                and enrolled.involves_genitalia is not null
+                then false
+        end as is_systemic_indicated
+    from attended
+    inner join enrolled
+        on attended.patient_id = enrolled.patient_id
+    inner join seasons
+        on month(enrolled.index_date) = seasons.month_number
+    left join indicated
+        on
+            attended.pseudonym = indicated.patient_id
+            and attended.timepoint_code = indicated.timepoint_code
+    left join regimens
+        on
+            attended.patient_id = regimens.patient_id
+            and attended.timepoint_code = regimens.timepoint_code
+    cross join n_scores
+)
+
+select
+    assessed.pseudonym as patient_id,
+    assessed.timepoint_code,
+    algorithm.recommendation_code,
+    case
+        when assessed.iga_score is null then 'iga_not_recorded'
+        else algorithm.no_recommendation_reason_code
+    end as no_recommendation_reason_code,
+    algorithm.topical_regimen_code as recommended_topical_regimen_code,
+    assessed.topical_regimen_code,
+    assessed.season_code as index_season_code,
+    assessed.iga_score,
+    assessed.topical_regimen_code = algorithm.topical_regimen_code as is_agreed,
+    assessed.is_systemic_indicated
+from assessed
+left join algorithm
+    on
+        assessed.iga_score between algorithm.lower_iga_score and algorithm.upper_iga_score
+        and (assessed.season_code = 'summer') = algorithm.is_index_in_summer;
