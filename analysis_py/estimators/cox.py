@@ -1,49 +1,54 @@
 """Cox proportional hazards model.
 
-statsmodels fits (lifelines knows Efron's ties only); separation is decided before the fit.
+Patients alike in time, event and covariates are counted together, which leaves the likelihood as it
+is; Newton's method climbs it. Whether a finite maximum exists is decided exactly.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-from statsmodels.duration.hazard_regression import PHReg
 
 from analysis_py.estimators import model_fit
+from analysis_py.estimators.cox_likelihood import Ties, log_likelihood, risk_sets
+from analysis_py.estimators.newton import Maximum, is_certainly_finite, maximise
+from analysis_py.estimators.patterns import distinct
 from analysis_py.estimators.separation import is_cox_monotone
 from analysis_py.estimators.wald import WaldTerm, undefined_terms, wald_terms
-
-Ties = Literal["breslow", "efron"]
-GRADIENT_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
 class CoxData:
-    """Complete cases of a Cox model.
+    """Complete cases of a Cox model, those alike counted together.
 
-    `names` of p covariates; `durations` and `events` of shape (n,); `covariates` of shape (n, p);
-    `n_missing` patients left out because the duration or a covariate was missing.
+    `names` of p covariates; `durations` and `events` of shape (k,); `covariates` of shape (k, p);
+    `counts` of shape (k,), patients behind each of the k patterns; `n_missing` patients left out
+    because the duration or a covariate was missing.
     """
 
     names: tuple[str, ...]
     durations: np.ndarray
     events: np.ndarray
     covariates: np.ndarray
+    counts: np.ndarray
     n_missing: int
 
     @property
     def n(self) -> int:
         """Patients in the fit."""
-        return int(self.durations.size)
+        return int(self.counts.sum())
 
     @property
     def n_events(self) -> int:
         """Events in the fit."""
-        return int(self.events.sum())
+        return int(self.counts[self.events].sum())
+
+    @property
+    def centre(self) -> np.ndarray:
+        """Mean of each covariate over the patients, shape (p,)."""
+        return np.average(self.covariates, axis=0, weights=self.counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,11 @@ class CoxResult:
 
 
 def cox_data(
-    names: Sequence[str], durations: np.ndarray, events: np.ndarray, covariates: np.ndarray
+    names: Sequence[str],
+    durations: np.ndarray,
+    events: np.ndarray,
+    covariates: np.ndarray,
+    counts: np.ndarray | None = None,
 ) -> CoxData:
     """Keep the patients with a duration and every covariate; count the others.
 
@@ -77,6 +86,8 @@ def cox_data(
     events : numpy.ndarray of bool, shape (n,)
     covariates : numpy.ndarray, shape (n, p)
         NaN is missing.
+    counts : numpy.ndarray of int, shape (n,), optional
+        Patients behind each row; one each when left out.
 
     Raises
     ------
@@ -90,13 +101,17 @@ def cox_data(
         raise ValueError("durations, events and covariates must have one row per patient each")
     if (durations < 0).any():
         raise ValueError("durations must not be negative")
-    complete = ~np.isnan(np.column_stack([durations, covariates])).any(axis=1)
+    kept, counts = distinct([durations, events, *covariates.T], counts)
+    incomplete = np.isnan(durations[kept]) | np.isnan(covariates[kept]).any(axis=1)
+    n_missing = int(counts[incomplete].sum())
+    kept, counts = kept[~incomplete], counts[~incomplete]
     return CoxData(
         names=tuple(names),
-        durations=durations[complete],
-        events=events[complete],
-        covariates=covariates[complete],
-        n_missing=int((~complete).sum()),
+        durations=durations[kept],
+        events=events[kept],
+        covariates=covariates[kept],
+        counts=counts,
+        n_missing=n_missing,
     )
 
 
@@ -151,28 +166,31 @@ def _reason_not_to_fit(data: CoxData) -> str:
         return model_fit.NO_PATIENTS
     if data.n_events == 0:
         return model_fit.NO_EVENTS
-    centred = data.covariates - data.covariates.mean(axis=0)
-    if np.linalg.matrix_rank(centred) < len(data.names):
+    if np.linalg.matrix_rank(data.covariates - data.centre) < len(data.names):
         return model_fit.COLLINEAR
-    if is_cox_monotone(data.covariates, data.durations, data.events):
-        return model_fit.SEPARATED
     return ""
 
 
 def _fit(data: CoxData, ties: Ties) -> tuple[np.ndarray, np.ndarray, str]:
     # Centred and scaled columns keep Newton's steps well conditioned; undone below.
-    centre, scale = data.covariates.mean(axis=0), data.covariates.std(axis=0)
-    standardised = (data.covariates - centre) / scale
-    model = PHReg(data.durations, standardised, status=data.events.astype(int), ties=ties)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            fit = model.fit()
-            coefficients, covariance = np.asarray(fit.params), np.asarray(fit.cov_params())
-            gradient = np.asarray(model.score(coefficients))
-        except (np.linalg.LinAlgError, ValueError, IndexError):
-            return np.empty(0), np.empty(0), model_fit.NOT_CONVERGED
-    errors = np.sqrt(np.diag(covariance))
-    if not np.isfinite(errors).all() or (np.abs(gradient) * errors > GRADIENT_TOLERANCE).any():
-        return np.empty(0), np.empty(0), model_fit.NOT_CONVERGED
-    return coefficients / scale, covariance / np.outer(scale, scale), ""
+    centred = data.covariates - data.centre
+    scale = np.sqrt(np.average(centred**2, axis=0, weights=data.counts))
+    standardised = centred / scale
+    risk = risk_sets(data.durations, data.events, standardised, data.counts)
+    found = maximise(lambda b: log_likelihood(risk, ties, b), len(data.names))
+    failure = _failure(data, found, standardised)
+    if failure:
+        return np.empty(0), np.empty(0), failure
+    covariance = np.linalg.inv(found.point.information)
+    return found.point.coefficients / scale, covariance / np.outer(scale, scale), ""
+
+
+def _failure(data: CoxData, found: Maximum, standardised: np.ndarray) -> str:
+    """Why there is no estimate; the linear programme is asked only where calculus does not tell."""
+    radius = 2 * float(np.linalg.norm(standardised, axis=1).max())
+    if not is_certainly_finite(found, radius):
+        if data.durations.size > model_fit.MOST_PATTERNS_DECIDED:
+            return model_fit.UNDECIDED
+        if is_cox_monotone(data.covariates, data.durations, data.events):
+            return model_fit.SEPARATED
+    return "" if found.is_settled else model_fit.NOT_CONVERGED

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import stats
 
 from analysis_py.estimators.cox import CoxResult
+from analysis_py.estimators.cox_likelihood import risk_sets
 from analysis_py.estimators.survival import kaplan_meier
 
 
@@ -88,7 +89,8 @@ def proportional_hazards_test(fit: CoxResult) -> tuple[ProportionalHazardsTest, 
     g = _transformed_time(fit, risk.times)
     position = np.searchsorted(risk.times, data.durations[data.events])
     schoenfeld = data.covariates[data.events] - risk.mean[position]
-    score = (g[position][:, None] * schoenfeld).sum(axis=0)
+    weights = (data.counts[data.events] * g[position])[:, None]
+    score = (weights * schoenfeld).sum(axis=0)
     weighted = risk.n_events[:, None, None] * risk.covariance
     plain = weighted.sum(axis=0)
     cross = (g[:, None, None] * weighted).sum(axis=0)
@@ -140,7 +142,7 @@ def influence(fit: CoxResult) -> tuple[Influence, ...]:
 
 
 def dfbeta(fit: CoxResult) -> np.ndarray:
-    """Coefficient with minus without each patient, one step, shape (n, p)."""
+    """Coefficient with minus without one patient of each pattern, one step, shape (k, p)."""
     _require_breslow(fit)
     data = fit.data
     risk = _risk_sets(fit)
@@ -150,7 +152,7 @@ def dfbeta(fit: CoxResult) -> np.ndarray:
         [np.zeros(data.covariates.shape[1]), np.cumsum(hazard[:, None] * risk.mean, axis=0)]
     )
     seen = np.searchsorted(risk.times, data.durations, side="right")
-    relative_hazard = np.exp((data.covariates - data.covariates.mean(axis=0)) @ fit.coefficients)
+    relative_hazard = np.exp((data.covariates - data.centre) @ fit.coefficients)
     residual = -relative_hazard[:, None] * (
         data.covariates * cumulative_hazard[seen][:, None] - cumulative_mean[seen]
     )
@@ -160,34 +162,29 @@ def dfbeta(fit: CoxResult) -> np.ndarray:
 
 
 def _risk_sets(fit: CoxResult) -> _RiskSets:
-    data = fit.data
-    p = data.covariates.shape[1]
-    order = np.argsort(-data.durations, kind="stable")
-    durations, x = data.durations[order], data.covariates[order]
-    centre = data.covariates.mean(axis=0)
-    weight = np.exp((x - centre) @ fit.coefficients)
-    times, n_events = np.unique(data.durations[data.events], return_counts=True)
-    # Patients at risk at a time are the first `size` ones when sorted by falling duration.
-    size = np.searchsorted(-durations, -times, side="right")
-    y = x - centre
-    total = np.cumsum(weight)[size - 1]
-    first = np.cumsum(weight[:, None] * y, axis=0)[size - 1] / total[:, None]
-    second = np.empty((times.size, p, p))
+    data, p = fit.data, len(fit.data.names)
+    sets = risk_sets(data.durations, data.events, data.covariates - data.centre, data.counts)
+    y = sets.covariates
+    weight = sets.counts * np.exp(y @ fit.coefficients)
+    total = sets.up_to(weight)
+    first = np.column_stack([sets.up_to(weight * y[:, i]) / total for i in range(p)])
+    second = np.empty((sets.times.size, p, p))
     for i in range(p):
         for j in range(i, p):
-            moment = np.cumsum(weight * y[:, i] * y[:, j])[size - 1] / total
+            moment = sets.up_to(weight * y[:, i] * y[:, j]) / total
             second[:, i, j] = second[:, j, i] = moment
+    covariance = second - first[:, :, None] * first[:, None, :]
     return _RiskSets(
-        times=times,
-        n_events=n_events.astype(float),
-        weight=total,
-        mean=first + centre,
-        covariance=second - first[:, :, None] * first[:, None, :],
+        times=sets.times[::-1],
+        n_events=sets.n_events[::-1].astype(float),
+        weight=total[::-1],
+        mean=(first + data.centre)[::-1],
+        covariance=covariance[::-1],
     )
 
 
 def _transformed_time(fit: CoxResult, event_times: np.ndarray) -> np.ndarray:
-    curve = kaplan_meier(fit.data.durations, fit.data.events)
+    curve = kaplan_meier(fit.data.durations, fit.data.events, fit.data.counts)
     before = np.concatenate([[1.0], curve.survival])
     g = 1.0 - before[np.searchsorted(curve.times, event_times, side="left")]
     return g - g.mean()

@@ -10,6 +10,14 @@ NO_CONTRAST = "not fitted: every patient had the event"
 COLLINEAR = "not fitted: a covariate is constant or the covariates are linearly dependent"
 SEPARATED = "not fitted: the outcome is separated by the covariates, the estimate is infinite"
 NOT_CONVERGED = "not fitted: the iterations did not converge"
+MOST_PATTERNS_DECIDED = 100_000
+"""Patients who differ in what the model looks at: above this many, the linear programme that tells
+a separated outcome from a hard one would take minutes to hours, and is left out with a warning."""
+
+UNDECIDED = (
+    "not fitted: the estimate may be infinite; whether it is has not been decided, because more "
+    f"than {MOST_PATTERNS_DECIDED} patients differ in time or covariates"
+)
 
 
 def sparse_data_warning(n_events: int, n_terms: int) -> str:

@@ -1,7 +1,9 @@
 """Kaplan-Meier, restricted mean time and the log-rank test.
 
-lifelines estimates the survival function and the log-rank test; the Greenwood standard error and
-the restricted mean with its standard error, which it lacks, are computed here from its event table.
+lifelines estimates the survival function and the log-rank test, from patients alike in time, event
+and group counted together (the estimates are functions of those counts); the Greenwood standard
+error and the restricted mean with its standard error, which it lacks, are computed here from its
+event table.
 """
 
 from __future__ import annotations
@@ -10,11 +12,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from lifelines import KaplanMeierFitter
 from lifelines.statistics import multivariate_logrank_test
 from scipy import stats
 
 from analysis_py.conventions import CONFIDENCE_LEVEL
+from analysis_py.estimators.patterns import distinct
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,9 @@ class LogRankResult:
     p_value: float
 
 
-def kaplan_meier(durations: np.ndarray, events: np.ndarray) -> SurvivalCurve:
+def kaplan_meier(
+    durations: np.ndarray, events: np.ndarray, counts: np.ndarray | None = None
+) -> SurvivalCurve:
     """Estimate the survival function; events at time 0 count.
 
     Parameters
@@ -87,6 +93,8 @@ def kaplan_meier(durations: np.ndarray, events: np.ndarray) -> SurvivalCurve:
         Time to event or censoring, 0 or more, any unit; n is at least 1.
     events : numpy.ndarray of bool, shape (n,)
         True where the event was seen.
+    counts : numpy.ndarray of int, shape (n,), optional
+        Patients behind each row; one each when left out.
 
     Returns
     -------
@@ -104,7 +112,10 @@ def kaplan_meier(durations: np.ndarray, events: np.ndarray) -> SurvivalCurve:
     R: ``survfit(Surv(time, event) ~ 1, conf.type = "log-log")``.
     """
     durations, events = _checked(durations, events)
-    fitter = KaplanMeierFitter(alpha=1 - CONFIDENCE_LEVEL).fit(durations, events)
+    kept, counts = distinct([durations, events], counts)
+    fitter = KaplanMeierFitter(alpha=1 - CONFIDENCE_LEVEL).fit(
+        durations[kept], events[kept], weights=counts
+    )
     table = fitter.event_table
     present = (table["observed"] + table["censored"]).to_numpy() > 0
     n_at_risk = table["at_risk"].to_numpy()[present]
@@ -125,7 +136,7 @@ def kaplan_meier(durations: np.ndarray, events: np.ndarray) -> SurvivalCurve:
         bound[extinct] = math.nan
     standard_error[extinct] = math.nan
     return SurvivalCurve(
-        n=int(durations.size),
+        n=int(counts.sum()),
         times=table.index.to_numpy(dtype=float)[present],
         n_at_risk=n_at_risk.astype(int),
         n_events=n_events.astype(int),
@@ -208,16 +219,18 @@ def log_rank(durations: np.ndarray, events: np.ndarray, groups: np.ndarray) -> L
     """
     durations, events = _checked(durations, events)
     groups = np.asarray(groups).astype(str)
-    names, codes = np.unique(groups, return_inverse=True)
-    observed, expected = _observed_and_expected(durations, events, codes, names.size)
+    codes, names = pd.factorize(groups, sort=True)
+    kept, counts = distinct([durations, events, codes])
+    durations, events, codes = durations[kept], events[kept], codes[kept]
+    observed, expected = _observed_and_expected(durations, events, codes, counts, names.size)
     if names.size < 2 or not events.any():
         chi_square = p_value = math.nan
     else:
-        test = multivariate_logrank_test(durations, groups, events)
+        test = multivariate_logrank_test(durations, names[codes], events, weights=counts)
         chi_square, p_value = float(test.test_statistic), float(test.p_value)
     return LogRankResult(
         groups=tuple(names.tolist()),
-        n=tuple(np.bincount(codes, minlength=names.size).tolist()),
+        n=tuple(np.bincount(codes, counts, names.size).astype(int).tolist()),
         observed=tuple(observed.tolist()),
         expected=tuple(expected.tolist()),
         chi_square=chi_square,
@@ -227,13 +240,17 @@ def log_rank(durations: np.ndarray, events: np.ndarray, groups: np.ndarray) -> L
 
 
 def _observed_and_expected(
-    durations: np.ndarray, events: np.ndarray, codes: np.ndarray, n_groups: int
+    durations: np.ndarray,
+    events: np.ndarray,
+    codes: np.ndarray,
+    counts: np.ndarray,
+    n_groups: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     times, positions = np.unique(durations, return_inverse=True)
     left = np.zeros((times.size, n_groups))
     died = np.zeros((times.size, n_groups))
-    np.add.at(left, (positions, codes), 1.0)
-    np.add.at(died, (positions, codes), events.astype(float))
+    np.add.at(left, (positions, codes), counts)
+    np.add.at(died, (positions, codes), counts * events)
     at_risk = left[::-1].cumsum(axis=0)[::-1]
     expected = at_risk / at_risk.sum(axis=1, keepdims=True) * died.sum(axis=1, keepdims=True)
     return died.sum(axis=0), expected.sum(axis=0)

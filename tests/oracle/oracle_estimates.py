@@ -81,7 +81,7 @@ def _cox(name: str, data: pd.DataFrame, covariates: list[str]) -> Iterator[Numbe
         yield from _fields(
             (name, "proportional_hazards", test.name), test, ("chi_square", "p_value")
         )
-    squares = (dfbeta(fit) ** 2).sum(axis=0)
+    squares = fit.data.counts @ dfbeta(fit) ** 2
     for found, square in zip(influence(fit), squares, strict=True):
         key = (name, "influence", found.name)
         yield from _fields(key, found, ("largest", "largest_standardised"))
