@@ -51,18 +51,48 @@ def numbers(column: pd.Series) -> np.ndarray:
     """Float array, shape (n,); missing is NaN, booleans are 0 and 1."""
     if column.dtype == object:
         column = pd.to_numeric(column)
+    if isinstance(column.dtype, np.dtype) and column.dtype != object:
+        return column.to_numpy(dtype=float)
     return column.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
 
 
 def codes(column: pd.Series) -> np.ndarray:
-    """Object array of text codes, shape (n,); missing is None."""
+    """Object array of text codes, shape (n,); missing is None. For small frames."""
     values = column.astype(object)
     return values.where(values.notna(), None).to_numpy(dtype=object)
 
 
+def coded(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct texts of a column and where each row has its own.
+
+    Returns
+    -------
+    texts : numpy.ndarray of object, shape (m,)
+    positions : numpy.ndarray of int, shape (n,)
+        Position in `texts`; -1 where nothing is recorded.
+    """
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        positions, texts = pd.factorize(column)
+        return np.asarray(texts, dtype=object), positions
+    return column.cat.categories.to_numpy(dtype=object), column.cat.codes.to_numpy()
+
+
+def counted(column: pd.Series) -> dict[str, int]:
+    """Rows of each text that occurs; rows where nothing is recorded are not counted."""
+    texts, positions = coded(column)
+    numbers = np.bincount(positions[positions >= 0], minlength=len(texts))
+    return {str(text): int(n) for text, n in zip(texts, numbers, strict=True) if n}
+
+
+def is_code(column: pd.Series, code: str) -> np.ndarray:
+    """Boolean array, shape (n,): True where the text is this one."""
+    texts, positions = coded(column)
+    return np.isin(positions, np.flatnonzero(texts == code))
+
+
 def at(frame: pd.DataFrame, timepoint: str) -> pd.DataFrame:
     """Rows of one timepoint."""
-    return frame[(frame["timepoint_code"] == timepoint).to_numpy(dtype=bool)]
+    return frame[is_code(frame["timepoint_code"], timepoint)]
 
 
 def wide(frame: pd.DataFrame, value: str, timepoints: Sequence[str]) -> pd.DataFrame:
@@ -73,29 +103,34 @@ def wide(frame: pd.DataFrame, value: str, timepoints: Sequence[str]) -> pd.DataF
     frame : pandas.DataFrame
         With patient_id, timepoint_code and the column `value`; unique per patient and timepoint.
     value : str
-        Column to spread.
+        Column to spread: numbers or text.
     timepoints : sequence of str
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by patient_id; missing where the patient has no row or no value.
+        Numbers are floats, texts categories; missing where the patient has no row or no value. The
+        rows are in no order that means anything.
     """
-    parts = {}
+    n = len(coded(frame["patient_id"])[0])
+    is_text = isinstance(frame[value].dtype, pd.CategoricalDtype) or frame[value].dtype == object
+    texts, cells = coded(frame[value]) if is_text else (None, numbers(frame[value]))
+    missing = np.nan if texts is None else -1
+    moments, moment = coded(frame["timepoint_code"])
+    _, patient = coded(frame["patient_id"])
+    seen, parts = np.zeros(n, dtype=bool), {}
     for timepoint in timepoints:
-        part = at(frame, timepoint)
-        parts[timepoint] = pd.Series(
-            codes(part[value]) if _is_text(part[value]) else numbers(part[value]),
-            index=pd.Index(codes(part["patient_id"]), name="patient_id"),
-        )
-    return pd.DataFrame(parts)
+        rows = np.isin(moment, np.flatnonzero(moments == timepoint))
+        column = np.full(n, missing, dtype=cells.dtype)
+        column[patient[rows]] = cells[rows]
+        seen[patient[rows]] = True
+        parts[timepoint] = column
+    if texts is not None:
+        parts = {name: pd.Categorical.from_codes(part, texts) for name, part in parts.items()}
+    return pd.DataFrame(parts)[seen].reset_index(drop=True)
 
 
 def timepoint_codes(frames: Frames) -> tuple[str, ...]:
     """Timepoints of the study in their order, from dim_timepoints."""
     timepoints = take(frames, "dim_timepoints", ["timepoint_code", "timepoint_number"])
     return tuple(timepoints.sort_values("timepoint_number")["timepoint_code"].astype(str))
-
-
-def _is_text(column: pd.Series) -> bool:
-    return isinstance(column.dtype, pd.CategoricalDtype) or column.dtype == object

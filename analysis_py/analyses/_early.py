@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis_py.analyses._starts import STARTS
-from analysis_py.frames import Frames, at, codes, is_true, take
+from analysis_py.frames import Frames, at, coded, is_true, take
 from analysis_py.vocabulary import WEEK_04
 
 USERS = "tacrolimus_at_baseline"
@@ -35,9 +35,14 @@ def early(frames: Frames, columns: list[str]) -> pd.DataFrame:
     wanted = early_columns(columns)
     patients = take(frames, STARTS, wanted[STARTS])
     users = is_true(patients["is_on_tacrolimus_at_baseline"])
-    index = pd.Index(codes(patients["patient_id"]), name="patient_id")
     visits = at(take(frames, VISITS, wanted[VISITS]), WEEK_04)
-    visits = visits.set_index(pd.Index(codes(visits["patient_id"]), name="patient_id"))
-    table = visits[columns].reindex(index)
+    ours, ids = coded(patients["patient_id"])
+    theirs, attending = coded(visits["patient_id"])
+    # Row of `visits` of each patient of the mart; one past the end where there is none.
+    row_of = np.full(len(theirs) + 1, len(visits))
+    row_of[attending] = np.arange(len(visits))
+    rows = row_of[pd.Index(theirs).get_indexer(ours)][ids]
+    rows = np.where(rows < len(visits), rows, -1)
+    table = pd.DataFrame({name: visits[name].array.take(rows, allow_fill=True) for name in columns})
     table.insert(0, "group", np.where(users, USERS, NON_USERS))
     return table

@@ -7,7 +7,7 @@ import numpy as np
 from analysis_py.analyses._counts import count, share
 from analysis_py.analyses._scores import summary_rows
 from analysis_py.estimators.describe import summarise
-from analysis_py.frames import Frames, codes, numbers, take
+from analysis_py.frames import Frames, counted, numbers, take
 from analysis_py.results import Estimate
 
 ANALYSIS = "A01"
@@ -28,10 +28,10 @@ def run(frames: Frames) -> list[Estimate]:
     """Count by sex; age at data collection, at diagnosis and at the first dose; cohort flow."""
     patients = take(frames, "dim_patients", COLUMNS["dim_patients"])
     n = len(patients)
-    sex = codes(patients["sex_code"])
+    by_sex = counted(patients["sex_code"])
     rows = [count(ANALYSIS, "enrolled", "enrolled", n, n)]
     for code in ("male", "female"):
-        rows += share(ANALYSIS, "enrolled", code, int((sex == code).sum()), n)
+        rows += share(ANALYSIS, "enrolled", code, by_sex.get(code, 0), n)
     for age in AGES:
         rows += summary_rows(ANALYSIS, "enrolled", age, summarise(numbers(patients[age])), "years")
     return rows + _flow(frames)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis_py.analyses._counts import count, share
-from analysis_py.frames import Frames, codes, take
+from analysis_py.frames import Frames, codes, counted, is_code, is_known, take
 from analysis_py.results import Estimate
 from analysis_py.vocabulary import ALL
 
@@ -40,29 +40,30 @@ def run(frames: Frames) -> list[Estimate]:
     the printed table, and is counted in n_missing.
     """
     patients = take(frames, "dim_patients", COLUMNS["dim_patients"])
-    sex = codes(patients["sex_code"])
-    columns = {"male": sex == "male", "female": sex == "female", ALL: np.full(len(sex), True)}
+    columns = {code: is_code(patients["sex_code"], code) for code in ("male", "female")}
+    columns[ALL] = np.full(len(patients), True)
     totals = {group: int(members.sum()) for group, members in columns.items()}
     rows = [
         count(ANALYSIS, "enrolled", "column_total", n, totals[ALL], group=group)
         for group, n in totals.items()
     ]
     for feature, printed in FEATURES.items():
-        values = codes(patients[f"{feature}_code"])
-        labels = dict(zip(values, codes(patients[f"{feature}_label"]), strict=True))
-        recorded = {value for value in values if value is not None}
-        for code in [*printed, *sorted(recorded - set(printed))]:
+        values = patients[f"{feature}_code"]
+        named = patients[[values.name, f"{feature}_label"]].drop_duplicates()
+        labels = dict(zip(*(codes(named[column]) for column in named), strict=True))
+        for code in [*printed, *sorted(set(counted(values)) - set(printed))]:
+            having = is_code(values, code)
             for group, members in columns.items():
                 rows += share(
                     ANALYSIS,
                     "enrolled",
                     RENAMED.get(code, code),
-                    int((members & (values == code)).sum()),
+                    int((members & having).sum()),
                     totals[group],
                     group=group,
                     term_label=labels.get(code) or "",
                 )
-        unknown = np.array([value is None for value in values], dtype=bool)
+        unknown = ~is_known(values)
         for group, members in columns.items():
             rows.append(
                 count(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from analysis_py.analyses._counts import count, share
-from analysis_py.frames import Frames, codes, is_true, take
+from analysis_py.frames import Frames, counted, is_true, take
 from analysis_py.results import Estimate
 
 ANALYSIS = "A09"
@@ -18,8 +16,11 @@ def run(frames: Frames) -> list[Estimate]:
     patients = take(frames, "dim_patients", COLUMNS["dim_patients"])
     n = len(patients)
     evaluable = is_true(patients["is_evaluable"])
-    reasons = pd.Series(codes(patients["not_evaluable_reason_code"])[~evaluable], dtype=object)
-    counts = {NON_ADHERENT: 0, **reasons.fillna("reason_not_recorded").value_counts().to_dict()}
+    reasons = counted(patients["not_evaluable_reason_code"][~evaluable])
+    counts = {NON_ADHERENT: 0, **reasons}
+    unexplained = int((~evaluable).sum()) - sum(reasons.values())
+    if unexplained:
+        counts["reason_not_recorded"] = unexplained
     rows = [
         count(ANALYSIS, "enrolled", "enrolled", n, n),
         *share(ANALYSIS, "enrolled", "evaluable", int(evaluable.sum()), n),

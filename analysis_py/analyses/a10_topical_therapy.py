@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import numpy as np
 import pandas as pd
 
 from analysis_py.analyses._counts import count, share
-from analysis_py.frames import Frames, is_true, take, timepoint_codes, wide
+from analysis_py.frames import (
+    Frames,
+    counted,
+    is_code,
+    is_known,
+    is_true,
+    take,
+    timepoint_codes,
+    wide,
+)
 from analysis_py.results import Estimate
 from analysis_py.vocabulary import (
     CORTICOSTEROIDS,
@@ -35,7 +43,7 @@ COMBINED = {
 
 
 def regimens(frames: Frames) -> pd.DataFrame:
-    """Topical regimen of each evaluable patient at each timepoint; None where not known."""
+    """Topical regimen of each evaluable patient at each timepoint; missing where not known."""
     visits = take(frames, "fct_patient_timepoints", COLUMNS["fct_patient_timepoints"])
     evaluable = visits[is_true(visits["is_evaluable"])]
     return wide(evaluable, "topical_regimen_code", timepoint_codes(frames))
@@ -46,8 +54,8 @@ def run(frames: Frames) -> list[Estimate]:
     table = regimens(frames)
     rows = []
     for timepoint in table.columns:
-        values = table[timepoint].to_numpy(dtype=object)
-        known = int(table[timepoint].notna().sum())
+        counts = counted(table[timepoint])
+        known = sum(counts.values())
         rows.append(
             count(
                 ANALYSIS,
@@ -59,7 +67,7 @@ def run(frames: Frames) -> list[Estimate]:
             )
         )
         for term, members in [*((code, (code,)) for code in REGIMENS), *COMBINED.items()]:
-            n = int(np.isin(values.astype(str), members).sum())
+            n = sum(counts.get(member, 0) for member in members)
             rows += share(ANALYSIS, "evaluable_at_visit", term, n, known, timepoint=timepoint)
     return rows + _flow(table)
 
@@ -67,16 +75,16 @@ def run(frames: Frames) -> list[Estimate]:
 def _flow(table: pd.DataFrame) -> list[Estimate]:
     """Patients going from each regimen to each other between one timepoint and the next."""
     states = (*REGIMENS, NOT_EVALUABLE)
-    named = table.where(table.notna(), NOT_EVALUABLE)
+    moves = {code: {when: is_code(table[when], code) for when in table} for code in REGIMENS}
+    moves[NOT_EVALUABLE] = {when: ~is_known(table[when]) for when in table}
     rows = []
     for earlier, later in pairwise(table.columns):
-        numbers = named.groupby([earlier, later]).size().to_dict()
         rows += [
             count(
                 ANALYSIS,
                 "evaluable",
                 after,
-                int(numbers.get((before, after), 0)),
+                int((moves[before][earlier] & moves[after][later]).sum()),
                 len(table),
                 statistic="n_flow",
                 group=before,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from analysis_py.analyses._counts import count
 from analysis_py.analyses.a10_topical_therapy import COLUMNS, regimens
 from analysis_py.estimators.paired import McNemarResult, exact_mcnemar, pair_table
-from analysis_py.frames import Frames
+from analysis_py.frames import Frames, is_code, is_known
 from analysis_py.results import Estimate
 from analysis_py.vocabulary import BASELINE, REGIMENS
 
@@ -32,11 +30,11 @@ def run(frames: Frames) -> list[Estimate]:
     table = regimens(frames)
     rows = []
     for timepoint in table.columns.drop(BASELINE):
-        pairs = table[[BASELINE, timepoint]].dropna()
-        before, after = (pairs[column].to_numpy(dtype=object) for column in pairs)
+        known = is_known(table[BASELINE]) & is_known(table[timepoint])
         for regimen in REGIMENS:
-            test = exact_mcnemar(pair_table(before == regimen, after == regimen))
-            lost = int((table[BASELINE] == regimen).sum() - np.sum(before == regimen))
+            before, after = (is_code(table[when], regimen) for when in (BASELINE, timepoint))
+            test = exact_mcnemar(pair_table(before[known], after[known]))
+            lost = int((before & ~known).sum())
             rows += _rows(regimen, timepoint, test, lost, len(table))
     return rows
 

@@ -7,7 +7,7 @@ import numpy as np
 from analysis_py.analyses._counts import EMPTY, share
 from analysis_py.analyses._early import GROUPS, NON_USERS, USERS, early, early_columns
 from analysis_py.estimators.describe import proportion, proportion_difference
-from analysis_py.frames import Frames, codes
+from analysis_py.frames import Frames, is_code, is_known
 from analysis_py.results import Estimate
 from analysis_py.vocabulary import WEEK_04
 
@@ -39,8 +39,8 @@ def run(frames: Frames) -> list[Estimate]:
     groups = table["group"].to_numpy()
     rows, high = [], {}
     for scheme, bands in BANDS.items():
-        values = codes(table[f"easi_{scheme}_band_code"])
-        known = np.array([value is not None for value in values], dtype=bool)
+        values = table[f"easi_{scheme}_band_code"]
+        known, having = is_known(values), {band: is_code(values, band) for band in bands}
         for group in GROUPS:
             members = (groups == group) & known
             for band in bands:
@@ -49,14 +49,14 @@ def run(frames: Frames) -> list[Estimate]:
                     ANALYSIS,
                     POPULATION,
                     term,
-                    int((members & (values == band)).sum()),
+                    int((members & having[band]).sum()),
                     int(members.sum()),
                     group=group,
                     timepoint=WEEK_04,
                     term_label=BAND_LABELS[term],
                 )
             if scheme == "study":
-                not_mild = int((members & (values != bands[0])).sum())
+                not_mild = int((members & ~having[bands[0]]).sum())
                 high[group] = proportion(not_mild, int(members.sum()))
     difference = proportion_difference(high[NON_USERS], high[USERS])
     rows.append(
