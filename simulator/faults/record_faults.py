@@ -50,9 +50,16 @@ def exact_copies(bench: Bench) -> None:
 
 
 def outside_the_windows(bench: Bench) -> None:
-    """Add visits at day 60 and day 230 for two patients."""
-    for number, patient in enumerate(bench.pick_patients(2)):
-        start = datetime.date.fromisoformat(bench.first_day_of_dupilumab(patient))
+    """Add visits at day 60 and day 230 for two patients who started long before the newest visit."""
+    visits = bench.tables["visits"]
+    newest = datetime.date.fromisoformat(max(row[visits.place("visit_date")] for row in visits.rows))
+    starts = {
+        patient: datetime.date.fromisoformat(bench.first_day_of_dupilumab(patient))
+        for patient in bench.pick_patients(8)
+    }
+    early = [each for each, start in starts.items() if start + datetime.timedelta(230) <= newest]
+    for number, patient in enumerate(early[:2]):
+        start = starts[patient]
         for day in (60, 230):
             bench.append(
                 "visits",

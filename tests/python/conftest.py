@@ -18,6 +18,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=str(ROOT.parent / "shared"),
         help="folder with real exports (real/cdisc_pilot); their tests say when it is absent",
     )
+    parser.addoption(
+        "--all-faults-through-dbt",
+        action="store_true",
+        help="build every bad delivery with dbt itself (20 minutes), not with the SQL it left",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "fault(*case_ids): the test shows how these cases of fault_facts.csv end"
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> str:

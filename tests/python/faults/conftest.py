@@ -1,0 +1,61 @@
+"""One clean delivery, its ending, and the road on which bad ones are sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fault_endings
+import pytest
+import short_road
+from builds import ROOT, Build
+from fault_endings import Ending
+from short_road import BuildStep, ShortRoad
+
+from expectations.facts import Facts
+from simulator.cli import main
+
+
+@pytest.fixture(scope="session", autouse=True)
+def key_of_the_tests():
+    """Every build of this room uses the key of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REGISTRY_KEY_FILE", str(ROOT / "build" / "test.key"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def road(demo_build: Build) -> ShortRoad:
+    """The statements that dbt left for the demo."""
+    return short_road.from_build(demo_build)
+
+
+@pytest.fixture(scope="session")
+def build_step(road: ShortRoad, request: pytest.FixtureRequest) -> BuildStep:
+    """How raw tables become marts: by the short road, or by dbt itself when that was asked for."""
+    if request.config.getoption("--all-faults-through-dbt"):
+        return short_road.through_dbt
+    return road.build
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The twin without its faults; every case is made of it."""
+    folder = tmp_path_factory.mktemp("clean") / "delivery"
+    assert main(["twin", "--clean", "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clean_ending(clean: Path, build_step: BuildStep, tmp_path_factory) -> Ending:
+    """The clean delivery, led to its end: nothing is refused, nothing stops it."""
+    ending = fault_endings.go(clean, tmp_path_factory.mktemp("clean_ending"), build_step)
+    assert ending.stop is None
+    assert not ending.rules
+    assert ending.failed == []
+    return ending
+
+
+@pytest.fixture(scope="session")
+def known(clean_ending: Ending) -> Facts:
+    """What the next delivery is compared with."""
+    return fault_endings.facts_after(clean_ending)

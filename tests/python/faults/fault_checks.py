@@ -1,0 +1,208 @@
+"""What must hold for every case: an allowed ending, a whole ledger, nobody else touched."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import fault_endings
+from fault_endings import BASES, Ending, compare_patients, count_records, people_touched
+from short_road import BuildStep, contents
+
+from expectations.facts import Facts
+from simulator.faults.cases import make_fault
+
+FACTS = Path(__file__).with_name("fault_facts.csv")
+SUITE_OF_FILE = {"visits": "export_visits", "patients": "export_patients"}
+CASCADES = {"orphan", "parent_rejected", "before_birth", "conflicting_duplicate"}
+"""Rules by which a record is refused for what stands in another one."""
+
+
+@dataclass(frozen=True)
+class FaultFacts:
+    """One case: what may happen, and what does.
+
+    Attributes
+    ----------
+    allowed : tuple of str
+        same, load, load_flag, null_value, quarantine, dedupe, reject_file; safe_ok and safe_fail
+        for faults of the process.
+    ends_in : str
+        The one of them that this project ends in.
+    rules : frozenset of str
+        For a delivery: rules of the refused records; or the refusals of files and the expectations
+        that stop it.
+    """
+
+    case_id: str
+    slug: str
+    kind: str
+    allowed: tuple[str, ...]
+    ends_in: str
+    rules: frozenset[str]
+
+
+def list_facts() -> list[FaultFacts]:
+    """Return the 106 cases."""
+    with open(FACTS, newline="", encoding="utf-8") as file:
+        return [
+            FaultFacts(
+                row["case_id"],
+                row["slug"],
+                row["kind"],
+                tuple(row["allowed_outcomes"].split("|")),
+                row["ends_in"],
+                frozenset(filter(None, row["rules"].split("|"))),
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+ALL_FACTS = {facts.case_id: facts for facts in list_facts()}
+EXPORT_CASES = [facts.case_id for facts in ALL_FACTS.values() if facts.kind == "export"]
+
+
+@dataclass
+class Sent:
+    """A bad delivery at the end of its road."""
+
+    facts: FaultFacts
+    folder: Path
+    touched: list[dict]
+    ending: Ending
+
+
+def send(
+    case_id: str, clean: Path, home: Path, build: BuildStep, known: Facts | None
+) -> Sent:
+    """Make a case from the clean delivery and lead it to its end."""
+    made = home / "made"
+    make_fault(case_id, clean, made)
+    expected = fault_endings.read_expected(made)
+    folder = made / expected["deliveries"][-1]
+    ending = fault_endings.go(folder, home, build, known)
+    return Sent(ALL_FACTS[case_id], folder, expected["records_touched"], ending)
+
+
+def check(sent: Sent, clean_ending: Ending, clean: Path) -> None:
+    """Assert everything that holds for every case, then remove the large files."""
+    outcome = outcome_of(sent.ending, clean_ending)
+    assert outcome == sent.facts.ends_in, (outcome, sent.ending.said, sent.ending.rules)
+    assert outcome in sent.facts.allowed
+    if sent.ending.stop is not None:
+        check_message(sent.ending, clean)
+        assert sent.facts.rules <= set(sent.ending.rules) | set(sent.ending.failed)
+    else:
+        assert sent.facts.rules == set(sent.ending.rules)
+        check_blast_radius(sent, clean_ending)
+    if sent.ending.ledger:
+        check_ledger(sent)
+    shutil.rmtree(sent.ending.warehouse.parent)
+
+
+def outcome_of(ending: Ending, clean: Ending) -> str:
+    """Name the ending, from a stop down to no difference at all."""
+    if ending.stop is not None:
+        return "reject_file"
+    if ending.scopes["record"]:
+        return "quarantine"
+    if ending.scopes["duplicate"]:
+        return "dedupe"
+    is_same = contents(ending.warehouse, "marts") == contents(clean.warehouse, "marts")
+    if ending.scopes["value"]:
+        return "load_flag" if is_same else "null_value"
+    if flags_of(ending) - flags_of(clean):
+        return "load_flag"
+    return "same" if is_same else "load"
+
+
+def flags_of(ending: Ending) -> set[tuple]:
+    """Return what is flagged and yet loaded: the worklist, and codes that contradict their name."""
+    terms = ending.query("select 'unmapped', term_kind, term from cohort.cohort_unmapped_terms")
+    contradictions = ending.query(
+        "select 'contradiction', prescription_id from cohort.cohort_prescriptions "
+        "where has_code_name_contradiction"
+    )
+    return {*terms, *contradictions}
+
+
+def check_ledger(sent: Sent) -> None:
+    """Records read are the records written; each of them went somewhere."""
+    for name, line in sent.ending.ledger.items():
+        assert line["n_records_read"] == count_records(sent.folder / name), name
+        assert line["n_records_read"] == (
+            sum(line[f"n_records_{what}"] for what in ("staged", "quarantined", "deduplicated"))
+        )
+
+
+def check_message(ending: Ending, clean: Path) -> None:
+    """A stop is told in plain lines that name a file or an expectation, and no cell."""
+    assert ending.stop.what
+    assert ending.stop.todo
+    for line in ending.said:
+        assert line.isprintable(), repr(line)
+    told = ending.said[1:]
+    names = "|".join(fault_endings.EXPORTS)
+    assert told
+    assert all(re.match(rf"(({names})\S*: .+\.)|((export|mart)_\S+: .+\.)", l) for l in told), told
+    assert not cells_in(" ".join(ending.said), clean)
+
+
+def cells_in(text: str, folder: Path) -> set[str]:
+    """Return the identifiers, dates and names of a clean delivery that stand in a text."""
+    words = set(re.findall(r"[\w.%'-]+", text)) | {text}
+    return words & told_cells(folder)
+
+
+def told_cells(folder: Path) -> set[str]:
+    """Return every cell of a delivery that tells of a person; codes of the contract do not."""
+    found: set[str] = set()
+    for export in fault_endings.EXPORTS:
+        with open(folder / f"{export}.csv", newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                found |= {
+                    value for name, value in row.items() if name.endswith(("_id", "_date", "_name"))
+                }
+    return found - {""}
+
+
+def check_blast_radius(sent: Sent, clean_ending: Ending) -> None:
+    """Only what the fault touched is refused, and only the patients it touched differ."""
+    ending = sent.ending
+    touched = people_touched(sent.touched, clean_ending, ending)
+    if sent.facts.ends_in in ("same", "load_flag"):
+        touched = set()
+    assert compare_patients(clean_ending, ending, touched) == {}
+    places = {(each["export"], each["record_number"]) for each in sent.touched}
+    cells = {(e["export"], e["record_number"], e["column"]) for e in sent.touched if e["column"]}
+    refused = ending.query(
+        "select export_name, record_number, column_name, rule_code, scope_code "
+        "from quarantine.rejected_records"
+    )
+    for export, number, column, rule, scope in refused:
+        if rule not in CASCADES:
+            assert (export, number) in places, (export, number, rule)
+        if scope == "value" and rule not in CASCADES:
+            assert (export, number, column) in cells, (export, number, column, rule)
+    if sent.facts.ends_in in ("quarantine", "null_value"):
+        accounted = {(export, number) for export, number, *_ in refused}
+        assert not unaccounted(places - accounted, clean_ending, ending)
+
+
+def unaccounted(
+    places: Iterable[tuple[str, int]], clean: Ending, bad: Ending
+) -> list[tuple[str, int]]:
+    """Return touched records that were neither refused nor staged as from the clean delivery."""
+    left = []
+    for export, number in places:
+        sides = [
+            ending.query(f"select * from {BASES[export]} where record_number = {number}")
+            for ending in (clean, bad)
+        ]
+        if sides[0] != sides[1]:
+            left.append((export, number))
+    return left
