@@ -32,7 +32,11 @@ from expectations.outcomes import (
 )
 from expectations.rules import Rule, Suite
 
-RESULT_FORMAT = {"result_format": "SUMMARY", "exclude_unexpected_values": True}
+RESULT_FORMAT = {
+    "result_format": "BASIC",
+    "exclude_unexpected_values": True,
+    "partial_unexpected_count": 0,
+}
 ENGINE_ARGUMENTS = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 
 

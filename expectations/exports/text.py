@@ -53,8 +53,15 @@ def is_word(export: str, column: str, kind: str) -> str:
 
 
 def has_patient(column: str = "patient_id") -> str:
-    """Return SQL: true when the record's patient is in the patient export."""
-    return f"trim({column}) in (select trim(patient_id) from raw.patients)"
+    """Return SQL: true when the record's patient is in the patient export.
+
+    A patient record without an identifier is left aside: one null in the list would make every
+    stranger "unknown" instead of false.
+    """
+    return (
+        f"trim({column}) in "
+        "(select trim(patient_id) from raw.patients where patient_id is not null)"
+    )
 
 
 def common_rules(export: str, columns: list[str], key: str | None, facts: Facts) -> list[Rule]:

@@ -6,6 +6,8 @@ import re
 
 import duckdb
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from expectations import gate
 from expectations.catalogue import all_suites
@@ -208,3 +210,22 @@ def test_comparisons_with_the_last_load_apply_only_when_there_is_one():
 
 def test_the_four_states_are_the_only_ones():
     assert STATES == ("passed", "failed", "error", "not_applicable")
+
+
+def test_the_engine_never_asks_for_a_row_that_broke_a_rule(people):
+    limits = []
+
+    def listen(*event_arguments):
+        _, _, statement, parameters, *_ = event_arguments
+        if "unexpected_values" in statement:
+            place = re.search(r"LIMIT \$(\d+)", statement)
+            limits.append(parameters[int(place[1]) - 1] if place else None)
+
+    event.listen(Engine, "before_cursor_execute", listen)
+    try:
+        rules = filled("name", "why"), true("is_score_small", "score", CONFORMANCE, "why")
+        found = judge(people, *rules)
+    finally:
+        event.remove(Engine, "before_cursor_execute", listen)
+    assert {outcome.n_unexpected for outcome in found.values()} == {1, 10}
+    assert limits == [0, 0]
