@@ -1,0 +1,1 @@
+"""The floor: a bare DuckDB script without dbt, tests or quarantine."""

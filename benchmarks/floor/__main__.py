@@ -1,0 +1,60 @@
+"""Run the floor's SQL on a delivery: DELIVERY FILE [MART ...].
+
+The file gets schema marts only; everything before it is a temporary table. Pseudonyms are
+computed in SQL, with the key that the build uses (REGISTRY_KEY_FILE).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import duckdb
+import yaml
+
+FOLDER = Path(__file__).resolve().parent
+SEEDS = FOLDER.parents[1] / "seeds"
+HASH_BLOCK_BYTES = 64
+STORAGE = "v1.2.0"
+"""The storage version of profiles.yml, so that both write the same kind of file."""
+
+
+def main() -> None:
+    """Write the marts of a delivery into a new DuckDB file."""
+    delivery, file, *chosen = sys.argv[1:]
+    Path(file).unlink(missing_ok=True)
+    key = bytes.fromhex(Path(os.environ["REGISTRY_KEY_FILE"]).read_text())
+    padded = key.ljust(HASH_BLOCK_BYTES, b"\0")
+    settings = {
+        "delivery": delivery,
+        "seeds": str(SEEDS),
+        "extraction_date": yaml.safe_load(Path(delivery, "delivery.yml").read_text())[
+            "extraction_date"
+        ],
+        "inner_pad": bytes(byte ^ 0x36 for byte in padded),
+        "outer_pad": bytes(byte ^ 0x5C for byte in padded),
+    }
+    config = {
+        "storage_compatibility_version": STORAGE,
+        "memory_limit": os.environ.get("REGISTRY_MEMORY_LIMIT", "4GB"),
+    }
+    with duckdb.connect(file, config=config) as db:
+        for name, value in settings.items():
+            db.execute(f"set variable {name} = ?", [value])
+        for script in sorted(FOLDER.glob("*.sql")):
+            for statement in db.extract_statements(script.read_text(encoding="utf-8")):
+                if is_wanted(statement.query, chosen):
+                    db.execute(statement)
+
+
+def is_wanted(query: str, chosen: list[str]) -> bool:
+    """Return whether a statement is needed for the chosen marts; none chosen means all."""
+    marker = "create table marts."
+    if not chosen or marker not in query:
+        return True
+    return query.split(marker)[1].split()[0] in chosen
+
+
+if __name__ == "__main__":
+    main()
