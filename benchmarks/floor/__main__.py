@@ -53,7 +53,7 @@ def is_wanted(query: str, chosen: list[str]) -> bool:
     marker = "create table marts."
     if not chosen or marker not in query:
         return True
-    return query.split(marker)[1].split()[0] in chosen
+    return query.split(marker)[1].split(maxsplit=1)[0] in chosen
 
 
 if __name__ == "__main__":
