@@ -1,7 +1,7 @@
 -- Every enrolled patient at every timepoint, attended or not: scores, changes, responses and
 -- regimen side by side. A missed visit is a row with its reason, so a paired analysis needs no
 -- outer join.
-{%- set scores = ['easi', 'itch_nrs', 'sleep_nrs', 'dlqi', 'iga', 'poem'] %}
+{%- set scores = score_codes() %}
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}
@@ -37,27 +37,6 @@ patient_timepoints as (
     cross join dim_timepoints
 ),
 
-wide_scores as (
-    select
-        patient_id,
-        timepoint_code,
-        {%- for score in scores %}
-        any_value(score_value) filter (score_code = '{{ score }}') as {{ score }}_score,
-        any_value(baseline_value) filter (score_code = '{{ score }}') as {{ score }}_baseline_score,
-        any_value(change_from_baseline) filter (score_code = '{{ score }}')
-            as {{ score }}_change_from_baseline,
-        any_value(percent_change_from_baseline) filter (score_code = '{{ score }}')
-            as {{ score }}_percent_change_from_baseline,
-        {%- endfor %}
-        any_value(study_band_code) filter (score_code = 'easi') as easi_study_band_code,
-        any_value(instrument_band_code) filter (score_code = 'easi') as easi_leshem_band_code,
-        any_value(instrument_band_code) filter (score_code = 'dlqi') as dlqi_band_code,
-        any_value(has_response) filter (score_code = 'itch_nrs') as has_itch_response,
-        any_value(has_response) filter (score_code = 'sleep_nrs') as has_sleep_response
-    from cohort_scores
-    group by patient_id, timepoint_code
-),
-
 final as (
     select
         patient_timepoints.pseudonym as patient_id,
@@ -74,19 +53,19 @@ final as (
             when not patient_timepoints.is_evaluable then 'patient_not_evaluable'
             else cohort_topical_regimens.regimen_not_evaluable_reason_code
         end as regimen_not_evaluable_reason_code,
-        wide_scores.easi_study_band_code,
-        wide_scores.easi_leshem_band_code,
-        wide_scores.dlqi_band_code,
+        cohort_scores.easi_study_band_code,
+        cohort_scores.easi_instrument_band_code as easi_leshem_band_code,
+        cohort_scores.dlqi_instrument_band_code as dlqi_band_code,
         cohort_visits.nominal_timepoint_code,
         patient_timepoints.timepoint_number,
         patient_timepoints.nominal_month,
         {%- for score in scores %}
         {%- set type = 'decimal(4, 1)' if score == 'easi' else 'integer' %}
-        cast(wide_scores.{{ score }}_score as {{ type }}) as {{ score }}_score,
-        cast(wide_scores.{{ score }}_baseline_score as {{ type }}) as {{ score }}_baseline_score,
-        cast(wide_scores.{{ score }}_change_from_baseline as {{ type }})
+        cast(cohort_scores.{{ score }}_score as {{ type }}) as {{ score }}_score,
+        cast(cohort_scores.{{ score }}_baseline_score as {{ type }}) as {{ score }}_baseline_score,
+        cast(cohort_scores.{{ score }}_change_from_baseline as {{ type }})
             as {{ score }}_change_from_baseline,
-        wide_scores.{{ score }}_percent_change_from_baseline,
+        cohort_scores.{{ score }}_percent_change_from_baseline,
         {%- endfor %}
         patient_timepoints.is_evaluable,
         cohort_visits.patient_id is not null as is_attended,
@@ -98,16 +77,16 @@ final as (
         case
             when patient_timepoints.timepoint_code != 'baseline'
                 then
-                    -100 * wide_scores.easi_change_from_baseline
-                    >= {{ percent }} * nullif(wide_scores.easi_baseline_score, 0)
+                    -100 * cohort_scores.easi_change_from_baseline
+                    >= {{ percent }} * nullif(cohort_scores.easi_baseline_score, 0)
         end as has_easi_{{ percent }}_response,
         {%- endfor %}
-        wide_scores.easi_score < 7 as is_easi_below_7,
-        wide_scores.easi_score <= 7 as is_easi_at_most_7,
-        wide_scores.easi_score > 21 as is_easi_above_21,
-        wide_scores.has_itch_response,
-        wide_scores.has_sleep_response,
-        wide_scores.dlqi_score < 10 as is_dlqi_below_10,
+        cohort_scores.easi_score < 7 as is_easi_below_7,
+        cohort_scores.easi_score <= 7 as is_easi_at_most_7,
+        cohort_scores.easi_score > 21 as is_easi_above_21,
+        cohort_scores.has_itch_nrs_response as has_itch_response,
+        cohort_scores.has_sleep_nrs_response as has_sleep_response,
+        cohort_scores.dlqi_score < 10 as is_dlqi_below_10,
         cohort_visits.is_nominal_timepoint_agreed,
         cast(cohort_visits.visit_day as integer) as visit_day,
         cast(cohort_visits.days_from_target as integer) as days_from_target,
@@ -118,10 +97,10 @@ final as (
         on
             patient_timepoints.patient_id = cohort_visits.patient_id
             and patient_timepoints.timepoint_code = cohort_visits.timepoint_code
-    left join wide_scores
+    left join cohort_scores
         on
-            patient_timepoints.patient_id = wide_scores.patient_id
-            and patient_timepoints.timepoint_code = wide_scores.timepoint_code
+            patient_timepoints.patient_id = cohort_scores.patient_id
+            and patient_timepoints.timepoint_code = cohort_scores.timepoint_code
     left join cohort_topical_regimens
         on
             patient_timepoints.patient_id = cohort_topical_regimens.patient_id

@@ -9,21 +9,35 @@ cohort_patients as (
     select * from {{ ref('cohort_patients') }}
 ),
 
-final as (
+scores_of_visits as (
     select
-        cohort_patients.pseudonym as patient_id,
-        cohort_scores.timepoint_code,
-        cohort_scores.score_code,
-        cohort_scores.study_band_code,
-        cohort_scores.instrument_band_code,
-        cohort_scores.score_value,
-        cohort_scores.baseline_value,
-        cohort_scores.change_from_baseline,
-        cohort_scores.percent_change_from_baseline,
-        cohort_scores.has_response
+        cohort_scores.*,
+        cohort_patients.pseudonym
     from cohort_scores
     inner join cohort_patients
         on cohort_scores.patient_id = cohort_patients.patient_id
+),
+
+-- What was not recorded at an attended visit is no row here.
+final as (
+    {%- for score in score_codes() %}
+    select
+        pseudonym as patient_id,
+        timepoint_code,
+        '{{ score }}' as score_code,
+        {{ score }}_study_band_code as study_band_code,
+        {{ score }}_instrument_band_code as instrument_band_code,
+        cast({{ score }}_score as decimal(4, 1)) as score_value,
+        cast({{ score }}_baseline_score as decimal(4, 1)) as baseline_value,
+        cast({{ score }}_change_from_baseline as decimal(5, 1)) as change_from_baseline,
+        {{ score }}_percent_change_from_baseline as percent_change_from_baseline,
+        has_{{ score }}_response as has_response
+    from scores_of_visits
+    where {{ score }}_score is not null
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
 )
 
 select * from final

@@ -2,6 +2,7 @@
 -- in which the index treatment started, whether systemic therapy is indicated by the criteria of
 -- the study's introduction, and whether the prescription agreed. One row per enrolled patient and
 -- attended timepoint.
+{%- set scores = score_codes() %}
 
 with cohort_visits as (
     select * from {{ ref('cohort_visits') }}
@@ -9,10 +10,6 @@ with cohort_visits as (
 
 cohort_patients as (
     select * from {{ ref('cohort_patients') }}
-),
-
-cohort_scores as (
-    select * from {{ ref('cohort_scores') }}
 ),
 
 cohort_topical_regimens as (
@@ -24,34 +21,7 @@ treatment_algorithm as (
 ),
 
 systemic_indications as (
-    select * from {{ ref('systemic_indications') }}
-),
-
-seasons as (
-    select * from {{ ref('seasons') }}
-),
-
--- One met indication is enough; with none met and a score missing the answer is not known.
-score_indications as (
-    select
-        cohort_scores.patient_id,
-        cohort_scores.timepoint_code,
-        bool_or(
-            case systemic_indications.operator
-                when '>' then cohort_scores.score_value > systemic_indications.threshold_value
-                when '>=' then cohort_scores.score_value >= systemic_indications.threshold_value
-            end
-        ) as is_any_score_met,
-        count(*) as n_scores_known
-    from cohort_scores
-    inner join systemic_indications
-        on cohort_scores.score_code = systemic_indications.score_code
-    group by cohort_scores.patient_id, cohort_scores.timepoint_code
-),
-
-n_score_indications as (
-    select count(*) as n_scores from systemic_indications
-    where score_code is not null
+    {{ score_indications() }}
 ),
 
 assessed as (
@@ -62,32 +32,34 @@ assessed as (
         cohort_visits.iga_score,
         seasons.season_code as index_season_code,
         cohort_topical_regimens.topical_regimen_code,
-        case
-            when
-                score_indications.is_any_score_met
-                or cohort_patients.involves_face
+        -- One met indication is enough; with none met and one not known the answer is not known.
+        (
+            coalesce(
+                cohort_patients.involves_face
                 or cohort_patients.involves_hands
-                or cohort_patients.involves_genitalia
-                then true
-            when
-                score_indications.n_scores_known = n_score_indications.n_scores
-                and cohort_patients.critical_area_code is not null
-                then false
-        end as is_systemic_indicated
+                or cohort_patients.involves_genitalia,
+                false
+            )
+            or case when cohort_patients.critical_area_code is not null then false end
+            {%- for score in scores %}
+            or case
+                when indications.{{ score }}_threshold is null then false
+                when indications.is_{{ score }}_inclusive
+                    then cohort_visits.{{ score }}_score >= indications.{{ score }}_threshold
+                else cohort_visits.{{ score }}_score > indications.{{ score }}_threshold
+            end
+            {%- endfor %}
+        ) as is_systemic_indicated
     from cohort_visits
     inner join cohort_patients
         on cohort_visits.patient_id = cohort_patients.patient_id
     inner join seasons
         on month(cohort_patients.index_date) = seasons.month_number
-    left join score_indications
-        on
-            cohort_visits.patient_id = score_indications.patient_id
-            and cohort_visits.timepoint_code = score_indications.timepoint_code
     left join cohort_topical_regimens
         on
             cohort_visits.patient_id = cohort_topical_regimens.patient_id
             and cohort_visits.timepoint_code = cohort_topical_regimens.timepoint_code
-    cross join n_score_indications
+    cross join indications
 ),
 
 final as (
