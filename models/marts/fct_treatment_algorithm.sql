@@ -21,6 +21,15 @@ treatment_algorithm as (
 ),
 
 systemic_indications as (
+    select * from {{ ref('systemic_indications') }}
+),
+
+seasons as (
+    select * from {{ ref('seasons') }}
+),
+
+-- One row: threshold and operator of each score that alone can indicate systemic therapy.
+indications as (
     {{ score_indications() }}
 ),
 
