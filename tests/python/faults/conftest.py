@@ -8,10 +8,9 @@ import fault_endings
 import pytest
 import short_road
 from builds import ROOT, Build
-from fault_endings import Ending
+from fault_checks import Track
 from short_road import BuildStep, ShortRoad
 
-from expectations.facts import Facts
 from simulator.cli import main
 
 
@@ -46,16 +45,10 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def clean_ending(clean: Path, build_step: BuildStep, tmp_path_factory) -> Ending:
-    """The clean delivery, led to its end: nothing is refused, nothing stops it."""
+def track(clean: Path, build_step: BuildStep, tmp_path_factory: pytest.TempPathFactory) -> Track:
+    """The road with the clean delivery at its end: nothing is refused, nothing stops it."""
     ending = fault_endings.go(clean, tmp_path_factory.mktemp("clean_ending"), build_step)
     assert ending.stop is None
     assert not ending.rules
     assert ending.failed == []
-    return ending
-
-
-@pytest.fixture(scope="session")
-def known(clean_ending: Ending) -> Facts:
-    """What the next delivery is compared with."""
-    return fault_endings.facts_after(clean_ending)
+    return Track(clean, ending, fault_endings.facts_after(ending), build_step)
