@@ -27,12 +27,18 @@ SPREAD = {
 TOO_FEW_PAIRS = "not tested: fewer than two pairs, or every change the same"
 
 
-def score_columns(score: str) -> dict[str, list[str]]:
-    """Marts and columns that the functions of this module read for a score."""
+def level_columns(score: str) -> dict[str, list[str]]:
+    """Marts and columns that :func:`level_rows` reads for a score."""
     return {
         "dim_timepoints": ["timepoint_code", "timepoint_number"],
-        VISITS: ["patient_id", "timepoint_code", "is_attended", f"{score}_score"],
+        VISITS: ["timepoint_code", "is_attended", f"{score}_score"],
     }
+
+
+def score_columns(score: str) -> dict[str, list[str]]:
+    """Marts and columns that the functions of this module read for a score."""
+    columns = level_columns(score)
+    return {**columns, VISITS: ["patient_id", *columns[VISITS]]}
 
 
 def course_columns(score: str, responses: dict[str, str]) -> dict[str, list[str]]:
@@ -114,7 +120,7 @@ def summary_rows(
 
 def level_rows(frames: Frames, analysis_id: str, score: str) -> list[Estimate]:
     """Level of a score at each timepoint, available cases; missing among attenders counted."""
-    visits = take(frames, VISITS, score_columns(score)[VISITS])
+    visits = take(frames, VISITS, level_columns(score)[VISITS])
     rows = []
     for timepoint in timepoint_codes(frames):
         part = at(visits, timepoint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis_py.analyses._scores import level_rows, response_rows, score_columns
+from analysis_py.analyses._scores import level_columns, level_rows, response_rows
 from analysis_py.frames import Frames
 from analysis_py.results import Estimate
 
@@ -18,9 +18,9 @@ RESPONSES = {
     "has_easi_90_response": "easi_90",
 }
 COLUMNS = {
-    "dim_timepoints": score_columns("easi")["dim_timepoints"],
+    "dim_timepoints": level_columns("easi")["dim_timepoints"],
     "fct_patient_timepoints": [
-        *score_columns("easi")["fct_patient_timepoints"],
+        *level_columns("easi")["fct_patient_timepoints"],
         *LEVELS,
         *RESPONSES,
     ],

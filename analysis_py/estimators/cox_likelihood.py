@@ -120,13 +120,12 @@ def log_likelihood(risk: RiskSets, ties: Ties, coefficients: np.ndarray) -> Poin
     value = float(deaths @ (predictor[dying] - highest))
     information = np.zeros((p, p))
     if ties == "breslow":
-        with np.errstate(divide="ignore", invalid="ignore"):
-            value -= float(risk.n_events @ np.log(total))
-            means = [moment / total for moment in at_risk]
-            for i, j in pairs:
-                spread = squares[i, j] / total - means[i] * means[j]
-                information[i, j] = information[j, i] = risk.n_events @ spread
-            gradient -= [risk.n_events @ mean for mean in means]
+        value -= float(risk.n_events @ np.log(total))
+        means = [moment / total for moment in at_risk]
+        for i, j in pairs:
+            spread = squares[i, j] / total - means[i] * means[j]
+            information[i, j] = information[j, i] = risk.n_events @ spread
+        gradient -= [risk.n_events @ mean for mean in means]
         return Point(coefficients, value, gradient, information)
 
     dying_first = _moments(hazard[dying], x[dying])
@@ -134,10 +133,9 @@ def log_likelihood(risk: RiskSets, ties: Ties, coefficients: np.ndarray) -> Poin
     died_squares = {(i, j): risk.at(dying_first[i] * x[dying, j]) for i, j in pairs}
     share = _shares(risk.n_events)
     begins = np.concatenate([[0], np.cumsum(risk.n_events)[:-1]])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        left = np.repeat(total, risk.n_events) - share * np.repeat(died, risk.n_events)
-        value -= float(np.log(left).sum())
-        inverse = 1 / left
+    left = np.repeat(total, risk.n_events) - share * np.repeat(died, risk.n_events)
+    value -= float(np.log(left).sum())
+    inverse = 1 / left
     powers = {
         (a, b): np.add.reduceat(share**a * inverse**b, begins)
         for a, b in ((0, 1), (1, 1), (0, 2), (1, 2), (2, 2))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,11 +46,27 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Maximum:
-    """Where Newton's method ended: the last point, whether it settled there, the first point."""
+    """Where Newton's method ended: the last point, whether it settled there, the first point.
+
+    It has settled where no digit would move any more and the likelihood falls on every side.
+    """
 
     point: Point
     is_settled: bool
     start: Point
+
+    @property
+    def smallest_curvature(self) -> float:
+        """Smallest eigenvalue of the information at the end; 0 where it is but rounding.
+
+        It is 0 when a combination of covariates makes no difference to the likelihood: one that
+        varies only in patients who left before the first event, for example.
+        """
+        if not np.isfinite(self.point.information).all():
+            return 0.0
+        smallest = float(np.linalg.eigvalsh(self.point.information).min())
+        rounding = SMALLEST_CURVATURE * np.abs(self.start.information).max()
+        return smallest if smallest > rounding else 0.0
 
 
 def maximise(likelihood: Callable[[np.ndarray], Point], p: int) -> Maximum:
@@ -63,6 +79,12 @@ def maximise(likelihood: Callable[[np.ndarray], Point], p: int) -> Maximum:
     p : int
         Number of coefficients, 1 or more.
     """
+    # Far out on the way to an infinite estimate sums overflow; such points are not taken.
+    with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+        return _maximise(likelihood, p)
+
+
+def _maximise(likelihood: Callable[[np.ndarray], Point], p: int) -> Maximum:
     start = point = likelihood(np.zeros(p))
     for _ in range(MAX_STEPS):
         step = point.step
@@ -76,7 +98,8 @@ def maximise(likelihood: Callable[[np.ndarray], Point], p: int) -> Maximum:
         point = following
         if has_settled:
             break
-    return Maximum(point, is_settled=bool(0 <= point.decrement <= SETTLED), start=start)
+    found = Maximum(point, is_settled=bool(0 <= point.decrement <= SETTLED), start=start)
+    return replace(found, is_settled=found.is_settled and found.smallest_curvature > 0)
 
 
 def is_certainly_finite(found: Maximum, radius: float) -> bool:
@@ -97,13 +120,10 @@ def is_certainly_finite(found: Maximum, radius: float) -> bool:
     Statistics 2010;4:384-414, proposition 2). A separated likelihood never meets it, wherever the
     climb ends. Not met says nothing: then :mod:`analysis_py.estimators.separation` decides.
     """
-    point = found.point
-    if not (np.isfinite(point.information).all() and np.isfinite(point.decrement)):
+    smallest = found.smallest_curvature
+    if not (smallest > 0 and found.point.decrement >= 0):
         return False
-    smallest = float(np.linalg.eigvalsh(point.information).min())
-    if smallest <= SMALLEST_CURVATURE * np.abs(found.start.information).max():
-        return False
-    return bool(np.sqrt(max(point.decrement, 0.0)) <= np.sqrt(smallest) / (2 * radius))
+    return bool(np.sqrt(found.point.decrement) <= np.sqrt(smallest) / (2 * radius))
 
 
 def _climb(

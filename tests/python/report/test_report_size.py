@@ -1,0 +1,79 @@
+"""Report and figures hold as many marks for one cohort as for twenty like it: none per patient."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from analysis_py.figures import draw_all
+from analysis_py.report.files import report_files
+from analysis_py.report.source import ReportSource
+from analysis_py.report_rows import ResultRows
+from analysis_py.study import run_analyses
+
+COPIES = 20
+PATIENTS = ("dim_patients", "fct_patient_timepoints", "fct_tacrolimus_initiation")
+COUNTS = ["n_patients", "n_excluded", "n_failing"]
+# Further digits of the counts; nothing that is drawn, written or linked once per patient.
+MOST_GROWTH = 1.15
+
+
+def repeated(frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The cohort twenty times, each copy with patients of its own."""
+    larger = dict(frames)
+    for name in PATIENTS:
+        frame = frames[name]
+        copies = [
+            frame.assign(patient_id=frame["patient_id"].astype(str) + f"x{i}")
+            for i in range(COPIES)
+        ]
+        larger[name] = pd.concat(copies, ignore_index=True)
+    flow = frames["fct_cohort_attrition"]
+    larger["fct_cohort_attrition"] = flow.assign(**{name: flow[name] * COPIES for name in COUNTS})
+    return larger
+
+
+@pytest.fixture(scope="module")
+def larger(source: ReportSource, frames: dict[str, pd.DataFrame]) -> ReportSource:
+    results = run_analyses(repeated(frames))
+    study = replace(source.study, results=results)
+    return replace(source, study=study, rows=ResultRows(results))
+
+
+def test_the_cohort_is_twenty_times_as_large(source: ReportSource, larger: ReportSource) -> None:
+    enrolled = [one.rows.need("A01", "enrolled", "n").n for one in (source, larger)]
+    assert enrolled[1] == COPIES * enrolled[0]
+
+
+def test_hazard_ratios_stay_and_their_errors_shrink(
+    source: ReportSource, larger: ReportSource
+) -> None:
+    # Breslow's likelihood of a cohort written out k times is k times its own, plus a constant.
+    for term in ("dlqi_baseline_score", "age_at_index_years", "is_female"):
+        small, large = (one.rows.need("A13", term, "hazard_ratio") for one in (source, larger))
+        assert large.value == pytest.approx(small.value, rel=1e-10)
+        errors = [one.rows.need("A13", term, "coefficient_se").value for one in (source, larger)]
+        assert errors[1] == pytest.approx(errors[0] / COPIES**0.5, rel=1e-10)
+
+
+def test_no_file_grows_with_the_patients(source: ReportSource, larger: ReportSource) -> None:
+    small, large = (report_files(one, lambda _: None) for one in (source, larger))
+    assert set(small) == set(large)
+    assert any(name.startswith("figures/") and name.endswith(".svg") for name in small)
+    grown = {
+        name: len(large[name]) / len(content)
+        for name, content in small.items()
+        if len(large[name]) > MOST_GROWTH * len(content)
+    }
+    assert grown == {}
+
+
+def test_figures_draw_as_many_marks(source: ReportSource, larger: ReportSource) -> None:
+    small, large = (draw_all(one.rows, one.timepoints) for one in (source, larger))
+    for name, figure in small.items():
+        # Every glyph of a number is an element too: leave the text out.
+        marks = [one.svg.count(b"<path") for one in (figure, large[name])]
+        assert marks[1] <= MOST_GROWTH * marks[0], name
+        assert len(large[name].data) == len(figure.data)
