@@ -12,7 +12,7 @@ export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install run build test lint format docs oracle torture clean distclean
+.PHONY: help install run build test lint format docs oracle torture bench clean distclean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,6 +54,10 @@ oracle: $(STAMP) ## Recompute the R oracles (needs R with package survival) and 
 
 torture: $(STAMP) ## Kill, fill the disk and read while publishing, the long form (about 20 minutes)
 	@$(BIN)/python -m refresh.torture
+
+bench: $(STAMP) ## Beside bare DuckDB, pandas and Polars, into docs/benchmarks.md (an hour; BENCH="--sizes 342")
+	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv sync --active --frozen --inexact --compile-bytecode --quiet --group bench
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 docs: $(STAMP) ## dbt documentation in one page, target/static_index.html
 	@mkdir -p build

@@ -71,8 +71,9 @@ def _is_written(folder: Path, n_patients: int, seed: int) -> bool:
 def bad_delivery(clean: Path) -> Path:
     """Return a copy of a delivery in which every hundredth record is broken.
 
-    The faults take turns: a field too many, a field too few, a control character, a byte that is
-    not UTF-8, a stray quote. They are spread evenly, so that no part of a file is free of them.
+    The faults take turns: a field too many, a field too few, a control character, a blank record,
+    a stray quote. They are spread evenly, so that no part of a file is free of them. (Bytes in a
+    wrong encoding are not among them: they refuse a whole file.)
     """
     folder = clean.with_name(clean.name + "_bad")
     about = folder / "delivery.yml"  # written last
@@ -104,7 +105,7 @@ def _broken(line: bytes, turn: int) -> bytes:
         case 2:
             cells[1] += b"\x01"
         case 3:
-            cells[1] += b"\xff"
+            cells = [b""] * len(cells)
         case 4:
             cells[1] = b'"' + cells[1] + b'"x'
     return b",".join(cells) + b"\n"

@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def describe(seed: int, memory_limit: str) -> dict[str, Any]:
         "settings": {"seed": seed, "memory_limit": memory_limit},
         "versions": {
             "python": platform.python_version(),
-            **{name: version(name) for name in PACKAGES},
+            **{name: found for name in PACKAGES if (found := _version(name))},
         },
         "commit": _commit(),
         "measured": datetime.now(UTC).date().isoformat(),
@@ -45,6 +45,13 @@ def processor() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or "unknown"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
 
 
 def _memory_bytes() -> int:

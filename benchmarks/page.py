@@ -14,6 +14,7 @@ from benchmarks.summary import FROM_PATIENTS, PartSummary, Summary, growth, part
 
 LEARNT = Path(__file__).resolve().parent / "learnt.md"
 SLOWEST = 15
+LONGEST_NAME = 70
 PARTS = {
     "bytes": "read and hash the bytes, nothing else",
     "intake": "intake alone, clean records",
@@ -72,11 +73,20 @@ def _shown(path: Path) -> str:
     return str(resolved.relative_to(root)) if resolved.is_relative_to(root) else path.name
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[Any]], n_words: int = 1) -> str:
-    """Return a Markdown table; the columns after the first ``n_words`` are numbers."""
-    marks = ["---"] * n_words + ["--:"] * (len(header) - n_words)
-    lines = [header, marks, *([str(cell) for cell in row] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table; columns of numbers stand to the right."""
+    lines = [list(row) for row in rows]
+    columns = list(zip(*lines, strict=True)) or [()] * len(header)
+    marks = ["--:" if all(map(_is_number, column)) else "---" for column in columns]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [header, marks, *lines]) + "\n"
+
+
+def _is_number(text: str) -> bool:
+    return not text.strip("0123456789.,-")
+
+
+def _in_short(name: str) -> str:
+    return f"`{name}`" if len(name) <= LONGEST_NAME else f"`{name[:LONGEST_NAME]}`..."
 
 
 def seconds(value: float | None) -> str:
@@ -114,7 +124,6 @@ def _who(measured: set[str]) -> str:
             for contender in CONTENDERS
             if contender.name in measured
         ],
-        n_words=3,
     )
 
 
@@ -190,7 +199,9 @@ def _parts(parts: Sequence[PartRow], sizes: Sequence[SizeRow]) -> list[str]:
                 f"{len(slowest)}; all together {seconds(total)} s. Two run at once and share the "
                 "engine, so the times overlap.\n\n"
             )
-            rows = [(f"`{part.name}`", seconds(part.wall_seconds)) for part in slowest[:SLOWEST]]
+            rows = [
+                (_in_short(part.name), seconds(part.wall_seconds)) for part in slowest[:SLOWEST]
+            ]
             blocks.append(text + table((kind, "wall s"), rows))
     analyses = _of(shown, "analysis")
     if analyses:
@@ -256,7 +267,7 @@ def _inside(by_size: dict[int, list[PartSummary]]) -> str:
         "Inside `dbt build`, wall seconds, medians; the last three are sums over nodes that "
         "overlap.\n\n"
     )
-    return text + table(header, rows, n_words=0)
+    return text + table(header, rows)
 
 
 _NODES = ("seed", "model", "test")

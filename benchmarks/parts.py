@@ -73,16 +73,27 @@ def measure_intake(delivery: Path) -> Rows:
 
 
 def measure_gate(warehouse: Path) -> Rows:
-    """Run every expectation on a built warehouse."""
+    """Run every expectation on a built warehouse, as a first refresh does."""
+    duckdb = importlib.import_module("duckdb")
     gate = importlib.import_module("expectations.gate")
     gather = importlib.import_module("expectations.facts").gather
+    quality_tables = importlib.import_module("refresh.quality_tables")
 
     def work() -> str:
+        with duckdb.connect(str(warehouse)) as db:
+            quality_tables.create_all(db)
+            quality_tables.fill_from_vault(db)
         report = gate.run(warehouse, gather(warehouse, None, {}, None))
-        counts: dict[str, int] = {}
-        for outcome in report.outcomes:
-            counts[outcome.state_code] = counts.get(outcome.state_code, 0) + 1
-        return ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
+        words = []
+        for state in ("passed", "failed", "error", "not_applicable"):
+            found = report.of_state(state)
+            names = [f"{each.suite_name}.{each.expectation_code}" for each in found]
+            is_named = state in ("failed", "error") and names
+            words.append(
+                f"{len(names)} {state.replace('_', ' ')}"
+                + (f" ({', '.join(names)})" if is_named else "")
+            )
+        return ", ".join(words)
 
     return _timed(work)
 
@@ -104,7 +115,7 @@ def _analysis_row(row: dict[str, Any]) -> dict[str, Any]:
         )
         return {"name": f"Cox, {name} frame", "wall_seconds": row.get("ours_s", 0.0), "note": text}
     return {
-        "name": f"{kind} {name}".strip(),
+        "name": name or kind,
         "wall_seconds": row["wall_s"],
         "cpu_seconds": row["cpu_s"],
         "peak_mib": row["peak_mib"],

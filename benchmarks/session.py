@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -36,6 +37,10 @@ def measure(options: argparse.Namespace) -> None:
     scratch = options.scratch.resolve()
     scratch.mkdir(parents=True, exist_ok=True)
     chosen = [each for each in contenders.CONTENDERS if each.name in options.contenders]
+    if "polars" in options.contenders and importlib.util.find_spec("polars") is None:
+        raise BenchmarkError(
+            "Polars is not installed. `make bench` installs it; or leave it out with --contenders."
+        )
     records.begin(options.out, machine.describe(options.seed, options.memory_limit))
     with _progress(_n_steps(options, chosen)) as tell:
         for n_patients in sorted(set(options.sizes)):
