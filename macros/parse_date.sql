@@ -39,43 +39,63 @@
     end as {{ column }}_iso
 {%- endmacro %}
 
-{#- Year-month-day text completed to a whole day; null when it is no day of the calendar. -#}
-{% macro completed_date(column) -%}
+{#- <column>_day: the day that year-month-day text means, a year or a month completed to its middle; null
+    when it is no day of the calendar. What the engine reads must be what was written: 2020-1-5 is no date. -#}
+{% macro completed_day(column) -%}
+    {%- set iso = column ~ '_iso' -%}
     case
-        when length({{ column }}) = 10 then try_cast({{ column }} as date)
-        when length({{ column }}) = 7 then try_cast({{ column }} || '-15' as date)
-        when length({{ column }}) = 4 then try_cast({{ column }} || '-07-01' as date)
-    end
+        when length({{ iso }}) = 10
+            then
+                case
+                    when cast(try_cast({{ iso }} as date) as varchar) = {{ iso }}
+                        then try_cast({{ iso }} as date)
+                end
+        when regexp_full_match({{ iso }}, '\d{4}-\d{2}') then try_cast({{ iso }} || '-15' as date)
+        when regexp_full_match({{ iso }}, '\d{4}') then try_cast({{ iso }} || '-07-01' as date)
+    end as {{ column }}_day
 {%- endmacro %}
 
 {#- The first and the last day that a whole or partial date may mean, as text that sorts like a date. -#}
 {% macro first_possible_day(column) -%}
-    {{ column }} || substr('0000-01-01', length({{ column }}) + 1)
+    case
+        when length({{ column }}) = 10 then {{ column }}
+        else {{ column }} || substr('0000-01-01', length({{ column }}) + 1)
+    end
 {%- endmacro %}
 
 {% macro last_possible_day(column) -%}
-    {{ column }} || substr('9999-12-31', length({{ column }}) + 1)
+    case
+        when length({{ column }}) = 10 then {{ column }}
+        else {{ column }} || substr('9999-12-31', length({{ column }}) + 1)
+    end
 {%- endmacro %}
 
 {#- The rule that a cell breaks as a date of this column, or null. `partial` is an SQL boolean; `latest` an SQL date:
     the first possible day of the written date may not lie after it. -#}
 {% macro date_rule(column, partial, latest) -%}
     {%- set iso = column ~ '_iso' -%}
+    {%- set day = column ~ '_day' -%}
     case
         when {{ iso }} is null then null
-        when not regexp_full_match({{ iso }}, '\d{4}(-\d{2}(-\d{2})?)?') then 'date_format'
-        when length({{ iso }}) < 10 and not ({{ partial }}) then 'date_format'
-        when {{ completed_date(iso) }} is null then 'impossible_date'
-        when {{ completed_date(iso) }} < date '{{ var("earliest_date") }}' then 'date_range'
-        when {{ first_possible_day(iso) }} > cast({{ latest }} as varchar) then 'date_range'
+        when {{ day }} is null or length({{ iso }}) < 10
+            then
+                case
+                    when not regexp_full_match({{ iso }}, '\d{4}(-\d{2}(-\d{2})?)?') then 'date_format'
+                    when length({{ iso }}) < 10 and not ({{ partial }}) then 'date_format'
+                    when {{ day }} is null then 'impossible_date'
+                    when {{ day }} < date '{{ var("earliest_date") }}' then 'date_range'
+                    when {{ first_possible_day(iso) }} > cast({{ latest }} as varchar) then 'date_range'
+                end
+        when {{ day }} < date '{{ var("earliest_date") }}' or {{ day }} > {{ latest }}
+            then 'date_range'
     end
 {%- endmacro %}
 
 {#- The day of a cell without fault; the middle of a partial date never lies after `latest`. -#}
 {% macro parse_date(column, latest=none) -%}
     case
-        when {{ column }}_fault is null and {{ column }}_iso is not null
-            then {{ "least(" if latest }}{{ completed_date(column ~ '_iso') }}{{ ", " ~ latest ~ ")" if latest }}
+        when {{ column }}_fault is null and {{ column }}_day is not null
+            then {{ "least(" if latest }}{{ column }}_day{{ ", " ~ latest ~ ")" if latest }}
     end as {{ column }}
 {%- endmacro %}
 

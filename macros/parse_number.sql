@@ -25,22 +25,23 @@
     from {{ ref('score_definitions') }} as score_definitions
 {%- endmacro %}
 
+{#- <column>_points: what the text means as a number; the rule below decides whether it may. -#}
+{% macro score_points(column) -%}
+    try_cast({{ column }}_number as double) as {{ column }}_points
+{%- endmacro %}
+
 {#- Why a cell is not a value of this score, or null. A value may miss its step by float noise only. -#}
 {% macro score_fault(column, score_code) -%}
     {%- set number = column ~ '_number' -%}
+    {%- set points = column ~ '_points' -%}
     case
         when {{ number }} is null then null
         when not regexp_full_match({{ number }}, '-?\d{1,6}(\.\d{1,20})?') then 'not_a_number'
-        when
-            try_cast({{ number }} as double) < {{ score_code }}_min
-            or try_cast({{ number }} as double) > {{ score_code }}_max
+        when {{ points }} < {{ score_code }}_min or {{ points }} > {{ score_code }}_max
             then 'out_of_range'
         when
-            abs(
-                try_cast({{ number }} as double)
-                - round(try_cast({{ number }} as double) / {{ score_code }}_step)
-                * {{ score_code }}_step
-            ) > 1e-9
+            abs({{ points }} - round({{ points }} / {{ score_code }}_step) * {{ score_code }}_step)
+            > 1e-9
             then case when {{ score_code }}_step = 1 then 'not_integer' else 'not_on_step' end
     end as {{ column }}_fault
 {%- endmacro %}
@@ -48,7 +49,6 @@
 {#- The value of a cell without fault; it lies on the step, so the cast only drops float noise. -#}
 {% macro parse_score(column, data_type) -%}
     case
-        when {{ column }}_fault is null
-            then cast(try_cast({{ column }}_number as double) as {{ data_type }})
+        when {{ column }}_fault is null then cast({{ column }}_points as {{ data_type }})
     end as {{ column }}
 {%- endmacro %}

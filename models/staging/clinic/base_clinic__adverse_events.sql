@@ -52,19 +52,26 @@ readable as (
     cross join word_maps
 ),
 
-ruled as (
+valued as (
     select
         readable.*,
+        {{ completed_day('onset_date') }}
+    from readable
+),
+
+ruled as (
+    select
+        valued.*,
         {{ identifier_fault('adverse_event_id') }},
         {{ identifier_fault('patient_id') }},
-        case when readable.event_term is null then 'missing_required' end as event_term_fault,
+        case when valued.event_term is null then 'missing_required' end as event_term_fault,
         case
-            when readable.onset_date is null then 'missing_required'
+            when valued.onset_date is null then 'missing_required'
             else {{ date_rule('onset_date', 'true', 'latest_date') }}
         end as onset_date_fault,
         {{ word_fault('is_serious') }},
         {{ word_fault('outcome') }}
-    from readable
+    from valued
 ),
 
 judged as (

@@ -41,14 +41,21 @@ readable as (
     cross join delivery
 ),
 
-ruled as (
+valued as (
     select
         readable.*,
+        {{ completed_day('onset_date') }}
+    from readable
+),
+
+ruled as (
+    select
+        valued.*,
         {{ identifier_fault('patient_id') }},
-        case when readable.comorbidity_term is null then 'missing_required' end
+        case when valued.comorbidity_term is null then 'missing_required' end
             as comorbidity_term_fault,
         {{ date_rule('onset_date', 'true', 'latest_date') }} as onset_date_fault
-    from readable
+    from valued
 ),
 
 judged as (

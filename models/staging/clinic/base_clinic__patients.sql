@@ -63,17 +63,25 @@ readable as (
     cross join word_maps
 ),
 
-ruled as (
+valued as (
     select
         readable.*,
+        {{ completed_day('birth_date') }},
+        {{ completed_day('ad_diagnosis_date') }}
+    from readable
+),
+
+ruled as (
+    select
+        valued.*,
         {{ identifier_fault('patient_id') }},
         {{ word_fault('sex', required=true) }},
         coalesce(
-            case when readable.birth_date is null then 'missing_required' end,
+            case when valued.birth_date is null then 'missing_required' end,
             {{ date_rule('birth_date', 'true', 'latest_date') }},
             case
                 when
-                    date_sub('year', {{ completed_date('birth_date_iso') }}, readable.latest_date)
+                    date_sub('year', valued.birth_date_day, valued.latest_date)
                     > {{ var('oldest_age_years') }}
                     then 'age_range'
             end
@@ -84,9 +92,9 @@ ruled as (
                 -- The first possible day of birth may not lie after the last possible day of
                 -- diagnosis.
                 when
-                    birth_date_fault is null
-                    and {{ last_possible_day('ad_diagnosis_date_iso') }}
+                    {{ last_possible_day('ad_diagnosis_date_iso') }}
                     < {{ first_possible_day('birth_date_iso') }}
+                    and birth_date_fault is null
                     then 'before_birth'
             end
         ) as ad_diagnosis_date_fault,
@@ -95,7 +103,7 @@ ruled as (
         {{ word_fault('involves_face') }},
         {{ word_fault('involves_hands') }},
         {{ word_fault('involves_genitalia') }}
-    from readable
+    from valued
 ),
 
 judged as (

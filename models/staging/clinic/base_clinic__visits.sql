@@ -69,13 +69,26 @@ readable as (
     cross join word_maps
 ),
 
-ruled as (
+valued as (
     select
         readable.*,
+        {{ completed_day('visit_date') }},
+        {{ score_points('easi_score') }},
+        {{ score_points('itch_nrs_score') }},
+        {{ score_points('sleep_nrs_score') }},
+        {{ score_points('dlqi_score') }},
+        {{ score_points('iga_score') }},
+        {{ score_points('poem_score') }}
+    from readable
+),
+
+ruled as (
+    select
+        valued.*,
         {{ identifier_fault('visit_id') }},
         {{ identifier_fault('patient_id') }},
         case
-            when readable.visit_date is null then 'missing_required'
+            when valued.visit_date is null then 'missing_required'
             else {{ date_rule('visit_date', 'false', 'latest_date') }}
         end as visit_date_fault,
         {{ word_fault('nominal_timepoint') }},
@@ -86,7 +99,7 @@ ruled as (
         {{ score_fault('iga_score', 'iga') }},
         {{ score_fault('poem_score', 'poem') }},
         {{ word_fault('topical_adherence') }}
-    from readable
+    from valued
 ),
 
 judged as (

@@ -58,12 +58,20 @@ readable as (
     cross join word_maps
 ),
 
-ruled as (
+valued as (
     select
         readable.*,
+        {{ completed_day('start_date') }},
+        {{ completed_day('end_date') }}
+    from readable
+),
+
+ruled as (
+    select
+        valued.*,
         {{ identifier_fault('prescription_id') }},
         {{ identifier_fault('patient_id') }},
-        case when readable.drug_name is null then 'missing_required' end as drug_name_fault,
+        case when valued.drug_name is null then 'missing_required' end as drug_name_fault,
         case
             when
                 not regexp_full_match(
@@ -73,7 +81,7 @@ ruled as (
         end as atc_code_fault,
         {{ word_fault('route') }},
         case
-            when readable.start_date is null then 'missing_required'
+            when valued.start_date is null then 'missing_required'
             else {{ date_rule('start_date', 'are_partial_dates_allowed', 'latest_date') }}
         end as start_date_fault,
         coalesce(
@@ -82,13 +90,13 @@ ruled as (
                 -- The last possible day of the end may not lie before the first possible day of the
                 -- start.
                 when
-                    start_date_fault is null
-                    and {{ last_possible_day('end_date_iso') }}
+                    {{ last_possible_day('end_date_iso') }}
                     < {{ first_possible_day('start_date_iso') }}
+                    and start_date_fault is null
                     then 'end_before_start'
             end
         ) as end_date_fault
-    from readable
+    from valued
 ),
 
 judged as (
