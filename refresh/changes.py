@@ -1,7 +1,8 @@
 """What changed since the version before: rows of marts, patients, and results.
 
 All of it is SQL between two attached files; no table is pulled into Python, so a million
-patients cost memory that DuckDB bounds.
+patients cost memory that DuckDB bounds. Two tables are compared in three steps, each on less: the
+sums of their row hashes, the hashes key by key, and the columns of the rows whose hashes differ.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def compare_table(
     *,
     comparison: str,
     ignored: frozenset[str] = PROVENANCE_COLUMNS,
-) -> None:
+) -> bool:
     """Compare one table by its key and add what changed to quality.changes.
 
     Parameters
@@ -112,6 +113,11 @@ def compare_table(
         ``mart`` or ``export``.
     ignored : frozenset of str
         Columns that say where a row stood, not what it says.
+
+    Returns
+    -------
+    bool
+        Whether anything differs; the temporary table ``joined`` then holds both sides of it.
     """
     columns_before = dict(columns_of(db, before.catalog, before.schema, before.table))
     columns_after = dict(columns_of(db, after.catalog, after.schema, after.table))
@@ -123,10 +129,11 @@ def compare_table(
     key = tuple(name for name in key if name in columns_after and name in columns_before)
     if not key:
         key, shared = tuple(shared), []
-    if not key:
-        return
-    patient = "patient_id" if "patient_id" in columns_after else None
-    _join(db, before, after, key, shared, patient=patient, may_repeat=comparison == "export")
+    if not key or _is_equal(db, before, after, (*key, *shared)):
+        return False
+    patient = "patient_id" if "patient_id" in {*columns_after} & {*columns_before} else None
+    _find_keys(db, before, after, key, shared, may_repeat=comparison == "export")
+    _join(db, before, after, key, shared, patient=patient)
     n_compared = _count_compared(db, before, after) if patient else 0
     names = ", ".join(
         part for column in shared for part in (_changed(column, patient), _recoded(column, patient))
@@ -167,6 +174,62 @@ def compare_table(
             group by patient_id
             """
         )
+    return True
+
+
+def _is_equal(
+    db: duckdb.DuckDBPyConnection, before: Side, after: Side, columns: tuple[str, ...]
+) -> bool:
+    """Whether both sides hold the same rows in these columns, in whatever order."""
+    sums = [
+        db.execute(
+            f"select count(*), sum(({_row_hash(columns)})::hugeint) from {side.relation}"
+        ).fetchone()
+        for side in (before, after)
+    ]
+    return sums[0] == sums[1]
+
+
+def _row_hash(columns: tuple[str, ...] | list[str], side: str = "") -> str:
+    """Return SQL for the hash of a row; a row without columns hashes to 0."""
+    names = ", ".join(f"{quote(name)} := {side}{quote(name)}" for name in columns)
+    return f"hash(struct_pack({names}))" if names else "0::ubigint"
+
+
+def _same_key(left: str, right: str, key: tuple[str, ...]) -> str:
+    return " and ".join(f"{left}.{quote(n)} is not distinct from {right}.{quote(n)}" for n in key)
+
+
+def _find_keys(
+    db: duckdb.DuckDBPyConnection,
+    before: Side,
+    after: Side,
+    key: tuple[str, ...],
+    shared: list[str],
+    *,
+    may_repeat: bool,
+) -> None:
+    """Make the temporary table ``differing``: keys whose rows are not equal on both sides.
+
+    Of a key that a raw table repeats, the row with the least hash stands for it.
+    """
+    keys = ", ".join(quote(name) for name in key)
+    row_hash = _row_hash(shared)
+    hashed = (
+        f"select {keys}, min({row_hash}) as row_hash from {{}} group by {keys}"
+        if may_repeat
+        else f"select {keys}, {row_hash} as row_hash from {{}}"
+    )
+    picked = ", ".join(f"coalesce(a.{quote(n)}, b.{quote(n)}) as {quote(n)}" for n in key)
+    db.execute(
+        f"""
+        create or replace temp table differing as
+        select {picked}, b.row_hash as hash_before, a.row_hash as hash_after
+        from ({hashed.format(before.relation)}) as b
+        full outer join ({hashed.format(after.relation)}) as a on {_same_key("b", "a", key)}
+        where b.row_hash is distinct from a.row_hash
+        """
+    )
 
 
 def _join(
@@ -177,29 +240,38 @@ def _join(
     shared: list[str],
     *,
     patient: str | None,
-    may_repeat: bool,
 ) -> None:
-    """Make the temporary table ``joined``: one row per key that is not equal on both sides."""
-    condition = " and ".join(f"b.{quote(n)} is not distinct from a.{quote(n)}" for n in key)
+    """Make the temporary table ``joined``: the rows of the differing keys, side by side."""
+    columns = dict.fromkeys([*key, *shared, *([patient] if patient else [])])
+    partition = ", ".join(f"side.{quote(name)}" for name in key)
+    for side, word in ((before, "before"), (after, "after")):
+        db.execute(
+            f"""
+            create or replace temp table rows_{word} as
+            select {", ".join(f"side.{quote(name)}" for name in columns)}
+            from {side.relation} as side
+            inner join differing on {_same_key("differing", "side", key)}
+            where differing.hash_{word} = {_row_hash(shared, "side.")}
+            qualify row_number() over (partition by {partition}) = 1
+            """
+        )
+    keys = "".join(f", differing.{quote(n)} as {quote('key ' + n)}" for n in key)
     values = "".join(
         f", {side}.{quote(name)} as {quote(word + name)}"
         for name in shared
         for side, word in (("b", "before "), ("a", "after "))
     )
-    keys = "".join(f", coalesce(a.{quote(n)}, b.{quote(n)}) as {quote('key ' + n)}" for n in key)
-    differs = " or ".join(f"b.{quote(n)} is distinct from a.{quote(n)}" for n in shared) or "false"
     person = "coalesce(a.patient_id, b.patient_id)" if patient else "null::varchar"
-    once = _once(key, shared) if may_repeat else ""
-    picked = ", ".join(quote(name) for name in (*key, *shared))
+    differs = "".join(f" or b.{quote(n)} is distinct from a.{quote(n)}" for n in shared)
     db.execute(
         f"""
         create or replace temp table joined as
-        select {person} as patient_id, b.is_there is not null as is_before,
-            a.is_there is not null as is_after{keys}{values}
-        from (select {picked}, true as is_there from {before.relation} {once}) as b
-        full outer join (select {picked}, true as is_there from {after.relation} {once}) as a
-            on {condition}
-        where b.is_there is null or a.is_there is null or {differs}
+        select {person} as patient_id, differing.hash_before is not null as is_before,
+            differing.hash_after is not null as is_after{keys}{values}
+        from differing
+        left join rows_before as b on {_same_key("differing", "b", key)}
+        left join rows_after as a on {_same_key("differing", "a", key)}
+        where differing.hash_before is null or differing.hash_after is null{differs}
         """
     )
 
@@ -210,13 +282,6 @@ def _count_compared(db: duckdb.DuckDBPyConnection, before: Side, after: Side) ->
         f"select count(distinct patient_id) from {after.relation} "
         f"where patient_id in (select patient_id from {before.relation})"
     ).fetchone()[0]
-
-
-def _once(key: tuple[str, ...], shared: list[str]) -> str:
-    """Keep one row per key where a raw table repeats it: the least by its values."""
-    keys = ", ".join(quote(name) for name in key)
-    order = ", ".join(quote(name) for name in shared) or keys
-    return f"qualify row_number() over (partition by {keys} order by {order}) = 1"
 
 
 def _changed(column: str, patient: str | None) -> str:

@@ -22,6 +22,7 @@ import duckdb
 from intake.errors import IntakeError
 from intake.pseudonyms import load_key
 from refresh import (
+    database,
     erased,
     files,
     lock,
@@ -131,7 +132,7 @@ def rewrite_private(file: Path, person: Person) -> int:
     with files.working_copy(file) as copy:
         n_rows = delete_person(copy, person)
         if n_rows:
-            files.rewrite_database(copy, VAULT_STORAGE_VERSION)
+            database.rewrite_database(copy, VAULT_STORAGE_VERSION)
             os.chmod(copy, 0o600)
             files.sync_file(copy)
             os.replace(copy, file)
@@ -147,7 +148,7 @@ def rewrite_version(settings: Settings, version: Path, person: Person) -> int:
         if not n_rows:
             return 0
         entry = describe_anew(copy)
-        files.rewrite_database(copy, STORAGE_VERSION)
+        database.rewrite_database(copy, STORAGE_VERSION)
         replace_version(settings, version, copy, entry)
     return n_rows
 
@@ -155,7 +156,7 @@ def rewrite_version(settings: Settings, version: Path, person: Person) -> int:
 def delete_person(file: Path, person: Person) -> int:
     """Delete the person's rows in a copy: named in a text, or one of the person's records."""
     n_rows = 0
-    with duckdb.connect(str(file)) as db:
+    with database.connect(file) as db:
         tables = _tables(db)
         db.execute("create temp table records (source_file varchar, record_number bigint)")
         for name, columns in tables.items():
@@ -200,7 +201,7 @@ def _tables(db: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
 
 def describe_anew(file: Path) -> Entry:
     """Recompute what a version says of itself; return its new manifest entry."""
-    with duckdb.connect(str(file)) as db:
+    with database.connect(file) as db:
         catalog = db.execute("select current_database()").fetchone()[0]
         entry = metadata.entry_of(db)
         names = db.execute("select table_schema, table_name from metadata.tables").fetchall()

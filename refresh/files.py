@@ -5,12 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import duckdb
 
 
 def private_folder(path: Path) -> Path:
@@ -103,27 +100,3 @@ def working_copy(file: Path) -> Iterator[Path]:
         yield Path(shutil.copyfile(file, folder / file.name))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def rewrite_database(file: Path, storage_version: str = "v1.2.0") -> None:
-    """Copy a DuckDB file into a new one and put it in the old one's place.
-
-    Deleted rows stay in a file's bytes, after CHECKPOINT and VACUUM too; only a new file is free
-    of them.
-    """
-    new_folder = file.parent / f".{file.stem}.rewritten"
-    new_folder.mkdir(mode=0o700)
-    new = new_folder / file.name
-    try:
-        with duckdb.connect(":memory:") as db:
-            old_path, new_path = (str(path).replace("'", "''") for path in (file, new))
-            db.execute(f"attach '{old_path}' as old_file (read_only)")
-            db.execute(f"attach '{new_path}' as new_file (storage_version '{storage_version}')")
-            db.execute("copy from database old_file to new_file")
-            db.execute("checkpoint new_file")
-        os.chmod(new, stat.S_IMODE(file.stat().st_mode))
-        sync_file(new)
-        os.replace(new, file)
-        sync_folder(file.parent)
-    finally:
-        shutil.rmtree(new_folder, ignore_errors=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from expectations.outcomes import CheckOutcome, CheckReport
-from refresh import stops
+from refresh import database, stops
 from refresh.codes import ExitCode, Stop
 from refresh.manifest import Entry
 from refresh.settings import Settings
@@ -38,8 +38,7 @@ def record_outcomes(
         The file of the version before.
     """
     if baseline is not None:
-        path = str(baseline).replace("'", "''")
-        db.execute(f"attach '{path}' as version_before (read_only)")
+        db.execute(f"attach '{database.literal(baseline)}' as version_before (read_only)")
         db.execute(
             "insert into quality.expectation_results by name "
             "select * from version_before.quality.expectation_results where build_number > ? - ?",

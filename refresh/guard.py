@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from refresh import database
 from refresh.codes import ExitCode, Stop
 from refresh.hashing import quote
 
@@ -37,9 +38,9 @@ def require_no_person(work_file: Path, candidate: Path) -> int:
     Stop
         Naming the table and column; never the value.
     """
-    with duckdb.connect(":memory:") as db:
-        db.execute(f"attach '{_literal(candidate)}' as candidate (read_only)")
-        db.execute(f"attach '{_literal(work_file)}' as vault (read_only)")
+    with database.connect(None, work_file.parent / "tmp") as db:
+        db.execute(f"attach '{database.literal(candidate)}' as candidate (read_only)")
+        db.execute(f"attach '{database.literal(work_file)}' as vault (read_only)")
         columns = db.execute(
             "select schema_name, table_name, column_name, data_type from duckdb_columns() "
             "where database_name = 'candidate' and schema_name <> 'metadata'"
@@ -104,7 +105,3 @@ def _leak(where: str, what: str) -> Stop:
         "mend the mart; only pseudonyms, codes, study days and ages may be in it",
         "person_in_published_file",
     )
-
-
-def _literal(path: Path) -> str:
-    return str(path).replace("'", "''")

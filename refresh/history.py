@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from refresh import database
 from refresh.changes import Side, compare_table
 from refresh.hashing import columns_of, quote
 from refresh.settings import Settings
@@ -50,7 +51,7 @@ def compare_exports(
         Rows of the history carry it; rows of an unfinished earlier try are replaced.
     """
     work = db.execute("select current_database()").fetchone()[0]
-    db.execute(f"attach '{_literal(vault_before)}' as {VAULT_BEFORE} (read_only)")
+    db.execute(f"attach '{database.literal(vault_before)}' as {VAULT_BEFORE} (read_only)")
     _open_history(db, settings)
     try:
         db.execute("delete from history.corrections where build_number = ?", [build_number])
@@ -66,7 +67,9 @@ def compare_exports(
 
 
 def _open_history(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    db.execute(f"attach '{_literal(settings.history)}' as history (storage_version 'v1.2.0')")
+    db.execute(
+        f"attach '{database.literal(settings.history)}' as history (storage_version 'v1.2.0')"
+    )
     os.chmod(settings.history, 0o600)
     db.execute(
         """
@@ -97,7 +100,8 @@ def _compare_export(
     key: tuple[str, ...],
     build_number: int,
 ) -> None:
-    compare_table(db, before, after, key, comparison="export", ignored=NOT_COMPARED)
+    if not compare_table(db, before, after, key, comparison="export", ignored=NOT_COMPARED):
+        return
     columns = [name for name, _ in columns_of(db, "temp", "main", "joined")]
     record_key = " || '|' || ".join(f"coalesce({quote('key ' + n)}::varchar, '')" for n in key)
     for column in (name.removeprefix("after ") for name in columns if name.startswith("after ")):
@@ -145,7 +149,3 @@ def _mark_changed_identities(db: duckdb.DuckDBPyConnection) -> None:
         "update quality.patient_changes set is_identity_changed = true "
         "where patient_id in (select pseudonym from other_people)"
     )
-
-
-def _literal(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -12,7 +12,7 @@ from intake.delivery import open_delivery
 from intake.errors import IntakeError, KeyFileError
 from intake.loader import load_delivery
 from intake.pseudonyms import load_key
-from refresh import erased, files
+from refresh import database, erased
 from refresh.codes import ExitCode, Stop
 from refresh.messages import shown
 from refresh.settings import Settings
@@ -39,6 +39,7 @@ def load(settings: Settings) -> None:
         When intake refuses the delivery, its mapping or the key.
     """
     config = {
+        "memory_limit": database.memory_limit(),
         "storage_compatibility_version": "v1.2.0",
         "temp_directory": str(settings.work / "tmp"),
     }
@@ -51,7 +52,7 @@ def load(settings: Settings) -> None:
     except IntakeError as error:
         raise _refusal(error) from None
     if n_left_out:
-        files.rewrite_database(settings.work_file)
+        database.rewrite_database(settings.work_file)
 
 
 def _refusal(error: IntakeError) -> Stop:

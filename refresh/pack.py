@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from refresh import killpoints, metadata
+from refresh import database, killpoints, metadata
 from refresh.codes import ExitCode, Stop
 from refresh.described import comment
 from refresh.hashing import TableContent, columns_of, content_of, quote
@@ -67,11 +67,10 @@ def _write(
     work_file: Path, candidate: Path, build: dict[str, Any], published: Path
 ) -> list[TableContent]:
     source = work_file.stem
-    with duckdb.connect(":memory:", config={"temp_directory": str(work_file.parent / "tmp")}) as db:
-        db.execute(f"attach '{_literal(work_file)}' as {quote(source)} (read_only)")
-        db.execute(
-            f"attach '{_literal(candidate)}' as {CANDIDATE} (storage_version '{STORAGE_VERSION}')"
-        )
+    with database.connect(None, work_file.parent / "tmp") as db:
+        db.execute(f"attach '{database.literal(work_file)}' as {quote(source)} (read_only)")
+        target = database.literal(candidate)
+        db.execute(f"attach '{target}' as {CANDIDATE} (storage_version '{STORAGE_VERSION}')")
         tables = _tables_to_publish(db, source)
         contents: list[TableContent] = []
         db.execute("begin")
@@ -180,7 +179,3 @@ def build_entry_of(file: Path) -> dict[str, Any]:
     """Return the manifest entry that a published file carries inside itself."""
     with duckdb.connect(str(file), read_only=True) as db:
         return metadata.entry_of(db)
-
-
-def _literal(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -18,6 +18,7 @@ from expectations.outcomes import CheckReport
 from refresh import (
     baseline,
     changes,
+    database,
     delivery,
     erased,
     files,
@@ -253,11 +254,11 @@ def _build(state: Run, locks: tuple[int, ...]) -> None:
 def _check(state: Run) -> CheckReport:
     """Fill the quality tables that the gate reads, run the gate, and record its outcomes."""
     settings = state.settings
-    with duckdb.connect(str(settings.work_file)) as db:
+    with database.connect(settings.work_file) as db:
         quality_tables.create_all(db)
         quality_tables.fill_from_vault(db)
     report = state.steps.check(settings, state.baseline)
-    with duckdb.connect(str(settings.work_file)) as db:
+    with database.connect(settings.work_file) as db:
         record_outcomes(db, settings, report, state.entry["seq"], state.baseline.file)
     state.entry["expectations"] = {
         "n_expected": report.n_expected,
@@ -272,7 +273,7 @@ def _check(state: Run) -> CheckReport:
 
 def _compare(state: Run) -> None:
     settings = state.settings
-    with duckdb.connect(str(settings.work_file)) as db:
+    with database.connect(settings.work_file) as db:
         if state.baseline.file is not None:
             changes.compare_with(db, state.baseline.file)
             vault_before = history.vault_of(settings, state.baseline.version)

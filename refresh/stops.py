@@ -24,7 +24,9 @@ LARGEST_SHARE: dict[str, dict[str, float]] = {
         "sex_code": 0.10,
         "disease_course_code": 0.10,
         "clinical_phenotype_code": 0.10,
+        "critical_area_code": 0.10,
         "age_at_index_years": 0.20,
+        "age_at_diagnosis_years": 0.20,
         "index_year": 0.10,
     },
     "fct_patient_timepoints": {
@@ -33,6 +35,9 @@ LARGEST_SHARE: dict[str, dict[str, float]] = {
         "itch_nrs_score": 0.25,
         "sleep_nrs_score": 0.25,
         "dlqi_score": 0.25,
+        "iga_score": 0.25,
+        "poem_score": 0.25,
+        "visit_day": 0.25,
     },
 }
 """Largest share of the patients known before whose value may become another one at once."""

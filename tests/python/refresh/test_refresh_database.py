@@ -1,0 +1,53 @@
+"""Connections that read records of patients: a memory limit, and spill files in the vault alone."""
+
+from __future__ import annotations
+
+import stat
+
+import duckdb
+import pytest
+
+from refresh import database, guard, pack
+
+
+def test_a_database_in_memory_wants_a_folder_for_its_spill_files():
+    with pytest.raises(ValueError, match="spill"):
+        database.connect(None)
+
+
+def test_a_large_sort_spills_into_the_private_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(database.MEMORY_VARIABLE, "60MB")
+    spill = tmp_path / "vault" / "tmp"
+    with database.connect(None, spill) as db:
+        db.execute("set preserve_insertion_order = false")
+        db.execute("create table people as select md5(n::varchar) as p from range(4000000) as r(n)")
+        assert list(spill.iterdir())
+        assert db.execute("select current_setting('memory_limit')").fetchone()[0] == "57.2 MiB"
+    assert stat.S_IMODE(spill.stat().st_mode) == 0o700
+    assert [path.name for path in tmp_path.iterdir()] == ["vault"]
+
+
+def test_packing_and_searching_keep_to_the_limit_and_to_the_work_folder(
+    settings, work_file, monkeypatch
+):
+    opened = []
+    connect = duckdb.connect
+    monkeypatch.setenv(database.MEMORY_VARIABLE, "1500MB")
+
+    def listen(file, *arguments, **options):
+        opened.append((file, options.get("config")))
+        return connect(file, *arguments, **options)
+
+    monkeypatch.setattr(duckdb, "connect", listen)
+    candidate = settings.incoming / "candidate.duckdb"
+    build = {"seq": 1, "build_id": "0", "packed_at": "2020-12-31T00:00:00"}
+    pack.pack(work_file, candidate, build, settings.published)
+    guard.require_no_person(work_file, candidate)
+    in_memory = [config for file, config in opened if file == ":memory:"]
+    assert len(in_memory) == 2
+    for config in in_memory:
+        assert config == {
+            "memory_limit": "1500MB",
+            "temp_directory": str(settings.work / "tmp"),
+        }
