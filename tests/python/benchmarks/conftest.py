@@ -1,0 +1,79 @@
+"""A small simulated cohort, built by every contender."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import duckdb
+import pytest
+from builds import ROOT, Build
+from faults.short_road import from_build
+
+from intake.delivery import open_delivery
+from intake.loader import load_delivery
+from intake.pseudonyms import load_key
+from simulator.cli import main as simulate
+
+N_PATIENTS = 400
+SEED = 11
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The delivery, the folder of the results, and the variables of the contenders."""
+
+    delivery: Path
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, module: str, output: str, *more: str) -> Path:
+        """Run a contender and return what it wrote."""
+        out = self.folder / output
+        done = subprocess.run(
+            [sys.executable, "-m", module, str(self.delivery), str(out), *more],
+            cwd=ROOT,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        return out
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A simulated delivery and one key for all."""
+    folder = tmp_path_factory.mktemp("bench")
+    delivery = folder / "delivery"
+    command = ["cohort", "--patients", str(N_PATIENTS), "--seed", str(SEED), "--out", str(delivery)]
+    assert simulate(command) == 0
+    key = {"REGISTRY_KEY_FILE": str(folder / "test.key")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REGISTRY_KEY_FILE", key["REGISTRY_KEY_FILE"])
+        load_key(is_synthetic=True)
+        yield Bench(delivery, folder, key)
+
+
+@pytest.fixture(scope="session")
+def ours(bench: Bench, demo_build: Build) -> Path:
+    """The warehouse of the cohort: intake, then the statements that dbt wrote for the demo."""
+    file = bench.folder / "warehouse.duckdb"  # the statements name it
+    key = load_key(is_synthetic=True)
+    with duckdb.connect(str(file)) as db:
+        load_delivery(open_delivery(bench.delivery, ""), key, db.cursor())
+    result = from_build(demo_build).build(SimpleNamespace(work_file=file), None, ())
+    assert result.tests.n_failed == 0, result.tests.failures
+    return file
+
+
+@pytest.fixture(scope="session")
+def floor(bench: Bench) -> Path:
+    """What the bare script writes."""
+    return bench.run("benchmarks.floor", "floor.duckdb")
