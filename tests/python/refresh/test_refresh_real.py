@@ -20,6 +20,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from builds import ROOT
+from other_duckdb import RELEASES, read_with
 
 from refresh import manifest, publish, versions
 from refresh.reader import open_published
@@ -156,6 +157,14 @@ def test_every_table_and_column_of_the_published_file_is_described(registry):
         )
         == []
     )
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_another_duckdb_reads_the_published_demo(registry, release):
+    version, n_tables, n_columns, n_described = read_with(release, registry.settings.current)
+    assert version == release
+    assert int(n_tables) > 20
+    assert n_columns == n_described
 
 
 def test_the_pages_are_there_and_load_nothing(registry):
