@@ -67,6 +67,8 @@ ANALYSES: tuple[Analysis, ...] = (
     Analysis("A17", "easi_bands", "EASI bands at week 4 by baseline tacrolimus", "Figure 1"),
     Analysis("A18", "initiation_week_04", "First tacrolimus at week 4, logistic", "Results"),
     Analysis("A19", "initiation_week_16", "First tacrolimus at week 16, logistic", "Results"),
+    Analysis("A20", "adverse_events", "Adverse events under dupilumab", "Not in the paper"),
+    Analysis("A21", "treatment_algorithm", "Agreement with the proposed scheme", "Figure 2"),
 )
 
 

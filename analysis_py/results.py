@@ -31,7 +31,7 @@ NOT_ASSESSED = "not assessed"
 
 COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("result_id", "VARCHAR", "Key: analysis.population.group.timepoint.term.statistic"),
-    ("analysis_id", "VARCHAR", "Analysis, A01 to A19"),
+    ("analysis_id", "VARCHAR", "Analysis, A01 to A21"),
     ("role", "VARCHAR", "estimate, assumption, sensitivity, curve (a point of it) or flow"),
     ("population", "VARCHAR", "Patients the number speaks of"),
     ("group", "VARCHAR", "Group within the population; all: no grouping. In a flow: from"),

@@ -36,6 +36,11 @@ POPULATIONS = {
     "assessed_early": "Evaluable patients with EASI recorded at week 4",
     "at_risk_week_04": "No tacrolimus at baseline, regimen known at week 4",
     "at_risk_week_16": "No tacrolimus before week 16, regimen known at week 16",
+    "attended": "Enrolled patients seen at the timepoint",
+    "recommended": (
+        "Evaluable patients with a recommendation of the paper's scheme and a known regimen at the "
+        "timepoint"
+    ),
 }
 
 _LABELS = {
@@ -88,6 +93,15 @@ _LABELS = {
     "any_comorbidity": "At least one comorbidity",
     "age_at_data_collection_years": "Age at data collection",
     "age_at_diagnosis_years": "Age at diagnosis",
+    "any_adverse_event": "Any adverse event",
+    "serious_adverse_event": "Any serious adverse event",
+    "recommendation": "Recommendation of the paper's scheme",
+    "iga_not_recorded": "No recommendation: IGA not recorded",
+    "index_in_summer": "No recommendation: dupilumab begun in summer",
+    "agreement": "Prescription agrees with the recommendation",
+    "emollients_only": "Emollients only",
+    "tacrolimus_then_proactive": "Tacrolimus, then proactively",
+    "corticosteroid_course_then_tacrolimus": "Course of corticosteroids, then tacrolimus",
 }
 
 

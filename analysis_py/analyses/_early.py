@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis_py.analyses._starts import STARTS
-from analysis_py.frames import Frames, at, coded, is_true, take
+from analysis_py.frames import Frames, at, coded, is_known, is_true, take
 from analysis_py.vocabulary import WEEK_04
 
 USERS = "tacrolimus_at_baseline"
@@ -30,11 +30,14 @@ def early(frames: Frames, columns: list[str]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         `group` is tacrolimus_at_baseline (alone or with corticosteroids) or
-        no_tacrolimus_at_baseline.
+        no_tacrolimus_at_baseline; None where use at baseline is not known, so that the patient is
+        in neither group.
     """
     wanted = early_columns(columns)
     patients = take(frames, STARTS, wanted[STARTS])
-    users = is_true(patients["is_on_tacrolimus_at_baseline"])
+    column = patients["is_on_tacrolimus_at_baseline"]
+    group = np.where(is_true(column), USERS, NON_USERS).astype(object)
+    group[~is_known(column)] = None
     visits = at(take(frames, VISITS, wanted[VISITS]), WEEK_04)
     ours, ids = coded(patients["patient_id"])
     theirs, attending = coded(visits["patient_id"])
@@ -44,5 +47,5 @@ def early(frames: Frames, columns: list[str]) -> pd.DataFrame:
     rows = row_of[pd.Index(theirs).get_indexer(ours)][ids]
     rows = np.where(rows < len(visits), rows, -1)
     table = pd.DataFrame({name: visits[name].array.take(rows, allow_fill=True) for name in columns})
-    table.insert(0, "group", np.where(users, USERS, NON_USERS))
+    table.insert(0, "group", group)
     return table

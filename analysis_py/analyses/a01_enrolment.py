@@ -19,7 +19,7 @@ AGES = (
 COUNTS = ("n_patients", "n_excluded", "n_failing")
 STEPS = ("step_number", "criterion_code", "criterion_label", *COUNTS)
 COLUMNS = {
-    "dim_patients": ["sex_code", *AGES],
+    "dim_patients": ["patient_id", "sex_code", *AGES],
     "fct_cohort_attrition": list(STEPS),
 }
 

@@ -25,6 +25,8 @@ def run(frames: Frames) -> list[Estimate]:
     known = is_known(table[OUTCOME])
     female, sex_known = is_true(table["is_female"]), is_known(table["is_female"])
     covariates = np.column_stack([numbers(table[name]) for name in COVARIATES])
+    # Nothing is put in for an outcome that is not known: the fits leave the patient out and say so.
+    covariates[~known] = np.nan
     rows = []
     for group, members in (("female", female), ("male", ~female & sex_known)):
         rows += share_of(

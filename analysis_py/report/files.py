@@ -125,6 +125,7 @@ def _sections(
         sections.topical(source, drawn),
         sections.initiation(source, drawn),
         sections.early_response(source, drawn),
+        sections.safety(source, drawn),
         appendix.compared(source),
         appendix.methods(source, drawn),
         appendix.warnings(source.rows),

@@ -164,6 +164,35 @@ def early_response(rows: ResultRows) -> Findings:
     return Findings((finding(f"{typographic(text)}.", test),))
 
 
+def safety(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Findings:
+    """Say how many had adverse events, and how many prescriptions agreed with the scheme."""
+    items = []
+    events, serious = (
+        rows.get("A20", f"{kind}_adverse_event", "percent") for kind in ("any", "serious")
+    )
+    if events is not None and serious is not None:
+        items.append(
+            Finding(
+                "At least one adverse event that began under dupilumab: "
+                f"{percent_phrase(events)} of the enrolled patients; a serious one: "
+                f"{percent_phrase(serious)}."
+            )
+        )
+    agreed = [
+        (time, rows.get("A21", "agreement", "percent", timepoint=time.code)) for time in timepoints
+    ]
+    phrases = [
+        f"{percent_phrase(row)} at {time.label.lower()}"
+        for time, row in agreed
+        if row is not None and row.denominator
+    ]
+    if phrases:
+        items.append(
+            Finding(f"Prescriptions that agree with the paper's scheme: {'; '.join(phrases)}.")
+        )
+    return Findings(tuple(items))
+
+
 def _ratio(row: Estimate) -> str:
     if not is_trustworthy(row):
         return "not to be read as an estimate"

@@ -48,6 +48,8 @@ TABLE_NAMES = {
     "tacrolimus_by_group": "The table of use by group",
     "models": "The table of models",
     "assumptions": "The table of assumptions",
+    "adverse_events": "The table of adverse events",
+    "treatment_algorithm": "The table of prescriptions beside the scheme",
 }
 
 
@@ -192,6 +194,19 @@ def early_response(source: ReportSource, drawn: Drawn) -> Section:
             ),
             drawn.figure("easi_bands"),
             drawn.table("early_response"),
+        ),
+    )
+
+
+def safety(source: ReportSource, drawn: Drawn) -> Section:
+    """Show adverse events, and prescriptions beside the paper's scheme."""
+    return Section(
+        "safety-and-practice",
+        "Safety and practice",
+        (
+            findings.safety(source.rows, source.timepoints),
+            drawn.table("adverse_events"),
+            drawn.table("treatment_algorithm"),
         ),
     )
 

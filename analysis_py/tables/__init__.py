@@ -9,6 +9,7 @@ from analysis_py.tables import (
     clinical_features,
     models,
     patients,
+    safety,
     scores,
     tacrolimus,
     topical_therapy,
@@ -32,6 +33,8 @@ TABLES: dict[str, Build] = {
     "tacrolimus_by_group": lambda rows, timepoints: tacrolimus.build_groups(rows),
     "models": lambda rows, timepoints: models.build_models(rows),
     "assumptions": lambda rows, timepoints: models.build_assumptions(rows),
+    "adverse_events": lambda rows, timepoints: safety.build_events(rows),
+    "treatment_algorithm": safety.build_algorithm,
 }
 
 

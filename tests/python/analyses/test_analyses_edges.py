@@ -14,7 +14,13 @@ from analysis_py.results import Results
 from analysis_py.study import run_analyses
 
 Frames = dict[str, pd.DataFrame]
-PATIENTS = ("dim_patients", "fct_patient_timepoints", "fct_tacrolimus_initiation")
+PATIENTS = (
+    "dim_patients",
+    "fct_patient_timepoints",
+    "fct_tacrolimus_initiation",
+    "fct_adverse_events",
+    "fct_treatment_algorithm",
+)
 
 
 def only(frames: Frames, keep: Callable[[pd.Series], pd.Series]) -> Frames:
@@ -145,7 +151,7 @@ def test_every_analysis_runs_and_explains_what_is_missing(
     edge_results: dict[str, Results], edge: str
 ) -> None:
     rows = edge_results[edge]
-    assert {row.analysis_id for row in rows} == {f"A{n:02d}" for n in range(1, 20)}
+    assert {row.analysis_id for row in rows} == {f"A{n:02d}" for n in range(1, 22)}
     for row in rows:
         assert row.value is not None or row.warning, row.result_id
         if row.statistic == "percent" and row.value is not None:
@@ -236,3 +242,26 @@ def test_order_of_the_rows_does_not_matter(frames: Frames, results: Results) -> 
                 assert ours is None, row.result_id
             else:
                 assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-12), row.result_id
+
+
+def test_use_at_baseline_that_is_not_known_is_in_neither_group(frames: Frames) -> None:
+    starts = frames["fct_tacrolimus_initiation"]
+    column = "is_on_tacrolimus_at_baseline"
+    unknown = starts.index < 10
+    flags = starts[column].astype("boolean").mask(unknown)
+    rows = run(with_columns(frames, "fct_tacrolimus_initiation", **{column: flags}))
+    fit = rows["a15.evaluable.all.baseline.is_female.odds_ratio"]
+    assert (fit.n, fit.denominator) == (297, 307)
+    assert fit.warning == "10 patients left out for a missing value"
+    visits = frames["fct_patient_timepoints"].query("timepoint_code == 'week_04'")
+    known = visits[~visits["patient_id"].isin(starts.loc[unknown, "patient_id"])]
+    groups = [
+        rows[f"a16.assessed_early.{group}.week_04.easi.n_assessed"]
+        for group in ("tacrolimus_at_baseline", "no_tacrolimus_at_baseline")
+    ]
+    assert sum(row.denominator for row in groups) == 297
+    assessed = known[known["is_evaluable"] & known["easi_score"].notna()]
+    assert sum(row.n for row in groups) == len(assessed)
+    bands = [row for row in rows if row.analysis_id == "A17" and row.term == "study_mild"]
+    bands = [row for row in bands if row.statistic == "n"]
+    assert sum(row.denominator for row in bands) == len(assessed)

@@ -38,7 +38,7 @@ def test_help_and_list_import_nothing_heavy(arguments: list[str]) -> None:
 def test_list_names_every_analysis(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     shown = capsys.readouterr().out
-    assert all(f"A{number:02d}" in shown for number in range(1, 20))
+    assert all(f"A{number:02d}" in shown for number in range(1, 22))
 
 
 def test_run_shows_one_analysis(twin_warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,5 +22,5 @@ def test_results_agree_with_r(results: Results, analysis: str) -> None:
     assert not apart
 
 
-def test_oracle_covers_every_analysis() -> None:
+def test_oracle_covers_every_analysis_of_the_paper() -> None:
     assert [f"a{number:02d}" for number in range(1, 20)] == ANALYSES

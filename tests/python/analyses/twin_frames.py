@@ -2,8 +2,9 @@
 
 The twin's 342 patients and their scores (simulator/data; no real person) print every number of the
 paper. What the marts derive is derived here once more, in pandas, so that the analyses are tested
-without a warehouse. Two things are not in the solution and are put in: the age at data collection
-(a year above the age at the first dose) and the flow into the cohort.
+without a warehouse. What is not in the solution is put in: the age at data collection (a year above
+the age at the first dose), the flow into the cohort, adverse events, and the scheme's
+recommendations, by rules simple enough to count by hand.
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ def build_frames() -> dict[str, pd.DataFrame]:
         "fct_patient_timepoints": visits,
         "fct_tacrolimus_initiation": _starts(patients, visits),
         "fct_cohort_attrition": _attrition(),
+        "fct_adverse_events": _adverse_events(patients),
+        "fct_treatment_algorithm": _algorithm(visits),
     }
 
 
@@ -213,3 +216,38 @@ def _attrition() -> pd.DataFrame:
     frame = pd.DataFrame(ATTRITION, columns=columns)
     frame.insert(0, "step_number", range(1, len(frame) + 1))
     return frame
+
+
+def _adverse_events(patients: pd.DataFrame) -> pd.DataFrame:
+    """Every tenth patient has conjunctivitis twice, every hundredth a serious infection.
+
+    The first patient also has headache before the first dose, and alopecia without an onset.
+    """
+    ids = patients["patient_id"]
+    events = [(one, "conjunctivitis", "Conjunctivitis", False, True) for one in ids[::10]]
+    events += [(one, "conjunctivitis", "Conjunctivitis", False, True) for one in ids[::10]]
+    events += [(one, "pneumonia", "Pneumonia", True, True) for one in ids[::100]]
+    events.append((ids[0], "headache", "Headache", False, False))
+    events.append((ids[0], "alopecia", "Alopecia", False, None))
+    columns = ["patient_id", "adverse_event_code", "adverse_event_label", "is_serious"]
+    frame = pd.DataFrame(events, columns=[*columns, "is_treatment_emergent"])
+    return frame.astype({"is_treatment_emergent": "boolean"})
+
+
+def _algorithm(visits: pd.DataFrame) -> pd.DataFrame:
+    """Tacrolimus is recommended where EASI is known, emollients where it is 0."""
+    attended = visits[visits["is_attended"]].reset_index(drop=True)
+    known, clear = attended["easi_score"].notna(), attended["easi_score"] == 0
+    recommended = pd.Series("tacrolimus_then_proactive", index=attended.index, dtype=object)
+    recommended[clear] = "emollients_only"
+    follows = np.where(clear, "none", "tacrolimus")
+    agreed = (attended["topical_regimen_code"] == follows).astype("boolean")
+    return pd.DataFrame(
+        {
+            "patient_id": attended["patient_id"],
+            "timepoint_code": attended["timepoint_code"],
+            "recommendation_code": recommended.where(known, None),
+            "no_recommendation_reason_code": np.where(known, None, "iga_not_recorded"),
+            "is_agreed": agreed.mask(~known | attended["topical_regimen_code"].isna()),
+        }
+    )

@@ -26,6 +26,7 @@ SECTIONS = (
     "topical-therapy",
     "tacrolimus-start",
     "early-response",
+    "safety-and-practice",
     "comparison",
     "methods",
     "warnings",

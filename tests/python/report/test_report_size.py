@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from test_analyses_edges import PATIENTS
 
 from analysis_py.figures import draw_all
 from analysis_py.report.files import report_files
@@ -14,7 +15,6 @@ from analysis_py.report_rows import ResultRows
 from analysis_py.study import run_analyses
 
 COPIES = 20
-PATIENTS = ("dim_patients", "fct_patient_timepoints", "fct_tacrolimus_initiation")
 COUNTS = ["n_patients", "n_excluded", "n_failing"]
 # Further digits of the counts; nothing that is drawn, written or linked once per patient.
 MOST_GROWTH = 1.15
