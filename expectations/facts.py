@@ -25,6 +25,8 @@ class Facts:
         (timepoint, score column) to the mean in the published version.
     date_formats : dict
         Export name to the declared date format, in strptime's words.
+    decimal_marks : dict
+        Export name to the declared decimal mark.
     extraction_date : str or None
         ISO date that the delivery declares.
     """
@@ -33,6 +35,7 @@ class Facts:
     newest_visit_before: str | None = None
     last_means: dict[tuple[str, str], float] = field(default_factory=dict)
     date_formats: dict[str, str] = field(default_factory=dict)
+    decimal_marks: dict[str, str] = field(default_factory=dict)
     extraction_date: str | None = None
 
 
@@ -53,7 +56,7 @@ def gather(
     """
     with duckdb.connect(str(work_file), read_only=True) as db:
         formats = db.execute(
-            "select export_name, date_order, date_separator from raw.source_formats"
+            "select export_name, date_order, date_separator, decimal_mark from raw.source_formats"
         ).fetchall()
         extraction = db.execute("select extraction_date::varchar from raw.delivery").fetchone()[0]
     return Facts(
@@ -62,8 +65,9 @@ def gather(
         last_means=_means(served) if served else {},
         date_formats={
             export: _STRPTIME.get(order, _STRPTIME["ymd"]).format(separator or "")
-            for export, order, separator in formats
+            for export, order, separator, _ in formats
         },
+        decimal_marks={export: mark for export, *_, mark in formats},
         extraction_date=extraction,
     )
 

@@ -75,7 +75,7 @@ def open_delivery(
     IntakeError
         The folder is not there.
     MappingError
-        delivery.yml or the mapping is not valid.
+        delivery.yml or the mapping is not valid, or the extraction lies in the future.
     """
     if not folder.is_dir():
         raise IntakeError(
@@ -93,4 +93,18 @@ def open_delivery(
         except ValidationError as error:
             raise explain_errors(error, DELIVERY_FILE, lines, DeliveryFile) from None
     name = mapping_name or about.source_system or DEFAULT_MAPPING
-    return Delivery(folder, about, load_mapping(name, mappings_folder))
+    delivery = Delivery(folder, about, load_mapping(name, mappings_folder))
+    _require_past(delivery.extraction_date)
+    return delivery
+
+
+def _require_past(extraction_date: datetime.date | None) -> None:
+    """Refuse an extraction that has not happened: with it, no date would lie too late.
+
+    A day ahead is another time zone, or a clock that is slow.
+    """
+    if extraction_date and extraction_date > datetime.date.today() + datetime.timedelta(days=1):
+        raise MappingError(
+            f"{DELIVERY_FILE}: extraction_date {extraction_date} has not come yet on this machine. "
+            "Correct the date, or the clock."
+        )

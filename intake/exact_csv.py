@@ -67,13 +67,14 @@ class ExactReader:
         MoreLinesNeededError
             A quoted cell goes on beyond the block.
         FileRefusedError
-            A quote swallows lines.
+            A quote swallows lines, or a line holds records that end in CR alone.
         """
         line = self.line_at(place)
         mark = self.delimiter.encode()
         if b'"' not in line:
             n_fields, n_columns = line.count(mark) + 1, self.layout.n_columns
             if n_fields != n_columns and line.strip(b" \t\r\n" + mark):
+                self._refuse_lone_line_ends(line, line_number)
                 return field_count_fault(n_fields, n_columns), place + 1
             text = _text(line).removesuffix("\n").removesuffix("\r")
             return judge_fields(text.split(self.delimiter), self.layout), place + 1
@@ -82,6 +83,7 @@ class ExactReader:
         except csv.Error as error:
             words = str(error)
         if words.startswith("new-line character"):
+            self._refuse_lone_line_ends(line, line_number)
             return Fault("control_character", "a carriage return stands alone"), place + 1
         if not words.startswith("unexpected end of data"):
             return Fault("bad_quoting", "text stands beside a closing quote"), place + 1
@@ -116,6 +118,16 @@ class ExactReader:
             if is_too_long and number > place:
                 raise _swallowing_quote(line_number)
             yield _text(line)
+
+    def _refuse_lone_line_ends(self, line: bytes, line_number: int) -> None:
+        """Refuse the file when a carriage return alone ends a record inside this line."""
+        parts = line.rstrip(b"\r\n").split(b"\r")
+        if len(parts) > 1 and any(self._is_record(part + b"\n") for part in parts):
+            raise FileRefusedError(
+                "mixed_line_ends",
+                f"line {line_number} holds several records that end in CR alone.",
+                "Export it again with one kind of line end.",
+            )
 
     def _fields(self, lines: Iterable[str]) -> list[str]:
         return next(csv.reader(lines, delimiter=self.delimiter, strict=True))

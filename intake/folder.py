@@ -19,6 +19,8 @@ FORMATS = {".csv": "csv", ".csv.gz": "csv_gz", ".xlsx": "xlsx", ".parquet": "par
 _DATA_ENDING = re.compile(
     r"\.(csv|tsv|gz|zip|7z|xls[xmb]?|ods|parquet|jsonl?|feather|sas7bdat|xpt|sav|dta|mdb)"
 )
+_TEXT_ENDING = re.compile(r"\.(txt|dat|asc|tab|prn)")
+"""Text that may hold records; refused when it is named after a file of the mapping."""
 _MOST_NOTICES_PER_KIND = 50
 
 
@@ -162,19 +164,24 @@ def _several(file: str, names: list[str]) -> FileRefusedError:
 
 def _judge_other_files(plan: FolderPlan, names: Iterable[str], delivery: Delivery) -> None:
     ignored = {name.lower() for name in delivery.mapping.content.ignored_files}
+    used = [
+        _stem(file.file.lower())
+        for export in delivery.mapping.content.exports.values()
+        for file in export.files
+    ]
+    named_after_one = re.compile(f"({'|'.join(map(re.escape, used))})(?![a-z])")
     n_notices = 0
     for name in sorted(names):
         lower = name.lower()
         if name == DELIVERY_FILE:
             continue
-        stem = lower
-        for ending in FORMATS:
-            stem = stem.removesuffix(ending)
-        if lower in ignored or stem in ignored:
+        ending = os.path.splitext(lower)[1]
+        is_table = _DATA_ENDING.fullmatch(ending) or (
+            _TEXT_ENDING.fullmatch(ending) and named_after_one.match(lower)
+        )
+        if lower in ignored or _stem(lower) in ignored:
             plan.notices.append((shown_name(name), "ignored_file", "the mapping ignores it"))
-        elif _DATA_ENDING.fullmatch(os.path.splitext(lower)[1]) and not lower.startswith(
-            (".", "~$")
-        ):
+        elif is_table and not lower.startswith((".", "~$")):
             plan.refusals.append(
                 FileRefusedError(
                     "unknown_file",
@@ -187,3 +194,9 @@ def _judge_other_files(plan: FolderPlan, names: Iterable[str], delivery: Deliver
         elif n_notices < _MOST_NOTICES_PER_KIND:
             n_notices += 1
             plan.notices.append((shown_name(name), "unknown_file", "not read"))
+
+
+def _stem(name: str) -> str:
+    for ending in FORMATS:
+        name = name.removesuffix(ending)
+    return name

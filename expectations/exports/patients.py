@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from expectations.exports.text import (
-    PARTIAL_DATE,
+    any_date,
     cell,
     common_rules,
     has_records,
@@ -24,7 +24,8 @@ def suite(facts: Facts) -> Suite:
     query = f"""
         select *, record_fault is null as is_record_sound,
             {is_word("patients", "sex", "sex")} as is_sex_known,
-            {looks_like("patients", "birth_date", PARTIAL_DATE)} as is_birth_date_formed,
+            {looks_like("patients", "birth_date", any_date("patients", facts))}
+                as is_birth_date_formed,
             case when {birth} is not null then
                 count(*) over (partition by {birth}) <= greatest(3, 0.05 * count(*) over ())
             end as is_birth_date_not_a_default
@@ -38,7 +39,7 @@ def suite(facts: Facts) -> Suite:
             true("is_sex_known", "sex", CONFORMANCE, "Sex is a word of the word list.", 0.9),
             filled("birth_date", "Ages come from the birth date.", 0.9),
             true("is_birth_date_formed", "birth_date", CONFORMANCE,
-                 "Birth dates look like dates or years.", 0.9),
+                 "Birth dates are dates or years of the declared form.", 0.9),
             true("is_birth_date_not_a_default", "birth_date", PLAUSIBILITY,
                  "One birth date for many people is a default of a form.", 0.95),
             replace(varied("sex", "Patients of one sex only: was a filter left on?", 50)

@@ -24,9 +24,31 @@ from expectations.rules import (
 SMALLEST_LOAD_SHARE, LARGEST_LOAD_SHARE = 0.8, 1.5
 """A full snapshot holds at least this share of the records of the one before, and at most that."""
 
-FULL_DATE = "[0-9]{1,4}[-/. ][0-9]{1,2}[-/. ][0-9]{1,4}([T ].*){0,1}"
-PARTIAL_DATE = f"{FULL_DATE}|[0-9]{{4}}([-/.][0-9]{{1,2}}){{0,1}}|[0-9]{{1,2}}[-/.][0-9]{{4}}"
-NUMBER = "[0-9]+([.,][0-9]+){0,1}"
+FEW_DATES, LARGEST_DATE_SHARE = 20, 0.1
+"""A whole date that stands in more records than both is one that nobody typed."""
+
+
+def whole_date(export: str, facts: Facts) -> str:
+    """Return the pattern of a whole date in the form that the mapping declares."""
+    words = {"%Y": "[0-9]{4}", "%m": "[0-9]{2}", "%d": "[0-9]{2}", ".": "[.]"}
+    pattern = facts.date_formats.get(export, "%Y-%m-%d")
+    for word, digits in words.items():
+        pattern = pattern.replace(word, digits)
+    return pattern
+
+
+def any_date(export: str, facts: Facts) -> str:
+    """Return the pattern of a whole or partial date: a year, a year and month."""
+    year, month = "[0-9]{4}", "[0-9]{2}"
+    form = facts.date_formats.get(export, "%Y-%m-%d")
+    mark = f"[{form[2]}]"
+    partial = f"{year}{mark}{month}" if form.startswith("%Y") else f"{month}{mark}{year}"
+    return f"{whole_date(export, facts)}|{year}|{partial}"
+
+
+def number(export: str, facts: Facts) -> str:
+    """Return the pattern of a number with the decimal mark that the mapping declares."""
+    return f"-{{0,1}}[0-9]+([{facts.decimal_marks.get(export, '.')}][0-9]+){{0,1}}"
 
 
 def cell(export: str, column: str) -> str:
@@ -41,6 +63,16 @@ def cell(export: str, column: str) -> str:
 def looks_like(export: str, column: str, pattern: str) -> str:
     """Return SQL: true when a filled cell matches, null when it is missing."""
     return f"regexp_full_match({cell(export, column)}, '{pattern}')"
+
+
+def is_no_default(export: str, column: str, facts: Facts) -> str:
+    """Return SQL: false when very many records hold the same whole date."""
+    value = cell(export, column)
+    return (
+        f"case when {looks_like(export, column, whole_date(export, facts))} then "
+        f"count(*) over (partition by {value}) <= "
+        f"greatest({FEW_DATES}, {LARGEST_DATE_SHARE} * count(*) over ()) end"
+    )
 
 
 def is_word(export: str, column: str, kind: str) -> str:

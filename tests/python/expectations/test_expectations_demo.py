@@ -83,6 +83,28 @@ def test_the_first_delivery_has_nothing_to_be_compared_with(built):
             "newest_visit",
             ["delete from raw.visits where visit_date >= '2020-05-01'"],
         ),
+        (
+            "export_visits",
+            "visit_date_formed",
+            [
+                "update raw.visits set visit_date = visit_date || ' 00:00' where record_number % 3 = 0"
+            ],
+        ),
+        (
+            "export_visits",
+            "easi_number",
+            ["update raw.visits set easi_score = replace(easi_score, '.', ',')"],
+        ),
+        (
+            "export_visits",
+            "visit_date_not_a_default",
+            ["update raw.visits set visit_date = '2020-01-01' where record_number % 6 = 0"],
+        ),
+        (
+            "export_prescriptions",
+            "start_date_not_a_default",
+            ["update raw.prescriptions set start_date='2019-01-01' where record_number % 6 = 0"],
+        ),
         ("export_visits", "patient", ["update raw.visits set patient_id = 'X' || patient_id"]),
         (
             "export_visits",

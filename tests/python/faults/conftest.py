@@ -51,4 +51,4 @@ def track(clean: Path, build_step: BuildStep, tmp_path_factory: pytest.TempPathF
     assert ending.stop is None
     assert not ending.rules
     assert ending.failed == []
-    return Track(clean, ending, fault_endings.facts_after(ending), build_step)
+    return Track(clean, ending, fault_endings.before_of(ending), build_step)

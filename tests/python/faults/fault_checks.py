@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import fault_endings
-from fault_endings import BASES, Ending, compare_patients, count_records, people_touched
+from fault_endings import BASES, Before, Ending, compare_patients, count_records, people_touched
 from short_road import BuildStep, contents
 
-from expectations.facts import Facts
 from simulator.faults.cases import make_fault
 
 FACTS = Path(__file__).with_name("fault_facts.csv")
@@ -75,7 +74,7 @@ class Track:
         The clean delivery of which the bad ones are made.
     clean_ending : Ending
         What became of it.
-    known : Facts
+    before : Before
         What the next delivery is compared with.
     build : callable
         How raw tables become marts.
@@ -83,7 +82,7 @@ class Track:
 
     clean: Path
     clean_ending: Ending
-    known: Facts
+    before: Before
     build: BuildStep
 
     def send(self, case_id: str, home: Path, *, is_first: bool = False) -> Sent:
@@ -97,7 +96,7 @@ class Track:
 
     def go(self, folder: Path, home: Path, *, is_first: bool = False) -> Ending:
         """Lead any delivery to its end, after the clean one or as the first of all."""
-        return fault_endings.go(folder, home, self.build, None if is_first else self.known)
+        return fault_endings.go(folder, home, self.build, None if is_first else self.before)
 
 
 @dataclass
@@ -167,10 +166,11 @@ def check_message(ending: Ending, clean: Path) -> None:
     assert ending.stop.todo
     for line in ending.said:
         assert line.isprintable(), repr(line)
-    told = ending.said[1:]
     names = "|".join(fault_endings.EXPORTS)
+    form = re.compile(rf"({names}|export_|mart_|dim_|fct_|delivery.yml|\d+ of \d+)\S*:? .+")
+    heads = ("Delivery ", "1 expectations of", f"{len(ending.said) - 1} expectations of")
+    told = [line for line in ending.said if not line.startswith(heads)]
     assert told
-    form = re.compile(rf"({names}|export_|mart_)\S*: .+\.")
     assert [line for line in told if not form.match(line)] == []
     assert not cells_in(" ".join(ending.said), clean)
 

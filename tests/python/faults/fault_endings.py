@@ -15,9 +15,10 @@ from short_road import BuildStep
 from expectations import gate
 from expectations.facts import Facts, gather
 from intake.delivery import open_delivery
+from intake.errors import MappingError
 from intake.folder import plan_folder
 from intake.loader import all_judgements
-from refresh import delivery, files, load, quality_tables
+from refresh import changes, delivery, files, load, quality_tables, stops
 from refresh.codes import Stop
 from refresh.gate import require_passed
 from refresh.progress import Progress
@@ -77,8 +78,16 @@ class Ending:
             return db.execute(sql).fetchall()
 
 
-def go(folder: Path, home: Path, build: BuildStep, known: Facts | None = None) -> Ending:
-    """Lead a delivery through intake, models, data tests, ledger and expectations.
+@dataclass(frozen=True)
+class Before:
+    """The load before: what it looked like, and its marts."""
+
+    known: Facts
+    warehouse: Path
+
+
+def go(folder: Path, home: Path, build: BuildStep, before: Before | None = None) -> Ending:
+    """Lead a delivery through intake, models, data tests, ledger, expectations and comparison.
 
     Parameters
     ----------
@@ -88,8 +97,8 @@ def go(folder: Path, home: Path, build: BuildStep, known: Facts | None = None) -
         Gets a vault of its own.
     build : callable
         The short road's or dbt's.
-    known : Facts, optional
-        The load before, with which volumes, dates and means are compared.
+    before : Before, optional
+        The load before, with which volumes, dates, means and marts are compared.
 
     Raises
     ------
@@ -119,39 +128,56 @@ def go(folder: Path, home: Path, build: BuildStep, known: Facts | None = None) -
         quality_tables.create_all(db)
         quality_tables.fill_from_vault(db)
     now = gather(settings.work_file, None, {}, None)
-    compared = replace(known, extraction_date=now.extraction_date) if known else now
-    report = gate.run(settings.work_file, compared)
+    if before:
+        now = replace(
+            now,
+            last_records=before.known.last_records,
+            newest_visit_before=before.known.newest_visit_before,
+            last_means=before.known.last_means,
+        )
+    report = gate.run(settings.work_file, now)
     ending.failed = [each.name for each in report.of_state("failed")]
     try:
         require_passed(settings, report, {})
+        if before:
+            with duckdb.connect(str(settings.work_file)) as db:
+                changes.compare_with(db, before.warehouse)
+                findings = stops.of_changes(db)
+            ending.failed += [finding.rule for finding in findings]
+            stops.enforce(settings, findings)
     except Stop as stop:
         ending.stop = stop
     return ending
 
 
 def refusal_codes(folder: Path) -> list[str]:
-    """Return why intake refuses the files of a delivery."""
-    opened = open_delivery(folder)
+    """Return why intake refuses the files of a delivery, or `settings` for its delivery.yml."""
+    try:
+        opened = open_delivery(folder)
+    except MappingError:
+        return ["settings"]
     plan = plan_folder(opened)
     judged = [each.refusal for each in all_judgements(opened, plan)]
     return [refusal.code for refusal in [*plan.refusals, *judged] if refusal is not None]
 
 
-def facts_after(ending: Ending) -> Facts:
+def before_of(ending: Ending) -> Before:
     """Return what a second delivery is compared with after this one was published."""
     records = dict(ending.query("select export_name, n_records_read from raw.delivery_files"))
     newest = delivery.private_facts_of(ending.warehouse)["newest_visit_date"]
-    return gather(ending.warehouse, ending.warehouse, records, newest)
+    known = gather(ending.warehouse, ending.warehouse, records, newest)
+    return Before(known, ending.warehouse)
 
 
 def count_records(path: Path) -> int:
     """Count the records of a CSV file with the standard library alone.
 
-    Blank lines and a lone end-of-file mark are no records; a header that comes again is one.
+    Blank lines and a lone end-of-file mark at the end are no records; a blank line before them
+    and a header that comes again are.
     """
     text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    rows = csv.reader(io.StringIO(text, newline=""))
-    return sum(1 for row in rows if row and row != ["\x1a"]) - 1
+    rows = csv.reader(io.StringIO(text.rstrip("\n\r\x1a"), newline=""))
+    return sum(1 for _ in rows) - 1
 
 
 def compare_patients(clean: Ending, bad: Ending, touched: set[str]) -> dict[str, int]:

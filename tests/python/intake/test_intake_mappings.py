@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import duckdb
@@ -156,6 +157,7 @@ def test_one_file_with_two_uses_needs_parts_that_agree(tmp_path):
     [
         ("sourcesystem: clinic\n", ["delivery.yml line 1", "unknown key", "source_system"]),
         ("extraction_date: 31/12/2020\n", ["delivery.yml line 1", "extraction_date"]),
+        ("extraction_date: 2999-01-01\n", ["delivery.yml", "2999-01-01", "has not come yet"]),
         ("is_synthetic: perhaps\n", ["is_synthetic"]),
         ("source_system: ../x\n", ["lower snake case"]),
         ("label: a\nlabel: b\n", ["line 2", "stands twice"]),
@@ -168,6 +170,13 @@ def test_a_mistake_in_delivery_yml_is_named(tmp_path, text, words):
         open_delivery(tmp_path)
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("days", [0, 1])
+def test_an_extraction_may_be_of_today_or_of_another_time_zone(tmp_path, days):
+    day = datetime.date.today() + datetime.timedelta(days=days)
+    (write_delivery(tmp_path) / "delivery.yml").write_text(f"extraction_date: {day}\n")
+    assert open_delivery(tmp_path).extraction_date == day
 
 
 def test_delivery_yml_must_be_a_plain_file(tmp_path):

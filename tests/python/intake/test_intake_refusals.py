@@ -79,6 +79,18 @@ BAD_VISITS = {
     "tab separated": (as_csv(table("visits"), "\t").encode(), "wrong_delimiter"),
     "semicolons": (as_csv(table("visits"), ";").encode(), "wrong_delimiter"),
     "mixed CR and LF": (VISITS.replace("\n", "\r").encode() + b"x\n", "mixed_line_ends"),
+    "records that end in CR inside a file of LF": (
+        VISITS.replace("\n", "\r").replace("\r", "\n", 5)[:-1].encode() + b"\n",
+        "mixed_line_ends",
+    ),
+    "a quoted record that ends in CR": (
+        VISITS.replace("P0002,", '"P0002",').replace("baseline,3.5", '"baseline",3.5').encode()
+        + VISITS.splitlines()[1].encode()
+        + b"\r"
+        + VISITS.splitlines()[2].encode()
+        + b'\r"\n',
+        "mixed_line_ends",
+    ),
     "header alone ends in CR": (VISITS.replace("\n", "\r", 1).encode(), "mixed_line_ends"),
 }
 
@@ -181,7 +193,18 @@ def test_only_plain_files_are_read(tmp_path, kind):
 
 
 @pytest.mark.parametrize(
-    "name", ["visits_part2.csv", "visits (1).csv", "old.xlsx", "VISITS2.CSV", "all.zip", "x.csv.gz"]
+    "name",
+    [
+        "visits_part2.csv",
+        "visits (1).csv",
+        "old.xlsx",
+        "VISITS2.CSV",
+        "all.zip",
+        "x.csv.gz",
+        "visits.txt",
+        "Visits_2.dat",
+        "patients-new.tab",
+    ],
 )
 def test_a_data_file_that_nobody_asked_for_refuses_the_delivery(tmp_path, name):
     (write_delivery(tmp_path) / name).write_text("visit_id\n1\n")
@@ -201,7 +224,8 @@ def test_a_file_name_in_other_case_is_found(tmp_path):
 
 def test_other_files_are_reported_and_not_read(tmp_path):
     write_delivery(tmp_path)
-    for name in ("README", "notes.txt", ".DS_Store", "~$visits.xlsx", "evil\x1b[2J\nname"):
+    names = ("README", "notes.txt", "visitsheet.txt", "visits.csv.bak", ".DS_Store")
+    for name in (*names, "~$visits.xlsx", "evil\x1b[2J\nname"):
         (tmp_path / name).write_text("x")
     (tmp_path / "archive").mkdir()
     connection = duckdb.connect()
@@ -215,6 +239,8 @@ def test_other_files_are_reported_and_not_read(tmp_path):
             "archive",
             "evil\\x1b[2J\\nname",
             "notes.txt",
+            "visits.csv.bak",
+            "visitsheet.txt",
             "~$visits.xlsx",
         )
     ]
