@@ -17,10 +17,11 @@ from expectations.facts import SCORES, Facts
 from expectations.rules import Rule, Suite
 
 Frames = dict[str, pd.DataFrame]
-FULL_DATE = r"\d{1,4}[-/. ]\d{1,2}[-/. ]\d{1,4}([T ].*)?"
-PARTIAL_DATE = rf"{FULL_DATE}|\d{{4}}([-/.]\d{{1,2}})?|\d{{1,2}}[-/.]\d{{4}}"
+FULL_DATE = r"\d{4}-\d{2}-\d{2}"
+"""As the demo's mapping declares it."""
+PARTIAL_DATE = rf"{FULL_DATE}|\d{{4}}(-\d{{2}})?"
 ATC = r"[A-Z]\d{2}([A-Z]([A-Z](\d{2})?)?)?"
-NUMBER = r"\d+([.,]\d+)?"
+NUMBER = r"-?\d+([.]\d+)?"
 RAW_SCORES = ("easi", "itch_nrs", "sleep_nrs", "dlqi", "iga", "poem")
 
 
@@ -127,12 +128,22 @@ def frame_of(suite: Suite, exports: Exports, marts: Frames, facts: Facts) -> pd.
         often = set(birth.value_counts()[lambda n: n > max(3, 0.05 * len(rows))].index)
         rows["is_birth_date_not_a_default"] = judged(birth, lambda text: text not in often)
         rows["is_sex_known"] = exports.known(export, "sex", "sex")
+    for column in ("visit_date", "start_date"):
+        if column in rows:
+            rows[f"is_{column}_not_a_default"] = typed(exports.cells(export, column))
     if export == "prescriptions":
         rows["atc_code"] = rows["atc_code"].str.upper()
         rows["is_atc_formed"] = exports.formed(export, "atc_code", f"(?i:{ATC})")
     if export == "adverse_events":
         rows["is_seriousness_known"] = exports.known(export, "is_serious", "yes_no")
     return _visits(rows, exports, marts, facts) if export == "visits" else rows
+
+
+def typed(dates: pd.Series) -> pd.Series:
+    """Whether a whole date stands in few records; None for anything else."""
+    whole = dates.where(dates.str.fullmatch(FULL_DATE).eq(True), None)
+    often = set(whole.value_counts()[lambda n: n > max(20, 0.1 * len(dates))].index)
+    return judged(whole, lambda text: text not in often)
 
 
 def _visits(rows: pd.DataFrame, exports: Exports, marts: Frames, facts: Facts) -> pd.DataFrame:

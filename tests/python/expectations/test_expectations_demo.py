@@ -86,9 +86,7 @@ def test_the_first_delivery_has_nothing_to_be_compared_with(built):
         (
             "export_visits",
             "visit_date_formed",
-            [
-                "update raw.visits set visit_date = visit_date || ' 00:00' where record_number % 3 = 0"
-            ],
+            ["update raw.visits set visit_date = visit_date || ' 0' where record_number % 3 = 0"],
         ),
         (
             "export_visits",
