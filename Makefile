@@ -56,7 +56,6 @@ torture: $(STAMP) ## Kill, fill the disk and read while publishing, the long for
 	@$(BIN)/python -m refresh.torture
 
 bench: $(STAMP) ## Beside bare DuckDB, pandas and Polars, into docs/benchmarks.md (an hour; BENCH="--sizes 342")
-	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv sync --active --frozen --inexact --compile-bytecode --quiet --group bench
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 docs: $(STAMP) ## dbt documentation in one page, target/static_index.html

@@ -17,7 +17,7 @@ def test_the_bare_script_writes_the_same_eight_marts(ours, floor):
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_each_library_writes_the_same_three_marts(bench, ours, library):
-    pytest.importorskip(library, reason=f"{library} is in the group bench of pyproject.toml")
+    pytest.importorskip(library, reason=f"{library} is in the group dev of pyproject.toml")
     marts = bench.run(f"benchmarks.with_{library}", library)
     shared, differences = compare(ours, marts)
     assert (sorted(shared), differences) == (sorted(MART_NAMES), [])
