@@ -34,6 +34,7 @@ def test_tests_that_exist_ran_and_failed_are_counted():
     assert tests.failures == ("test check_1: fails for 2 rows",)
 
 
+@pytest.mark.fault("P223")
 @pytest.mark.parametrize("statuses", [[], ["pass"], ["pass", "pass", "skipped"]])
 def test_a_test_that_did_not_run_has_failed(statuses):
     with pytest.raises(Stop) as stop:
@@ -95,6 +96,7 @@ def test_a_shown_line_holds_no_control_character_and_ends():
     assert len(messages.shown("x" * 500)) == 200
 
 
+@pytest.mark.fault("P208")
 def test_a_checkpoint_that_does_not_fit_is_an_error_not_silence(tmp_path):
     file = tmp_path / "warehouse.duckdb"
     script = (
@@ -119,6 +121,7 @@ def test_a_checkpoint_that_does_not_fit_is_an_error_not_silence(tmp_path):
     assert done.stdout.strip() == str(int(ExitCode.NO_ROOM)), done.stderr
 
 
+@pytest.mark.fault("P258")
 @pytest.mark.parametrize("name", ["vault", "published"])
 @pytest.mark.parametrize("path", ["../elsewhere", "/var/registry", "a/../../b"])
 def test_a_folder_outside_the_project_is_refused_unless_allowed(tmp_path, name, path):
@@ -128,6 +131,7 @@ def test_a_folder_outside_the_project_is_refused_unless_allowed(tmp_path, name, 
     resolve({name: path}, {}, tmp_path, may_lie_outside=True)
 
 
+@pytest.mark.fault("P258")
 def test_a_link_that_leads_outside_is_seen(tmp_path):
     project, outside = tmp_path / "project", tmp_path / "outside"
     project.mkdir()
@@ -216,6 +220,7 @@ sys.exit(cli.main(["run", "--quiet", "--allow-outside", "--vault", sys.argv[1] +
 """
 
 
+@pytest.mark.fault("P224")
 @pytest.mark.parametrize(("sent", "wanted"), [("TERM", 143), ("INT", 130)])
 def test_a_signal_stops_cleanly_and_leaves_no_child_and_no_lock(tmp_path, sent, wanted):
     (tmp_path / "visits.csv").write_text("x\n")
@@ -244,6 +249,7 @@ def _is_running(pid):
     return True
 
 
+@pytest.mark.fault("P201")
 def test_the_child_of_a_killed_build_dies_with_it(tmp_path):
     code = (
         "import os, subprocess, sys, time\n"

@@ -77,6 +77,7 @@ def test_the_same_delivery_twice_is_a_no_op_and_is_recorded(settings):
     assert len(publish.version_files(settings)) == 1
 
 
+@pytest.mark.fault("P219")
 def test_a_forced_second_run_gives_the_same_content_under_a_new_number(settings):
     first = refresh(settings)
     again = refresh(settings, is_forced=True)
@@ -194,6 +195,7 @@ def test_a_delivery_that_was_followed_by_a_newer_one_is_refused(settings):
     assert stop.value.rule == "older_delivery"
 
 
+@pytest.mark.fault("P250")
 def test_another_key_is_refused(settings):
     refresh(settings)
     deliver(settings, "other key")
@@ -333,6 +335,7 @@ def test_a_mart_that_points_at_a_person_is_not_published(settings, statement):
     assert list(settings.incoming.glob("*.duckdb")) == []
 
 
+@pytest.mark.fault("P213")
 def test_a_damaged_published_version_is_not_trusted_by_the_next_run(settings):
     refresh(settings)
     served = publish.served(settings)
@@ -381,6 +384,7 @@ with lock.held([Path(sys.argv[1])], "a test"):
 """
 
 
+@pytest.mark.fault("P207")
 def test_a_second_refresh_says_who_holds_the_lock_and_leaves(settings):
     command = [sys.executable, "-c", HOLD, str(settings.vault)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
@@ -389,12 +393,14 @@ def test_a_second_refresh_says_who_holds_the_lock_and_leaves(settings):
             refresh(settings)
         assert stop.value.code == ExitCode.LOCKED
         assert f"a test, pid {other.pid}" in stop.value.what
+        assert ", since 20" in stop.value.what
         assert entries_of(settings) == []
         other.kill()
     assert lock.holder(settings.vault) is None
     assert refresh(settings).status == "published"
 
 
+@pytest.mark.fault("P208")
 def test_too_little_room_stops_before_anything_is_written(settings, monkeypatch):
     monkeypatch.setattr("refresh.room.free_bytes", lambda folder: 1_000_000)
     with pytest.raises(Stop) as stop:
@@ -415,6 +421,7 @@ def test_an_engine_error_is_told_without_its_words(settings):
     assert "Rossi" not in settings.manifest.read_text(encoding="utf-8")
 
 
+@pytest.mark.fault("P205")
 def test_a_reader_with_the_old_version_open_does_not_stop_a_refresh(settings):
     refresh(settings)
     with open_published(settings.published) as reader:

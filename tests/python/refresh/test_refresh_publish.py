@@ -67,6 +67,7 @@ def test_rows_are_ordered_by_pseudonym_not_by_the_order_of_the_export(settings):
     assert ids == sorted(ids)
 
 
+@pytest.mark.fault("P255")
 def test_published_version_is_read_only_and_has_no_log(settings):
     line = publish_once(settings)
     version = publish.file_of(settings, line["version"])
@@ -75,6 +76,7 @@ def test_published_version_is_read_only_and_has_no_log(settings):
     assert [path.name for path in version.parent.iterdir()] == ["current.duckdb"]
 
 
+@pytest.mark.fault("P230")
 def test_published_file_is_written_in_the_oldest_storage_version(settings):
     publish_once(settings)
     with duckdb.connect(os.path.realpath(settings.current), read_only=True) as db:
@@ -150,6 +152,7 @@ def test_the_served_version_is_kept_however_old_it_is(settings):
     assert [version.seq for version in versions.listed(settings)] == [1, 3, 4]
 
 
+@pytest.mark.fault("P228")
 def test_rollback_serves_the_version_before_and_is_recorded(settings):
     first = publish_once(settings)
     publish_once(settings, fake_build.Shape(n_patients=21), "bbbb2222")
@@ -169,6 +172,7 @@ def test_after_a_rollback_the_next_version_gets_a_new_number(settings):
     assert publish_once(settings, build_id="cccc3333")["seq"] == 3
 
 
+@pytest.mark.fault("P231")
 def test_versions_are_ordered_by_number_when_the_clock_goes_back(settings, monkeypatch):
     publish_once(settings)
     monkeypatch.setattr(manifest, "now", lambda: "1999-01-01T00:00:00+00:00")
@@ -178,6 +182,7 @@ def test_versions_are_ordered_by_number_when_the_clock_goes_back(settings, monke
     assert manifest.last_published(manifest.read(settings.manifest).entries)["seq"] == 2
 
 
+@pytest.mark.fault("P213")
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
 def test_a_flipped_byte_is_found_and_the_version_is_not_served_again(settings, share):
     line = publish_once(settings)
@@ -194,6 +199,7 @@ def test_a_flipped_byte_is_found_and_the_version_is_not_served_again(settings, s
     assert stop.value.code == ExitCode.DAMAGED
 
 
+@pytest.mark.fault("P260")
 def test_an_edited_manifest_line_is_found_by_number(settings):
     for build_id in ("aaaa1111", "bbbb2222", "cccc3333"):
         publish_once(settings, build_id=build_id)
@@ -258,6 +264,7 @@ def test_a_log_left_by_a_writing_tool_does_not_reach_the_next_version(settings):
     assert any("for writing" in fault for fault in versions.verify(settings))
 
 
+@pytest.mark.fault("P255")
 @pytest.mark.parametrize(
     "statement",
     [

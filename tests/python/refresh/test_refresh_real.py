@@ -186,6 +186,7 @@ def test_nothing_of_a_patient_is_left_outside_the_vault(registry):
             assert stat.S_IMODE(path.stat().st_mode) in (0o600, 0o700), path.name
 
 
+@pytest.mark.fault("P219")
 def test_the_same_delivery_again_is_a_no_op(registry):
     before = registry.settings.manifest.read_text(encoding="utf-8").count("\n")
     served = publish.served(registry.settings)
@@ -249,6 +250,7 @@ def test_only_the_corrected_patient_differs(registry, corrected):
     assert rows == [(corrected["visit"], "55.5", True)]
 
 
+@pytest.mark.fault("P246")
 def test_no_identifier_or_free_text_of_the_delivery_leaves_the_vault(registry, corrected):
     folder = registry.settings.published
     for secret in SECRETS:
@@ -300,6 +302,7 @@ def test_swapped_drug_codes_for_half_the_patients_stop_the_publish(registry, cor
     assert manifest.read(registry.settings.manifest).entries[-1]["rule"] == "recode"
 
 
+@pytest.mark.fault("P217")
 def test_order_locale_timezone_and_hash_seed_do_not_change_the_content(
     registry, tmp_path_factory, key
 ):

@@ -15,6 +15,7 @@ from refresh.fake_build import Shape
 from refresh.progress import Progress
 
 
+@pytest.mark.fault("P221")
 @pytest.mark.parametrize("module", ["expectations.gate", "expectations.facts"])
 def test_expectations_that_cannot_be_imported_stop_the_publish(settings, monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
@@ -28,6 +29,7 @@ def test_expectations_that_cannot_be_imported_stop_the_publish(settings, monkeyp
     assert not settings.current.exists()
 
 
+@pytest.mark.fault("P221")
 def test_expectations_that_crash_stop_the_publish_without_their_words(settings, monkeypatch):
     def crash(*arguments):
         raise RuntimeError("patient ROSSI-1967")
@@ -58,6 +60,7 @@ def test_a_report_that_cannot_be_drawn_does_not_undo_the_publish(settings, monke
     assert "could not be drawn (RuntimeError)" in summary.places["report"]
 
 
+@pytest.mark.fault("P252")
 def test_a_broken_key_stops_before_anything_is_loaded(settings, tmp_path, monkeypatch):
     key = tmp_path / "short.key"
     key.write_text("abcd")
