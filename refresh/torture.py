@@ -1,9 +1,10 @@
 """Kill refreshes at every step, starve them of disk, read all the while, and look at the outcome.
 
 ``python -m refresh.torture`` is the long form, ``--short`` the one that the tests run. The build
-is the invented warehouse; every refresh is a process of its own, forked from one that never opens
+is an invented warehouse; every refresh is a process of its own, forked from one that never opens
 a database. After every kill the published file is opened and compared, table by table, with what
-it says of itself; a refresh that is not killed must then succeed.
+it says of itself; a refresh that is not killed must then succeed. The long form kills the real
+command as well (`refresh.torture_real`).
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ from refresh.hashing import content_of
 from refresh.progress import Progress
 from refresh.reader import open_published
 from refresh.settings import Settings
+from refresh.torture_real import RealFigures, RealRoad
+
+REAL_KILLS = 18
+"""Kills of the real command in the long form; each run takes about half a minute."""
 
 SIZES = (20, 21, 22, 23)
 """Patients of successive deliveries; a version's patients must fit its load."""
@@ -60,6 +65,7 @@ class Figures:
     n_disk_full: int = 0
     n_opens: int = 0
     n_publishes: int = 0
+    real: RealFigures | None = None
     faults: list[str] = field(default_factory=list)
 
     def as_json(self) -> str:
@@ -334,10 +340,18 @@ def long(folder: Path, seed: int) -> Figures:
     return torture.figures
 
 
+def real(folder: Path, n_kills: int, seed: int) -> Figures:
+    """Kill the real command on copies of the demo."""
+    road = RealRoad(folder)
+    road.kill_many(n_kills, random.Random(seed))
+    return Figures(real=road.figures, faults=road.figures.faults)
+
+
 def main() -> int:
     """Run a form of the torture and print its figures; exit code 1 when a fault was seen."""
     parser = argparse.ArgumentParser(prog="python -m refresh.torture", description=__doc__)
     parser.add_argument("--short", action="store_true", help="every step once")
+    parser.add_argument("--real", type=int, metavar="KILLS", help="only kill the real command")
     parser.add_argument("--readers", type=int, metavar="OPENS", help="only read while publishing")
     parser.add_argument("--publishes", type=int, default=30, help="versions, with --readers")
     parser.add_argument("--seed", type=int, default=20201231, help="of the random moments")
@@ -347,8 +361,14 @@ def main() -> int:
     try:
         if options.readers:
             figures = readers(folder, options.publishes, options.readers)
+        elif options.real:
+            figures = real(folder, options.real, options.seed)
+        elif options.short:
+            figures = short(folder)
         else:
-            figures = short(folder) if options.short else long(folder, options.seed)
+            figures = long(folder / "invented", options.seed)
+            figures.real = real(folder / "real", REAL_KILLS, options.seed).real
+            figures.faults += figures.real.faults
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(figures.as_json())

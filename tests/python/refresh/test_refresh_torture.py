@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
 
+import duckdb
 import pytest
 
-from refresh import killpoints
+from refresh import fake_build, killpoints, pipeline, publish
+from refresh.fake_build import Shape
+from refresh.progress import Progress
+from refresh.torture_real import LEAST_MARK, RealRoad
 
 
 def torture(*arguments):
@@ -34,3 +39,30 @@ def test_a_thousand_opens_during_thirty_publishes_never_fail():
     figures = torture("--readers", "1000", "--publishes", "30")
     assert figures["faults"] == []
     assert (figures["n_opens"], figures["n_publishes"]) == (1000, 30)
+
+
+def test_the_real_road_tells_a_version_that_holds_parts_of_two_deliveries(tmp_path):
+    road = RealRoad(tmp_path)
+    road.number = 3
+    delivery = road._delivery()
+    assert f"{LEAST_MARK + 0.3}" in (delivery / "visits.csv").read_text(encoding="utf-8")
+    pipeline.prepare_folders(road.settings)
+    shape = Shape(corrected_easi=((7, LEAST_MARK + 0.3),))
+    with Progress(is_quiet=True) as progress:
+        settings = dataclasses.replace(road.settings, root=tmp_path, delivery=delivery)
+        pipeline.run(settings, fake_build.steps(shape), progress)
+    road._look(can_be_older=False)
+    assert road.figures.faults == []
+    served = publish.served(road.settings)
+    served.chmod(0o644)
+    with duckdb.connect(str(served)) as db:
+        db.execute(
+            "update marts.fct_patient_timepoints set easi_score = 60.2 "
+            "where timepoint_code = 'week_04' and patient_id = ?",
+            [fake_build.pseudonym(8)],
+        )
+    road._look(can_be_older=True)
+    assert road.figures.faults == [
+        "marts.fct_patient_timepoints is not what the version says",
+        "run 3: the version mixes two deliveries",
+    ]
