@@ -21,14 +21,14 @@ from refresh.messages import shown
 from refresh.reader import open_published
 from refresh.settings import Settings
 from refresh.spreadsheet import Cell, write_csv, write_xlsx
-from refresh.suppression import CountTable, intervals, protect_together
+from refresh.suppression import CountTable, protect_together, too_narrow, too_narrow_together
 
 HIDDEN = "hidden"
 RELEASES = "releases.jsonl"
 SMALLEST_THRESHOLD = 3
 
 _ENROLLED = "marts.dim_patients"
-_VISITS = "marts.fct_patient_timepoints where is_attended"
+_SCORED = "marts.fct_patient_timepoints where is_attended and easi_score is not null"
 _REGIMENS = "marts.fct_patient_timepoints where is_regimen_evaluable"
 
 
@@ -43,6 +43,8 @@ class TableSpec(NamedTuple):
     column: str
 
 
+# Severity and response are counted over the same visits. Over all attended visits both would print
+# how many have no EASI, and the one table would give away what the other hides.
 TABLES = (
     TableSpec("sex_by_course", "Enrolled patients by disease course and sex", "enrolled",
               _ENROLLED, "disease_course_code", "sex_code"),
@@ -52,10 +54,10 @@ TABLES = (
               _ENROLLED, "critical_area_code", "sex_code"),
     TableSpec("sex_by_index_year", "Enrolled patients by year of first dose and sex", "enrolled",
               _ENROLLED, "index_year", "sex_code"),
-    TableSpec("severity_by_timepoint", "Attended visits by EASI band and timepoint", "visits",
-              _VISITS, "easi_study_band_code", "timepoint_code"),
-    TableSpec("response_by_timepoint", "Attended visits by EASI-75 response and timepoint",
-              "visits", _VISITS, "has_easi_75_response", "timepoint_code"),
+    TableSpec("severity_by_timepoint", "Visits with an EASI by its band and timepoint", "scored",
+              _SCORED, "easi_study_band_code", "timepoint_code"),
+    TableSpec("response_by_timepoint", "Visits with an EASI by EASI-75 response and timepoint",
+              "scored", _SCORED, "has_easi_75_response", "timepoint_code"),
     TableSpec("regimen_by_timepoint", "Reviewed visits by topical regimen and timepoint",
               "reviewed", _REGIMENS, "topical_regimen_code", "timepoint_code"),
 )  # fmt: skip
@@ -152,15 +154,15 @@ def _attrition(db: duckdb.DuckDBPyConnection) -> CountTable:
 
 def require_protected(tables: list[CountTable], k: int) -> None:
     """Audit once more what is about to be written; a table that fails is not written."""
-    for table in tables:
-        for low, high in intervals(table).values():
-            if high is not None and high - low < k:
-                raise Stop(
-                    ExitCode.CHECKS_FAILED,
-                    f"table {table.name} cannot be protected at threshold {k}",
-                    "use a coarser table or a smaller threshold; nothing was written",
-                    "not_protected",
-                )
+    narrow = [table.name for table in tables if too_narrow(table, k)]
+    narrow += [table.name for table, _ in too_narrow_together(tables, k)]
+    if narrow:
+        raise Stop(
+            ExitCode.CHECKS_FAILED,
+            f"table {narrow[0]} cannot be protected at threshold {k}",
+            "use a coarser table or a smaller threshold; nothing was written",
+            "not_protected",
+        )
 
 
 def require_no_difference(settings: Settings, tables: list[CountTable], k: int) -> None:

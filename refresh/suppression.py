@@ -4,7 +4,8 @@ A count from 1 to k - 1 is hidden (primary suppression). With row and column tot
 hidden count may follow from the others, so further cells are hidden (secondary suppression) until
 an audit passes: for every hidden cell the smallest and the largest count that the printed numbers
 allow, found by linear programming, lie at least k apart. The bounds of such a table are whole
-numbers (its constraints are totally unimodular), so the audit is exact. Hundepool et al.,
+numbers (its constraints are totally unimodular), so the audit is exact. Tables of one release that
+print the same total are audited once more as one system, in whole numbers. Hundepool et al.,
 Statistical Disclosure Control (2012), chapter 4.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import linprog
+from scipy.optimize import LinearConstraint, linprog, milp
 
 Position = tuple[int, int]
 
@@ -195,21 +196,93 @@ def _is_total(table: CountTable, cell: Position) -> int:
 
 
 def protect_together(tables: list[CountTable], k: int) -> list[CountTable]:
-    """Protect several tables; a total hidden in one is hidden wherever it is printed."""
+    """Protect the tables of one release: each alone, their shared totals, and all of them at once.
+
+    A total that is hidden in one table is hidden wherever it is printed.
+    """
     while True:
         for table in tables:
             protect(table, k)
-        hidden = {total for table in tables for total in _totals(table) if _at(table, total)}
-        added = [
-            (table, total)
-            for table in tables
-            for total in _totals(table)
-            if total in hidden and not _at(table, total)
-        ]
-        if not added:
+        if _share_hidden_totals(tables):
+            continue
+        narrow = too_narrow_together(tables, k)
+        if not narrow:
             return tables
-        for table, total in added:
-            table.hidden.add(_totals(table)[total])
+        table, position = narrow[0]
+        helper = _best_helper(table, position)
+        n_rows, n_columns = table.shape
+        everything = {(row, column) for row in range(n_rows) for column in range(n_columns)}
+        table.hidden |= everything if helper is None else {helper}
+
+
+def _share_hidden_totals(tables: list[CountTable]) -> bool:
+    """Hide every total that another table hides; return whether one was added."""
+    hidden = {total for table in tables for total in _totals(table) if _at(table, total)}
+    added = [
+        (table, total)
+        for table in tables
+        for total in _totals(table)
+        if total in hidden and not _at(table, total)
+    ]
+    for table, total in added:
+        table.hidden.add(_totals(table)[total])
+    return bool(added)
+
+
+def too_narrow_together(tables: list[CountTable], k: int) -> list[tuple[CountTable, Position]]:
+    """Return hidden cells that all tables together narrow to fewer than k apart, narrowest first.
+
+    A total that several tables print is one unknown. The bounds are found in whole numbers, since
+    linked tables need not have whole-numbered linear bounds.
+    """
+    names = [_names(table) for table in tables]
+    numbers: dict[object, int] = {}
+    for table, named in zip(tables, names, strict=True):
+        for position in sorted(table.hidden):
+            numbers.setdefault(named[position], len(numbers))
+    matrix, right = [], []
+    for table, named in zip(tables, names, strict=True):
+        for line in _lines(*table.shape):
+            coefficients, known = np.zeros(len(numbers)), 0
+            for position, sign in line:
+                if position in table.hidden:
+                    coefficients[numbers[named[position]]] += sign
+                else:
+                    known += sign * int(table.counts[position])
+            if coefficients.any():
+                matrix.append(coefficients)
+                right.append(-known)
+    if not numbers:
+        return []
+    widths = [_whole_width(index, matrix, right) for index in range(len(numbers))]
+    found = [
+        (widths[numbers[named[position]]], position, table)
+        for table, named in zip(tables, names, strict=True)
+        for position in table.hidden
+        if widths[numbers[named[position]]] < k
+    ]
+    found.sort(key=lambda cell: (cell[0], cell[2].name, cell[1]))
+    return [(table, position) for _, position, table in found]
+
+
+def _whole_width(index: int, matrix: list[np.ndarray], right: list[int]) -> float:
+    """Return the largest less the smallest whole number that one unknown can be."""
+    goal = np.zeros(len(matrix[0]))
+    goal[index] = 1
+    constraints = LinearConstraint(np.array(matrix), right, right)
+    ends = [
+        milp(sign * goal, constraints=constraints, integrality=np.ones(len(goal)))
+        for sign in (1, -1)
+    ]
+    if any(end.status != 0 for end in ends):
+        return float("inf")
+    return round(-ends[1].fun) - round(ends[0].fun)
+
+
+def _names(table: CountTable) -> dict[Position, object]:
+    """Name every cell; a total has the same name in every table that prints it."""
+    inner = {position: (table.name, position) for position in np.ndindex(*table.shape)}
+    return inner | {position: total for total, position in _totals(table).items()}
 
 
 Total = tuple[str, str, str]
