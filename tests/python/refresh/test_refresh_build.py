@@ -208,7 +208,9 @@ def waiting_build(settings, progress, locks):
     sys.stdout.write(f"{child.pid}\\n")
     sys.stdout.flush()
     try:
-        child.wait()
+        # A signal just before a blocking wait would be seen only after it
+        while child.poll() is None:
+            time.sleep(0.05)
     finally:
         build.end(child)
 
