@@ -10,30 +10,51 @@
     )
 {%- endmacro %}
 
+{#- CTEs that end in `marked`: the records of `source`, and whether their key stands in another record too.
+    Only the keys are read for it, so that a million sound records need not be kept to be compared.
+    `keys` maps a key column to its cell as text. -#}
+{% macro mark_repeated_keys(keys) -%}
+    repeated_keys as (
+        select
+            {%- for column, cell in keys.items() %}
+            {{ cell }} as {{ column }},
+            {%- endfor %}
+            count(*) as n_records
+        from source
+        cross join source_format
+        group by all
+        having count(*) > 1
+    ),
+
+    marked as (
+        select
+            source.*,
+            repeated_keys.n_records is not null as is_key_repeated
+        from source
+        cross join source_format
+        left join repeated_keys
+            on
+                {%- for column, cell in keys.items() %}
+                {{ "and " if not loop.first }}{{ cell }} = repeated_keys.{{ column }}
+                {%- endfor %}
+    )
+{%- endmacro %}
+
 {#- CTEs that end in `repeats`: the verdict on records that share a key. Equal copies are surplus. Records
     that contradict each other are both refused, unless the source is known to write one fact at every
     visit (repeated_records: keep_first) or the export is a list of facts without identifiers (keep_first).
     Records refused already are not compared. -#}
 {% macro repeats(key_columns, content_columns, keep_first=false) -%}
-    repeated_keys as (
-        select {{ key_columns | join(', ') }}
-        from judged
-        where not has_record_fault
-        group by {{ key_columns | join(', ') }}
-        having count(*) > 1
-    ),
-
     repeated_records as (
         select
-            judged.source_file,
-            judged.record_number,
+            source_file,
+            record_number,
             {%- for column in key_columns %}
-            judged.{{ column }},
+            {{ column }},
             {%- endfor %}
             row({{ content_columns | join(', ') }}) as content
         from judged
-        semi join repeated_keys using ({{ key_columns | join(', ') }})
-        where not judged.has_record_fault
+        where is_key_repeated and not has_record_fault
     ),
 
     repeated_groups as (

@@ -9,7 +9,7 @@ cohort_patients as (
     select * from {{ ref('cohort_patients') }}
 ),
 
-scores_of_visits as (
+scores_of_visits as not materialized (
     select
         cohort_scores.*,
         cohort_patients.pseudonym

@@ -1,7 +1,7 @@
 -- Every record of the adverse event export, typed, with the verdict on it. Refused records stay
 -- here.
 
-with source as (
+with source as not materialized (
     select * from {{ source('clinic', 'adverse_events') }}
 ),
 
@@ -22,20 +22,25 @@ word_maps as (
         {{ word_map('adverse_event_outcome') }} as adverse_event_outcome_words
 ),
 
+{{ mark_repeated_keys({
+    'adverse_event_id': clean_text('source.adverse_event_id')
+}) }},
+
 cleaned as (
     select
-        source.source_file,
-        source.record_number,
-        source.line_number,
-        source.record_fault,
-        source.record_fault_detail,
-        {{ clean_text('source.adverse_event_id') }} as adverse_event_id,
-        {{ clean_text('source.patient_id') }} as patient_id,
-        {{ clean_text('source.event_term') }} as event_term,
-        {{ clean_text('source.onset_date') }} as onset_date,
-        {{ clean_text('source.is_serious') }} as is_serious,
-        {{ clean_text('source.outcome') }} as outcome
-    from source
+        marked.source_file,
+        marked.record_number,
+        marked.line_number,
+        marked.record_fault,
+        marked.record_fault_detail,
+        marked.is_key_repeated,
+        {{ clean_text('marked.adverse_event_id') }} as adverse_event_id,
+        {{ clean_text('marked.patient_id') }} as patient_id,
+        {{ clean_text('marked.event_term') }} as event_term,
+        {{ clean_text('marked.onset_date') }} as onset_date,
+        {{ clean_text('marked.is_serious') }} as is_serious,
+        {{ clean_text('marked.outcome') }} as outcome
+    from marked
     cross join source_format
 ),
 
@@ -74,7 +79,7 @@ ruled as (
     from valued
 ),
 
-judged as (
+judged as not materialized (
     select
         ruled.*,
         {{ has_record_fault([

@@ -2,7 +2,7 @@
 -- identifier of its own: a patient has a comorbidity once, and a term that is told again is
 -- surplus.
 
-with source as (
+with source as not materialized (
     select * from {{ source('clinic', 'comorbidities') }}
 ),
 
@@ -17,17 +17,23 @@ delivery as (
     from {{ source('intake', 'delivery') }}
 ),
 
+{{ mark_repeated_keys({
+    'patient_id': clean_text('source.patient_id'),
+    'comorbidity_term': plain_term(clean_text('source.comorbidity_term'))
+}) }},
+
 cleaned as (
     select
-        source.source_file,
-        source.record_number,
-        source.line_number,
-        source.record_fault,
-        source.record_fault_detail,
-        {{ clean_text('source.patient_id') }} as patient_id,
-        {{ plain_term(clean_text('source.comorbidity_term')) }} as comorbidity_term,
-        {{ clean_text('source.onset_date') }} as onset_date
-    from source
+        marked.source_file,
+        marked.record_number,
+        marked.line_number,
+        marked.record_fault,
+        marked.record_fault_detail,
+        marked.is_key_repeated,
+        {{ clean_text('marked.patient_id') }} as patient_id,
+        {{ plain_term(clean_text('marked.comorbidity_term')) }} as comorbidity_term,
+        {{ clean_text('marked.onset_date') }} as onset_date
+    from marked
     cross join source_format
 ),
 
@@ -58,7 +64,7 @@ ruled as (
     from valued
 ),
 
-judged as (
+judged as not materialized (
     select
         ruled.*,
         {{ has_record_fault(['patient_id', 'comorbidity_term']) }} as has_record_fault

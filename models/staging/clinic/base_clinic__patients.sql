@@ -1,7 +1,7 @@
 -- Every record of the patient export, typed, with the verdict on it. Refused records stay in this
 -- table.
 
-with source as (
+with source as not materialized (
     select * from {{ source('clinic', 'patients') }}
 ),
 
@@ -24,24 +24,29 @@ word_maps as (
         {{ word_map('yes_no') }} as yes_no_words
 ),
 
+{{ mark_repeated_keys({
+    'patient_id': clean_text('source.patient_id')
+}) }},
+
 cleaned as (
     select
-        source.source_file,
-        source.record_number,
-        source.line_number,
-        source.record_fault,
-        source.record_fault_detail,
-        source.pseudonym,
-        {{ clean_text('source.patient_id') }} as patient_id,
-        {{ clean_text('source.sex') }} as sex,
-        {{ clean_text('source.birth_date') }} as birth_date,
-        {{ clean_text('source.ad_diagnosis_date') }} as ad_diagnosis_date,
-        {{ clean_text('source.disease_course') }} as disease_course,
-        {{ clean_text('source.clinical_phenotype') }} as clinical_phenotype,
-        {{ clean_text('source.involves_face') }} as involves_face,
-        {{ clean_text('source.involves_hands') }} as involves_hands,
-        {{ clean_text('source.involves_genitalia') }} as involves_genitalia
-    from source
+        marked.source_file,
+        marked.record_number,
+        marked.line_number,
+        marked.record_fault,
+        marked.record_fault_detail,
+        marked.is_key_repeated,
+        marked.pseudonym,
+        {{ clean_text('marked.patient_id') }} as patient_id,
+        {{ clean_text('marked.sex') }} as sex,
+        {{ clean_text('marked.birth_date') }} as birth_date,
+        {{ clean_text('marked.ad_diagnosis_date') }} as ad_diagnosis_date,
+        {{ clean_text('marked.disease_course') }} as disease_course,
+        {{ clean_text('marked.clinical_phenotype') }} as clinical_phenotype,
+        {{ clean_text('marked.involves_face') }} as involves_face,
+        {{ clean_text('marked.involves_hands') }} as involves_hands,
+        {{ clean_text('marked.involves_genitalia') }} as involves_genitalia
+    from marked
     cross join source_format
 ),
 
@@ -106,7 +111,7 @@ ruled as (
     from valued
 ),
 
-judged as (
+judged as not materialized (
     select
         ruled.*,
         {{ has_record_fault(['patient_id', 'sex', 'birth_date']) }} as has_record_fault

@@ -1,7 +1,7 @@
 -- Every record of the visit export, typed, with the verdict on it. Refused records stay in this
 -- table.
 
-with source as (
+with source as not materialized (
     select * from {{ source('clinic', 'visits') }}
 ),
 
@@ -26,25 +26,30 @@ word_maps as (
         {{ word_map('topical_adherence') }} as topical_adherence_words
 ),
 
+{{ mark_repeated_keys({
+    'visit_id': clean_text('source.visit_id')
+}) }},
+
 cleaned as (
     select
-        source.source_file,
-        source.record_number,
-        source.line_number,
-        source.record_fault,
-        source.record_fault_detail,
-        {{ clean_text('source.visit_id') }} as visit_id,
-        {{ clean_text('source.patient_id') }} as patient_id,
-        {{ clean_text('source.visit_date') }} as visit_date,
-        {{ clean_text('source.nominal_timepoint') }} as nominal_timepoint,
-        {{ clean_text('source.easi_score') }} as easi_score,
-        {{ clean_text('source.itch_nrs_score') }} as itch_nrs_score,
-        {{ clean_text('source.sleep_nrs_score') }} as sleep_nrs_score,
-        {{ clean_text('source.dlqi_score') }} as dlqi_score,
-        {{ clean_text('source.iga_score') }} as iga_score,
-        {{ clean_text('source.poem_score') }} as poem_score,
-        {{ clean_text('source.topical_adherence') }} as topical_adherence
-    from source
+        marked.source_file,
+        marked.record_number,
+        marked.line_number,
+        marked.record_fault,
+        marked.record_fault_detail,
+        marked.is_key_repeated,
+        {{ clean_text('marked.visit_id') }} as visit_id,
+        {{ clean_text('marked.patient_id') }} as patient_id,
+        {{ clean_text('marked.visit_date') }} as visit_date,
+        {{ clean_text('marked.nominal_timepoint') }} as nominal_timepoint,
+        {{ clean_text('marked.easi_score') }} as easi_score,
+        {{ clean_text('marked.itch_nrs_score') }} as itch_nrs_score,
+        {{ clean_text('marked.sleep_nrs_score') }} as sleep_nrs_score,
+        {{ clean_text('marked.dlqi_score') }} as dlqi_score,
+        {{ clean_text('marked.iga_score') }} as iga_score,
+        {{ clean_text('marked.poem_score') }} as poem_score,
+        {{ clean_text('marked.topical_adherence') }} as topical_adherence
+    from marked
     cross join source_format
 ),
 
@@ -102,7 +107,7 @@ ruled as (
     from valued
 ),
 
-judged as (
+judged as not materialized (
     select
         ruled.*,
         {{ has_record_fault(['visit_id', 'patient_id', 'visit_date']) }} as has_record_fault

@@ -4,7 +4,7 @@
 
 {% set open_end_limit = 'latest_date + ' ~ var('longest_planned_course_days') %}
 
-with source as (
+with source as not materialized (
     select * from {{ source('pharmacy', 'prescriptions') }}
 ),
 
@@ -24,23 +24,28 @@ word_maps as (
         {{ word_map('route') }} as route_words
 ),
 
+{{ mark_repeated_keys({
+    'prescription_id': clean_text('source.prescription_id')
+}) }},
+
 cleaned as (
     select
-        source.source_file,
-        source.record_number,
-        source.line_number,
-        source.record_fault,
-        source.record_fault_detail,
-        {{ clean_text('source.prescription_id') }} as prescription_id,
-        {{ clean_text('source.patient_id') }} as patient_id,
-        {{ clean_text('source.drug_name') }} as drug_name,
-        {{ clean_text('source.atc_code') }} as atc_code,
-        {{ clean_text('source.route') }} as route,
-        {{ clean_text('source.strength') }} as strength,
-        {{ clean_text('source.body_site') }} as body_site,
-        {{ clean_text('source.start_date') }} as start_date,
-        {{ clean_text('source.end_date') }} as end_date
-    from source
+        marked.source_file,
+        marked.record_number,
+        marked.line_number,
+        marked.record_fault,
+        marked.record_fault_detail,
+        marked.is_key_repeated,
+        {{ clean_text('marked.prescription_id') }} as prescription_id,
+        {{ clean_text('marked.patient_id') }} as patient_id,
+        {{ clean_text('marked.drug_name') }} as drug_name,
+        {{ clean_text('marked.atc_code') }} as atc_code,
+        {{ clean_text('marked.route') }} as route,
+        {{ clean_text('marked.strength') }} as strength,
+        {{ clean_text('marked.body_site') }} as body_site,
+        {{ clean_text('marked.start_date') }} as start_date,
+        {{ clean_text('marked.end_date') }} as end_date
+    from marked
     cross join source_format
 ),
 
@@ -99,7 +104,7 @@ ruled as (
     from valued
 ),
 
-judged as (
+judged as not materialized (
     select
         ruled.*,
         {{ has_record_fault([
