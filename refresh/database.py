@@ -16,7 +16,7 @@ import duckdb
 from refresh import files
 
 MEMORY_VARIABLE = "REGISTRY_MEMORY_LIMIT"
-DEFAULT_MEMORY_LIMIT = "4GB"
+DEFAULT_MEMORY_LIMIT = "3GB"
 """The same variable and default as in profiles.yml."""
 
 

@@ -6,6 +6,7 @@ import stat
 
 import duckdb
 import pytest
+from builds import ROOT
 
 from refresh import database, guard, pack
 
@@ -51,3 +52,9 @@ def test_packing_and_searching_keep_to_the_limit_and_to_the_work_folder(
             "memory_limit": "1500MB",
             "temp_directory": str(settings.work / "tmp"),
         }
+
+
+def test_the_limit_is_the_one_that_dbt_keeps_to(monkeypatch):
+    monkeypatch.delenv(database.MEMORY_VARIABLE, raising=False)
+    profile = (ROOT / "profiles.yml").read_text(encoding="utf-8")
+    assert f"env_var('{database.MEMORY_VARIABLE}', '{database.memory_limit()}')" in profile
