@@ -37,7 +37,7 @@ class Difference:
 
 
 def compare(
-    reference: Path, other: Path, memory_limit: str = "4GB"
+    reference: Path, other: Path, memory_limit: str = "3GB"
 ) -> tuple[list[str], list[Difference]]:
     """Compare two sets of marts.
 

@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     made.add_argument("--seed", type=int, default=1, help="of the simulated cohorts (default 1)")
     made.add_argument(
-        "--memory-limit", default="4GB", metavar="SIZE", help="DuckDB's memory limit (default 4GB)"
+        "--memory-limit", default="3GB", metavar="SIZE", help="DuckDB's memory limit (default 3GB)"
     )
     made.add_argument(
         "--scratch", type=Path, default=ROOT / "build" / "bench", metavar="FOLDER",

@@ -59,7 +59,7 @@ def measure_intake(delivery: Path) -> Rows:
     key = importlib.import_module("intake.pseudonyms").load_key(is_synthetic=True)
     config = {
         "storage_compatibility_version": STORAGE,
-        "memory_limit": os.environ.get("REGISTRY_MEMORY_LIMIT", "4GB"),
+        "memory_limit": os.environ.get("REGISTRY_MEMORY_LIMIT", "3GB"),
     }
     with tempfile.TemporaryDirectory(dir=delivery.parent) as folder:
 

@@ -37,7 +37,7 @@ def main() -> None:
     }
     config = {
         "storage_compatibility_version": STORAGE,
-        "memory_limit": os.environ.get("REGISTRY_MEMORY_LIMIT", "4GB"),
+        "memory_limit": os.environ.get("REGISTRY_MEMORY_LIMIT", "3GB"),
     }
     with duckdb.connect(file, config=config) as db:
         for name, value in settings.items():
