@@ -6,6 +6,7 @@ script, and every text is escaped, so that a name in a delivery can never become
 
 from __future__ import annotations
 
+import json
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def draw(db: duckdb.DuckDBPyConnection) -> str:
     if about["is_synthetic"]:
         parts.append("<p class='synthetic'>Synthetic data: no real patient is in this file.</p>")
     parts += [
-        _lead(outcomes),
+        _lead(outcomes, _expected(db)),
         _ledger(db),
         _refusals(db),
         _expectations(outcomes),
@@ -133,10 +134,19 @@ def _table(caption: str, columns: dict[str, str], rows: list[dict[str, Any]]) ->
     )
 
 
-def _lead(outcomes: list[dict[str, Any]]) -> str:
+def _expected(db: duckdb.DuckDBPyConnection) -> int | None:
+    """Return how many expectations there should be; only a published file states it."""
+    if not _rows(db, "select 1 from duckdb_tables() where schema_name = 'metadata'"):
+        return None
+    entry = json.loads(_rows(db, "select manifest_entry from metadata.build")[0]["manifest_entry"])
+    return entry.get("expectations", {}).get("n_expected")
+
+
+def _lead(outcomes: list[dict[str, Any]], n_expected: int | None) -> str:
     counts = {state: sum(o["state_code"] == state for o in outcomes) for state in STATE_MARKS}
     said = ", ".join(f"{counts[state]} {word}" for state, word in STATE_WORDS.items())
-    return f"<p class='lead'>{len(outcomes)} expectations: {said}.</p>"
+    of_all = f" of {n_expected}" if n_expected is not None else ""
+    return f"<p class='lead'>{len(outcomes)}{of_all} expectations were judged: {said}.</p>"
 
 
 def _ledger(db: duckdb.DuckDBPyConnection) -> str:

@@ -16,6 +16,7 @@ from refresh.outcomes import Summary
 from refresh.settings import Settings
 
 SHOWN_REFUSALS = 20
+SHOWN_RESULTS = 5
 
 
 def read_summary(settings: Settings, status: str, entry: Entry) -> Summary:
@@ -154,8 +155,23 @@ def _show_changes(console: Console, summary: Summary) -> None:
         f"  {len(moved)} results moved, {len(summary.result_changes) - len(moved)} are new or gone"
         " (quality.result_changes)"
     )
-    for row in moved[:5]:
-        if row["value_before"] is not None and row["value_after"] is not None:
-            console.print(
-                f"    {row['result_id']}: {row['value_before']:g} -> {row['value_after']:g}"
-            )
+    for row in sorted(moved, key=_movement, reverse=True)[:SHOWN_RESULTS]:
+        if None not in (row["value_before"], row["value_after"]):
+            console.print(f"    {describe_move(row)}", soft_wrap=True)
+
+
+def describe_move(row: dict[str, Any]) -> str:
+    """Return one line about a result that moved, with its denominator where that moved too."""
+    line = f"{row['result_id']}: {row['value_before']:g} -> {row['value_after']:g}"
+    counts = row["n_before"], row["n_after"]
+    if None in counts or counts[0] == counts[1]:
+        return line
+    return f"{line} (n {counts[0]:,} -> {counts[1]:,})"
+
+
+def _movement(row: dict[str, Any]) -> float:
+    """Return by which share of itself a result moved; the largest are shown."""
+    before, after = row["value_before"], row["value_after"]
+    if before is None or after is None:
+        return 0.0
+    return abs(after - before) / max(abs(before), abs(after), 1e-12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 
@@ -97,3 +98,20 @@ def test_headings_and_tables_are_marked_up_for_screen_readers(page):
     assert tags.tags.count("h1") == 1
     assert tags.tags.count("table") == tags.tags.count("caption")
     assert "scope='col'" in text
+
+
+def test_the_number_that_ran_stands_beside_the_number_that_should(tmp_path, page):
+    file = tmp_path / "w.duckdb"
+    with duckdb.connect(str(file)) as db:
+        db.execute(
+            "create schema marts; create table marts.dim_delivery as select 'd' as delivery_label, "
+            "'clinic' as source_system, true as is_synthetic; create schema metadata"
+        )
+        db.execute(
+            "create table metadata.build as select ? as manifest_entry",
+            [json.dumps({"expectations": {"n_expected": 121}})],
+        )
+        quality_tables.create_all(db)
+    written = write_page(file, tmp_path / "q.html").read_text(encoding="utf-8")
+    assert "0 of 121 expectations were judged" in written
+    assert "4 expectations were judged" in page[0]

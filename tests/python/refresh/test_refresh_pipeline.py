@@ -12,10 +12,11 @@ import sys
 import duckdb
 import pytest
 
-from refresh import fake_build, lock, manifest, pipeline, publish, versions
+from refresh import fake_build, lock, manifest, pipeline, publish, summary, versions
 from refresh.build import BuildResult, RanTests
 from refresh.codes import ExitCode, Stop
 from refresh.fake_build import Shape, passed_report
+from refresh.outcomes import Summary
 from refresh.progress import Progress
 from refresh.reader import open_published
 
@@ -447,3 +448,23 @@ def test_the_manifest_line_is_inside_the_published_file(settings):
         inside = json.loads(db.execute("select manifest_entry from metadata.build").fetchone()[0])
     for name in ("seq", "build_id", "load_id", "inputs", "tests", "expectations", "tables"):
         assert inside[name] == summary.entry[name]
+
+
+def test_the_summary_shows_the_results_that_moved_most_with_their_denominators(capsys):
+    def row(name, before, after, n_after=341):
+        return {
+            "result_id": name, "change_code": "changed", "value_before": before,
+            "value_after": after, "n_before": 342, "n_after": n_after,
+        }  # fmt: skip
+
+    moved = [row(f"same_{i}", 25.0, 25.0) for i in range(9)]
+    moved += [row("little", 100.0, 101.0, 342), row("much", 10.0, 20.0), row("new", None, 3.0)]
+    found = Summary("published", {"seq": 2}, result_changes=moved)
+    summary.show(found)
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines() if "->" in line]
+    assert lines[:3] == [
+        "much: 10 -> 20 (n 342 -> 341)",
+        "little: 100 -> 101",
+        "same_0: 25 -> 25 (n 342 -> 341)",
+    ]
+    assert len(lines) == summary.SHOWN_RESULTS
