@@ -6,6 +6,8 @@ finds the load in place and does not repeat it.
 
 from __future__ import annotations
 
+import os
+
 import duckdb
 
 from intake.delivery import open_delivery
@@ -45,6 +47,7 @@ def load(settings: Settings) -> None:
     }
     try:
         with duckdb.connect(str(settings.work_file), config=config) as db:
+            os.chmod(settings.work_file, 0o600)
             delivery = open_delivery(settings.delivery, settings.mapping)
             key = load_key(delivery.about.is_synthetic)
             load_delivery(delivery, key, db.cursor())

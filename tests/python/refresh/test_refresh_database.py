@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import stat
 
 import duckdb
 import pytest
 from builds import ROOT
 
-from refresh import database, guard, pack
+from refresh import database, guard, load, pack
 
 
 def test_a_database_in_memory_wants_a_folder_for_its_spill_files():
@@ -52,6 +53,19 @@ def test_packing_and_searching_keep_to_the_limit_and_to_the_work_folder(
             "memory_limit": "1500MB",
             "temp_directory": str(settings.work / "tmp"),
         }
+
+
+def test_raw_records_are_private_from_their_first_byte(settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("REGISTRY_KEY_FILE", str(tmp_path / "registry.key"))
+    modes = []
+
+    def look(*_):
+        modes.append(stat.S_IMODE(settings.work_file.stat().st_mode))
+
+    monkeypatch.setattr(load, "load_delivery", look)
+    monkeypatch.setattr(load.erased, "leave_out", lambda *_: 0)
+    load.load(dataclasses.replace(settings, delivery=ROOT / "exports" / "demo"))
+    assert modes == [0o600]
 
 
 def test_the_limit_is_the_one_that_dbt_keeps_to(monkeypatch):
