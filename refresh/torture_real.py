@@ -55,6 +55,7 @@ class RealRoad:
     """One registry in a folder of its own, and the command that is killed on it."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.settings = Settings(vault=folder / "vault", published=folder / "published")
         self.figures = RealFigures()
