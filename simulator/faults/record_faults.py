@@ -50,9 +50,10 @@ def exact_copies(bench: Bench) -> None:
 
 
 def outside_the_windows(bench: Bench) -> None:
-    """Add visits at day 60 and day 230 for two patients who started long before the newest visit."""
+    """Add visits at day 60 and day 230 for two who started long before the newest visit."""
     visits = bench.tables["visits"]
-    newest = datetime.date.fromisoformat(max(row[visits.place("visit_date")] for row in visits.rows))
+    last_date = max(row[visits.place("visit_date")] for row in visits.rows)
+    newest = datetime.date.fromisoformat(last_date)
     starts = {
         patient: datetime.date.fromisoformat(bench.first_day_of_dupilumab(patient))
         for patient in bench.pick_patients(8)
