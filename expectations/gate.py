@@ -1,8 +1,9 @@
 """Run every suite with Great Expectations on DuckDB and count what came back.
 
-The file is read in place through SQLAlchemy, read-only; no table is pulled into Python. Only
-counts leave the engine: unexpected values are excluded, and an exception is reported by its kind,
-because its words may quote a cell.
+Files are read through SQLAlchemy, read-only; no table is pulled into Python. Marts are judged in
+place, exports on the flags that `expectations.flags` derives from their text. Only counts leave the
+engine: unexpected values are excluded, and an exception is reported by its kind, because its words
+may quote a cell.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import great_expectations as gx
 from great_expectations import expectations as gxe
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
+from expectations import flags
 from expectations.catalogue import all_suites
 from expectations.facts import Facts
 from expectations.outcomes import (
@@ -37,6 +40,7 @@ RESULT_FORMAT = {
     "exclude_unexpected_values": True,
     "partial_unexpected_count": 0,
 }
+SCRATCH = "expectations.duckdb"
 ENGINE_ARGUMENTS = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 
 
@@ -59,26 +63,54 @@ def run(work_file: Path, facts: Facts, suites: list[Suite] | None = None) -> Che
     """
     chosen = all_suites(facts) if suites is None else suites
     n_expected = sum(len(suite.rules) for suite in chosen)
-    outcomes: list[CheckOutcome] = []
     logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+    scratch = work_file.with_name(SCRATCH)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        filled = _filled_rows(work_file, chosen)
-        source = _open(work_file)
         try:
-            for suite in chosen:
-                outcomes += _judge(source, suite, filled[suite.name])
+            outcomes = _judge_both_doors(work_file, scratch, chosen)
         finally:
-            _close(source)
+            scratch.unlink(missing_ok=True)
     return CheckReport(tuple(outcomes), n_expected)
 
 
-def _open(work_file: Path) -> Any:
+def _judge_both_doors(work_file: Path, scratch: Path, suites: list[Suite]) -> list[CheckOutcome]:
+    """Judge exports on the flags derived from them, and marts where they are."""
+    scratch.unlink(missing_ok=True)
+    exports = [suite for suite in suites if suite.door == "export"]
+    failed = flags.derive(work_file, exports, scratch)
+    derived = [
+        replace(suite, query=f'select * from "{suite.name}"')
+        for suite in exports
+        if suite.name not in failed
+    ]
+    outcomes = {
+        suite.name: [_outcome(suite, rule, ERROR, cause=failed[suite.name]) for rule in suite.rules]
+        for suite in exports
+        if suite.name in failed
+    }
+    marts = [suite for suite in suites if suite.door != "export"]
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    for file, part in ((scratch, derived), (work_file, marts)):
+        if part:
+            filled = _filled_rows(file, part)
+            source = _open(context, file)
+            try:
+                outcomes |= {
+                    suite.name: _judge(source, suite, filled[suite.name]) for suite in part
+                }
+            finally:
+                _close(source)
+    return [outcome for suite in suites for outcome in outcomes[suite.name]]
+
+
+def _open(context: Any, file: Path) -> Any:
     return context.data_sources.add_sql(
-        "work",
-        connection_string=f"duckdb:///{work_file}?access_mode=READ_ONLY",
+        file.stem,
+        connection_string=(
+            f"duckdb:///{file}?access_mode=READ_ONLY&memory_limit={flags.MEMORY_LIMIT}"
+        ),
         kwargs=dict(ENGINE_ARGUMENTS),
     )
 

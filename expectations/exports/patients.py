@@ -9,6 +9,7 @@ from expectations.exports.text import (
     cell,
     common_rules,
     has_records,
+    is_rare,
     is_word,
     looks_like,
 )
@@ -16,6 +17,8 @@ from expectations.facts import Facts
 from expectations.rules import CONFORMANCE, PLAUSIBILITY, Suite, filled, true, varied
 
 COLUMNS = ["patient_id", "sex", "birth_date"]
+FEW_BIRTHS, LARGEST_BIRTH_SHARE = 3, 0.05
+"""A birth date of more patients than both is one that nobody was born on."""
 
 
 def suite(facts: Facts) -> Suite:
@@ -27,7 +30,7 @@ def suite(facts: Facts) -> Suite:
             {looks_like("patients", "birth_date", any_date("patients", facts))}
                 as is_birth_date_formed,
             case when {birth} is not null then
-                count(*) over (partition by {birth}) <= greatest(3, 0.05 * count(*) over ())
+                {is_rare("patients", "birth_date", FEW_BIRTHS, LARGEST_BIRTH_SHARE)}
             end as is_birth_date_not_a_default
         from raw.patients
     """

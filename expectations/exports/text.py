@@ -67,11 +67,22 @@ def looks_like(export: str, column: str, pattern: str) -> str:
 
 def is_no_default(export: str, column: str, facts: Facts) -> str:
     """Return SQL: false when very many records hold the same whole date."""
-    value = cell(export, column)
     return (
         f"case when {looks_like(export, column, whole_date(export, facts))} then "
-        f"count(*) over (partition by {value}) <= "
-        f"greatest({FEW_DATES}, {LARGEST_DATE_SHARE} * count(*) over ()) end"
+        f"{is_rare(export, column, FEW_DATES, LARGEST_DATE_SHARE)} end"
+    )
+
+
+def is_rare(export: str, column: str, few: int, share: float) -> str:
+    """Return SQL: false when more records than both limits hold the same cell.
+
+    The frequent cells are a handful, found by one grouping; a window over every record would keep
+    all of them in memory.
+    """
+    value = cell(export, column)
+    return (
+        f"{value} not in (select {value} from raw.{export} where {value} is not null group by all "
+        f"having count(*) > greatest({few}, {share} * (select count(*) from raw.{export})))"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import duckdb
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from expectations import gate
+from expectations import flags, gate
 from expectations.catalogue import all_suites
 from expectations.facts import Facts
 from expectations.outcomes import STATES
@@ -17,6 +18,7 @@ from expectations.rules import (
     CONFORMANCE,
     Suite,
     filled,
+    holds_columns,
     mean_between,
     no_rows,
     rows_between,
@@ -229,3 +231,37 @@ def test_the_engine_never_asks_for_a_row_that_broke_a_rule(people):
         event.remove(Engine, "before_cursor_execute", listen)
     assert {outcome.n_unexpected for outcome in found.values()} == {1, 10}
     assert limits == [0, 0]
+
+
+def test_flags_are_kept_without_the_text_they_come_from(people, tmp_path):
+    rules = [
+        filled("name", "why", 0.9),
+        unique_share("patient_id", "why", 0.9),
+        true("is_score_small", "score", CONFORMANCE, "why", 0.7),
+        no_rows("high", "select 1 from {batch} where n > 100", CONFORMANCE, "why", "none"),
+        holds_columns(["patient_id", "same", "name"], "why"),
+    ]
+    suite = Suite("people", "export", "select *, score <= 10 as is_score_small from people", rules)
+    broken = Suite("broken", "export", "select error('ROSSI-1') as n from people", rules)
+    scratch = tmp_path / "scratch.duckdb"
+    assert flags.derive(people, [suite, broken], scratch) == {"broken": "InvalidInputException"}
+    with duckdb.connect(str(scratch), read_only=True) as db:
+        kinds = {name: kind for name, kind, *_ in db.execute("describe people").fetchall()}
+        n_ids = db.execute("select count(distinct patient_id), count(name) from people").fetchone()
+    assert kinds == {
+        "n": "BIGINT",
+        "patient_id": "UBIGINT",
+        "name": "UBIGINT",
+        "score": "INTEGER",
+        "same": "BOOLEAN",
+        "is_score_small": "BOOLEAN",
+    }
+    assert n_ids == (40, 39)
+
+
+def test_nothing_is_left_beside_the_file_that_was_judged(people):
+    judge(people, filled("name", "why", 0.9))
+    assert [path.name for path in people.parent.iterdir()] == [people.name]
+    unknown = dataclasses.replace(filled("name", "why"), expectation="NoSuchExpectation")
+    assert judge(people, unknown)["name_filled"].state_code == "error"
+    assert [path.name for path in people.parent.iterdir()] == [people.name]
