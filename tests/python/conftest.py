@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--all-faults-through-dbt",
         action="store_true",
-        help="build every bad delivery with dbt itself (20 minutes), not with the SQL it left",
+        help="build every bad delivery with dbt itself (half an hour), not with the SQL it left",
     )
 
 

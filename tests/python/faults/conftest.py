@@ -45,10 +45,16 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def track(clean: Path, build_step: BuildStep, tmp_path_factory: pytest.TempPathFactory) -> Track:
+def track(
+    clean: Path,
+    build_step: BuildStep,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Track:
     """The road with the clean delivery at its end: nothing is refused, nothing stops it."""
     ending = fault_endings.go(clean, tmp_path_factory.mktemp("clean_ending"), build_step)
     assert ending.stop is None
     assert not ending.rules
     assert ending.failed == []
-    return Track(clean, ending, fault_endings.before_of(ending), build_step)
+    is_thorough = request.config.getoption("--all-faults-through-dbt")
+    return Track(clean, ending, fault_endings.before_of(ending), build_step, is_thorough)

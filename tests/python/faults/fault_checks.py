@@ -78,12 +78,16 @@ class Track:
         What the next delivery is compared with.
     build : callable
         How raw tables become marts.
+    is_thorough : bool
+        Whether deliveries that should load go through the expectations on marts and the comparison
+        of marts too, a second each. Those that should be stopped always do.
     """
 
     clean: Path
     clean_ending: Ending
     before: Before
     build: BuildStep
+    is_thorough: bool = False
 
     def send(self, case_id: str, home: Path, *, is_first: bool = False) -> Sent:
         """Make a case from the clean delivery and lead it to its end."""
@@ -91,12 +95,19 @@ class Track:
         make_fault(case_id, self.clean, made)
         expected = fault_endings.read_expected(made)
         folder = made / expected["deliveries"][-1]
-        ending = self.go(folder, home, is_first=is_first)
-        return Sent(ALL_FACTS[case_id], folder, expected["records_touched"], ending)
+        facts = ALL_FACTS[case_id]
+        ending = self.go(folder, home, facts.ends_in, is_first=is_first)
+        return Sent(facts, folder, expected["records_touched"], ending)
 
-    def go(self, folder: Path, home: Path, *, is_first: bool = False) -> Ending:
+    def go(self, folder: Path, home: Path, ends_in: str, *, is_first: bool = False) -> Ending:
         """Lead any delivery to its end, after the clean one or as the first of all."""
-        return fault_endings.go(folder, home, self.build, None if is_first else self.before)
+        return fault_endings.go(
+            folder,
+            home,
+            self.build,
+            None if is_first else self.before,
+            is_thorough=self.is_thorough or is_first or ends_in == "reject_file",
+        )
 
 
 @dataclass

@@ -45,7 +45,7 @@ class ShortRoad:
         """Build the raw tables of the work file into marts; a step of a refresh."""
         del progress, locks
         with duckdb.connect(str(settings.work_file)) as db:
-            db.execute("set timezone = 'UTC'")
+            db.execute("set timezone = 'UTC'; set threads = 1")
             db.execute(f"attach '{self.demo}' as demo (read_only)")
             db.execute("begin")
             for room in (*ROOMS, "reference"):

@@ -70,7 +70,7 @@ def test_large_input_is_judged_in_bounded_memory(make, words, most, clean, tmp_p
 @pytest.mark.parametrize(("make", "rules"), [(long_cell, {"cell_too_long"}), (many_columns, set())])
 def test_large_input_costs_nobody_else_anything(make, rules, track, tmp_path):
     make_own(OwnFault(make, ""), track.clean, tmp_path / "delivery")
-    ending = track.go(tmp_path / "delivery", tmp_path)
+    ending = track.go(tmp_path / "delivery", tmp_path, "load")
     assert ending.stop is None
     assert set(ending.rules) == rules
     assert ending.ledger["visits.csv"]["n_records_quarantined"] == len(rules)
@@ -92,7 +92,7 @@ def test_many_refused_records_stop_with_their_number(track, tmp_path):
             )
 
     make_own(OwnFault(orphans, ""), track.clean, tmp_path / "delivery")
-    ending = track.go(tmp_path / "delivery", tmp_path)
+    ending = track.go(tmp_path / "delivery", tmp_path, "reject_file")
     assert "export_visits.patient" in ending.failed
     assert ending.rules == {"orphan": 200_000, "out_of_range": 200_000}
     line = ending.ledger["visits.csv"]

@@ -15,4 +15,4 @@ def test_a_neighbour_of_a_listed_fault_ends_as_it_should(name, track, tmp_path):
     touched = make_own(fault, track.clean, folder)
     rules = frozenset(filter(None, fault.rules.split("|")))
     facts = FaultFacts(name, name, "export", (fault.ends_in,), fault.ends_in, rules)
-    check(Sent(facts, folder, touched, track.go(folder, tmp_path)), track)
+    check(Sent(facts, folder, touched, track.go(folder, tmp_path, fault.ends_in)), track)

@@ -7,8 +7,11 @@ from pathlib import Path
 import fault_endings
 import pytest
 from builds import ROOT, run_dbt
-from fault_checks import outcome_of
+from fault_endings import Ending
+from own_faults import OwnFault, both, make_own
 from short_road import ROOMS, contents
+
+from simulator.faults.cases import MAKERS
 
 
 def test_the_short_road_gives_the_tables_of_dbt(demo_build, road, tmp_path):
@@ -29,22 +32,27 @@ def test_a_data_test_that_fails_is_a_fault_of_the_project(road, tmp_path):
         fault_endings.go(ROOT / "exports" / "demo", tmp_path, spoilt.build)
 
 
-@pytest.mark.parametrize("case_id", ["F071", "F112", "F130"])
-def test_dbt_itself_ends_where_the_short_road_ends(case_id, track, tmp_path):
-    """One case per ending that a build can have: a value, records, copies refused."""
-    sent = track.send(case_id, tmp_path, is_first=True)
-    assert outcome_of(sent.ending, track.clean_ending) == sent.facts.ends_in
-    build = run_dbt(tmp_path / "dbt", "build", delivery=sent.folder)
+@pytest.mark.fault("P246")
+def test_dbt_itself_ends_where_the_short_road_ends(track, tmp_path):
+    """One delivery with a fault for each ending of a record: value, record and copy refused."""
+    fault = OwnFault(both(*(MAKERS[case_id] for case_id in ("F071", "F112", "F130"))), "quarantine")
+    make_own(fault, track.clean, tmp_path / "delivery")
+    ending = track.go(tmp_path / "delivery", tmp_path, fault.ends_in)
+    assert ending.stop is None
+    assert set(ending.scopes) == {"value", "record", "duplicate"}
+    build = run_dbt(tmp_path / "dbt", "build", delivery=tmp_path / "delivery")
     assert build.returncode == 0, build.output[-2000:]
     schemas = ("raw", *ROOMS)
-    assert contents(build.warehouse, *schemas) == contents(sent.ending.warehouse, *schemas)
-    assert not cells_of(sent, build.output, build.target)
+    assert contents(build.warehouse, *schemas) == contents(ending.warehouse, *schemas)
+    assert not cells_of(ending, build.output, build.target.parent)
 
 
-def cells_of(sent, output: str, target: Path) -> set[str]:
-    """Return refused cells that stand in what dbt said or wrote beside the warehouse."""
-    shown = sent.ending.query(
+def cells_of(ending: Ending, output: str, folder: Path) -> set[str]:
+    """Return refused cells that stand in what dbt said, logged or wrote beside the warehouse."""
+    shown = ending.query(
         "select distinct value_shown from quarantine.rejected_records where length(value_shown) > 5"
     )
-    written = output + "".join(path.read_text(errors="replace") for path in target.glob("*.json"))
+    files = [path for path in folder.rglob("*") if path.suffix in (".json", ".log", ".sql")]
+    assert len(files) > 200
+    written = output + "".join(path.read_text(encoding="utf-8") for path in files)
     return {value for (value,) in shown if value in written}
