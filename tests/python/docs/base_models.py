@@ -93,8 +93,10 @@ def verdicts(export: str) -> Verdicts:
         for column, rule, scope in scopes
         if scope != "case" and f"{column}_fault" in rule
     }
-    [grouped_by] = re.findall(r"group by ([^()]*?)\s+having count\(\*\) > 1", sql)
+    [grouped_by] = re.findall(r"from repeated_records\s+group by ([^()]*?)\s*\)", sql)
     assert re.split(r",\s*", grouped_by) == re.split(r",\s*", key), "repeats go by another key"
+    marked_by = re.findall(r"= repeated_keys\.(\w+)", sql)
+    assert marked_by == re.split(r",\s*", key), "repeats are looked for by another key"
     [in_verdict] = [item for name, item in aliased(sql) if name == "has_record_fault"]
     assert set(re.findall(r"(\w+)_fault\b", in_verdict)) - {"record"} == {
         column for column, cost in costs.items() if cost == "record"
