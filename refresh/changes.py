@@ -7,6 +7,7 @@ sums of their row hashes, the hashes key by key, and the columns of the rows who
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,12 @@ MART_KEYS: dict[str, tuple[str, ...]] = {
 
 RESULT_LABELS = ("population", "group", "timepoint", "term", "statistic")
 BEFORE = "before_version"
+SAYS_NOTHING = ("none", "unknown", "not_applicable", "false")
+"""Values from which a patient moves on as more is recorded; only others can be replaced."""
+
+CODED = re.compile(r"(is|has|involves)_.+|.+(?<!_reason)_code")
+"""Columns of flags and codes. Reasons why something is missing change when it is filled in."""
+
 RELATIVE_NOISE = 1e-9
 """Results that differ by less than this share are the same number computed in another order."""
 
@@ -165,6 +172,7 @@ def compare_table(
                 [comparison, after.table, name, change, n_records, n_patients, n_compared],
             )
     if patient and comparison == "mart":
+        _note_replaced(db, before, after, [name for name in shared if CODED.fullmatch(name)])
         db.execute(
             """
             insert into row_changes
@@ -282,6 +290,35 @@ def _count_compared(db: duckdb.DuckDBPyConnection, before: Side, after: Side) ->
         f"select count(distinct patient_id) from {after.relation} "
         f"where patient_id in (select patient_id from {before.relation})"
     ).fetchone()[0]
+
+
+def _note_replaced(
+    db: duckdb.DuckDBPyConnection, before: Side, after: Side, columns: list[str]
+) -> None:
+    """Count patients for whom a value that says something became another one.
+
+    The denominator is the patients, known on both sides, who held such a value before: swapped
+    codes of a treatment that few are given are a large share of those few.
+    """
+    for column in columns:
+        was, now = quote("before " + column), quote("after " + column)
+        n_records, n_patients = db.execute(
+            f"select count(*), count(distinct patient_id) from joined where is_before "
+            f"and is_after and {was} <> {now} and not list_contains(?, {was}::varchar)",
+            [list(SAYS_NOTHING)],
+        ).fetchone()
+        if n_records:
+            n_held = db.execute(
+                f"select count(distinct patient_id) from {before.relation} "
+                f"where {quote(column)} is not null and not list_contains(?, "
+                f"{quote(column)}::varchar) and patient_id in "
+                f"(select patient_id from {after.relation})",
+                [list(SAYS_NOTHING)],
+            ).fetchone()[0]
+            db.execute(
+                "insert into quality.changes values ('mart', ?, ?, 'replaced', ?, ?, ?)",
+                [after.table, column, n_records, n_patients, n_held],
+            )
 
 
 def _changed(column: str, patient: str | None) -> str:

@@ -81,10 +81,17 @@ TABLES: dict[str, DescribedTable] = {
             "comparison_code": ("varchar", "export (raw records) or mart (published rows)."),
             "table_name": ("varchar", "Export or mart."),
             "column_name": ("varchar", "Column; empty for whole records."),
-            "change_code": ("varchar", "added, vanished, changed or recoded (no value missing)."),
+            "change_code": (
+                "varchar",
+                "added, vanished, changed, recoded (no value missing), or replaced (recoded from "
+                "a code that is not none or a flag that was set).",
+            ),
             "n_records": ("bigint", "Records concerned."),
             "n_patients": ("bigint", "Patients concerned."),
-            "n_patients_compared": ("bigint", "Patients present before and now."),
+            "n_patients_compared": (
+                "bigint",
+                "Patients present before and now; of replaced, those who held such a value.",
+            ),
         },
     ),
     "patient_changes": DescribedTable(

@@ -42,6 +42,18 @@ LARGEST_SHARE: dict[str, dict[str, float]] = {
 }
 """Largest share of the patients known before whose value may become another one at once."""
 
+LARGEST_REPLACED_SHARE = 0.25
+"""Largest share of the patients with a code (other than none) or a set flag who may lose it to
+another known value at once."""
+
+WATCHED_FOR_REPLACED = (
+    "dim_patients",
+    "fct_patient_timepoints",
+    "fct_topical_regimens",
+    "fct_adverse_events",
+)
+"""Marts with the recorded facts; the others follow from them and would say the same again."""
+
 LARGEST_VANISHED_SHARE = 0.20
 """Largest share of the enrolled patients that may be gone at once."""
 
@@ -123,6 +135,7 @@ def of_test_number(what: str, n_now: int, n_before: int) -> list[Finding]:
 def of_changes(db: duckdb.DuckDBPyConnection) -> list[Finding]:
     """Judge quality.changes of the open work file."""
     findings: list[Finding] = []
+    told: set[tuple[str, str]] = set()
     for table, columns in LARGEST_SHARE.items():
         for column, largest in columns.items():
             row = db.execute(
@@ -132,6 +145,7 @@ def of_changes(db: duckdb.DuckDBPyConnection) -> list[Finding]:
                 [table, column],
             ).fetchone()
             if row and _is_large(row[0], row[1], largest):
+                told.add((table, column))
                 findings.append(
                     Finding(
                         "recode",
@@ -140,6 +154,7 @@ def of_changes(db: duckdb.DuckDBPyConnection) -> list[Finding]:
                         "list or a column swapped?",
                     )
                 )
+    findings += _of_replaced_values(db, told)
     row = db.execute(
         "select n_patients, n_patients_compared from quality.changes "
         "where comparison_code = 'mart' and table_name = 'dim_patients' "
@@ -154,6 +169,26 @@ def of_changes(db: duckdb.DuckDBPyConnection) -> list[Finding]:
             )
         )
     return findings
+
+
+def _of_replaced_values(db: duckdb.DuckDBPyConnection, told: set[tuple[str, str]]) -> list[Finding]:
+    """Find codes and flags that many of those who had them lost to another value."""
+    rows = db.execute(
+        "select table_name, column_name, n_patients, n_patients_compared from quality.changes "
+        "where comparison_code = 'mart' and change_code = 'replaced' "
+        "and list_contains(?, table_name) order by list_position(?, table_name), column_name",
+        [list(WATCHED_FOR_REPLACED)] * 2,
+    ).fetchall()
+    return [
+        Finding(
+            "recode",
+            f"{table}.{column} became another value for {n} of the {n_held} patients who had one "
+            f"({n / n_held:.0%}; at most {LARGEST_REPLACED_SHARE:.0%} is plausible): was a code "
+            "list or a column swapped?",
+        )
+        for table, column, n, n_held in rows
+        if _is_large(n, n_held, LARGEST_REPLACED_SHARE) and (table, column) not in told
+    ]
 
 
 def _is_large(n: int, total: int, largest: float) -> bool:

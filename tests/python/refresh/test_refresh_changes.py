@@ -7,7 +7,7 @@ import random
 import duckdb
 import pytest
 
-from refresh import changes, quality_tables
+from refresh import changes, quality_tables, stops
 from refresh.changes import Side
 
 COLUMNS = ("patient_id", "visit", "score", "word", "source_file")
@@ -96,6 +96,59 @@ def test_every_change_is_counted_once_in_its_column(db, seed, comparison):
     table(db, "before_rows", before)
     table(db, "after_rows", after)
     assert compared(db, comparison) == (True, counted(before, after))
+
+
+def flags(db, name: str, values: list) -> None:
+    """Write one patient per value: a flag, and a code that follows from it."""
+    db.execute(
+        f"create or replace table {name} (patient_id varchar, visit integer, has_asthma boolean, "
+        "drug_code varchar, stop_reason_code varchar, note varchar)"
+    )
+    rows = [
+        [f"P{i}", 1, value, {True: "a", False: "none"}.get(value), str(value), str(value)]
+        for i, value in enumerate(values)
+    ]
+    db.executemany(f"insert into {name} values (?, ?, ?, ?, ?, ?)", rows)
+
+
+def test_a_value_that_said_something_and_became_another_is_counted_among_those_who_had_one(db):
+    flags(db, "before_rows", [True, True, True, False, False, None, True])
+    flags(db, "after_rows", [True, False, None, True, True, True])
+    replaced = {row for row in compared(db)[1] if row[1] == "replaced"}
+    # P1 lost it; P2 and P6 became unknown or vanished; three gained it. P6 is not compared.
+    assert replaced == {("has_asthma", "replaced", 1, 1, 3), ("drug_code", "replaced", 1, 1, 3)}
+
+
+@pytest.mark.parametrize(
+    ("table_name", "n_patients", "n_held", "stops_it"),
+    [
+        ("dim_patients", 8, 20, True),
+        ("dim_patients", 5, 20, False),
+        ("dim_patients", 4, 4, False),
+        ("fct_treatment_algorithm", 8, 20, False),
+    ],
+)
+def test_a_code_that_few_hold_is_judged_by_those_who_hold_it(
+    db, table_name, n_patients, n_held, stops_it
+):
+    db.execute(
+        "insert into quality.changes values ('mart', ?, 'has_prior_drug', 'recoded', ?, ?, 1000), "
+        "('mart', ?, 'has_prior_drug', 'replaced', ?, ?, ?)",
+        [table_name, n_patients, n_patients, table_name, n_patients, n_patients, n_held],
+    )
+    findings = stops.of_changes(db)
+    assert [finding.rule for finding in findings] == (["recode"] if stops_it else [])
+    if stops_it:
+        assert "has_prior_drug became another value for 8 of the 20 patients" in findings[0].text
+
+
+def test_a_column_that_breaks_both_rules_is_told_once(db):
+    for kind in ("recoded", "replaced"):
+        db.execute(
+            "insert into quality.changes values ('mart', 'dim_patients', 'sex_code', ?, 9, 9, 18)",
+            [kind],
+        )
+    assert len(stops.of_changes(db)) == 1
 
 
 def test_equal_rows_in_another_order_and_of_another_file_are_no_change(db):
