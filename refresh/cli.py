@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from refresh.codes import EXIT_CODE_HELP, ExitCode, Stop
+from refresh.codes import EXIT_CODE_HELP, ExitCode, Stop, Terminated
 
 COMMANDS = {
     "run": "run",
@@ -26,10 +26,6 @@ COMMANDS = {
 """Command to function in refresh.commands."""
 
 
-class Terminated(BaseException):
-    """The process was asked to end (SIGTERM); raised so that every ``finally`` is reached."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; see ``--help`` for the list."""
     options = parser().parse_args(arguments)
@@ -40,11 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Stop as stop:
         print_stop(stop)
         return int(stop.code)
-    except KeyboardInterrupt:
-        print("Stopped by Ctrl-C; nothing was published.", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(f"Stopped by Ctrl-C; {_outcome_of(error)}.", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)
-    except Terminated:
-        print("Stopped by SIGTERM; nothing was published.", file=sys.stderr)
+    except Terminated as error:
+        print(f"Stopped by SIGTERM; {_outcome_of(error)}.", file=sys.stderr)
         return int(ExitCode.TERMINATED)
     except BrokenPipeError:
         sys.stderr.close()
@@ -52,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # whatever it is: no traceback, it may quote a patient
         print(
             f"Stopped by a fault of the program ({type(error).__name__} in "
-            f"{_place_of(error)}); nothing was published. Please report this line.",
+            f"{_place_of(error)}); {_outcome_of(error)}. Please report this line.",
             file=sys.stderr,
         )
         return int(ExitCode.UNEXPECTED)
@@ -69,6 +65,13 @@ def print_stop(stop: Stop) -> None:
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated
+
+
+def _outcome_of(error: BaseException) -> str:
+    """Return what readers see after an end that nobody decided."""
+    if getattr(error, "is_published", False):
+        return "the version was published before, its pages may be missing"
+    return "nothing was published"
 
 
 def _place_of(error: BaseException) -> str:

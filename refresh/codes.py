@@ -74,3 +74,7 @@ class Stop(Exception):  # noqa: N818 - a stop is a decision, not an error
         self.todo = todo
         self.rule = rule or code.name.lower()
         self.details = details
+
+
+class Terminated(BaseException):
+    """The process was asked to end (SIGTERM); raised so that every ``finally`` is reached."""

@@ -166,6 +166,20 @@ def last_published(entries: list[Entry]) -> Entry | None:
     return max(published, key=lambda entry: entry["seq"], default=None)
 
 
+def standing(entries: list[Entry]) -> list[Entry]:
+    """Return the publishes that no rollback has taken back, oldest first."""
+    published: list[Entry] = []
+    kept: list[Entry] = []
+    for entry in entries:
+        if entry.get("event") in ("published", "adopted"):
+            published.append(entry)
+            kept.append(entry)
+        elif entry.get("event") == "rollback":
+            number = int(str(entry.get("version", "0")).split("_", maxsplit=1)[0])
+            kept = [one for one in published if one["seq"] <= number]
+    return kept
+
+
 def served_version(entries: list[Entry]) -> str | None:
     """Return the name of the version that the manifest says is being served."""
     for entry in reversed(entries):

@@ -15,7 +15,7 @@ class Summary:
     Attributes
     ----------
     status : str
-        ``published`` or ``already_loaded``.
+        ``published``, ``already_loaded`` or ``rolled_back``.
     entry : dict
         The manifest line.
     notes : list of str

@@ -37,7 +37,7 @@ from refresh import (
 )
 from refresh.baseline import Baseline
 from refresh.build import BuildResult
-from refresh.codes import Stop
+from refresh.codes import ExitCode, Stop, Terminated
 from refresh.gate import record_outcomes, require_passed
 from refresh.manifest import Entry
 from refresh.messages import cause_of
@@ -86,6 +86,7 @@ class Run:
     notes: list[str] = field(default_factory=list)
     entry: Entry = field(default_factory=dict)
     baseline: Baseline = field(default_factory=Baseline)
+    is_published: bool = False
 
 
 def run(settings: Settings, steps: Steps, progress: Progress) -> Summary:
@@ -116,8 +117,21 @@ def run(settings: Settings, steps: Steps, progress: Progress) -> Summary:
             stop = Stop(cause.code, f"{progress.last_step}: {cause.text}", cause.todo, "machine")
             _record_stop(state, stop)
             raise stop from None
+        except BaseException as error:  # a fault of the program, Ctrl-C, SIGTERM
+            _record_stop(state, _stop_of(error, progress.last_step))
+            error.is_published = state.is_published
+            raise
         finally:
             _leave_tidy(settings)
+
+
+def _stop_of(error: BaseException, step: str) -> Stop:
+    """Return what the manifest says of an end that was no decision; its words are withheld."""
+    if isinstance(error, KeyboardInterrupt | Terminated):
+        is_ctrl_c = isinstance(error, KeyboardInterrupt)
+        code = ExitCode.INTERRUPTED if is_ctrl_c else ExitCode.TERMINATED
+        return Stop(code, f"{step}: stopped by {'Ctrl-C' if is_ctrl_c else 'SIGTERM'}")
+    return Stop(ExitCode.UNEXPECTED, f"{step}: a fault of the program ({type(error).__name__})")
 
 
 def prepare_folders(settings: Settings) -> None:
@@ -139,7 +153,9 @@ def _refresh(state: Run, locks: tuple[int, ...]) -> Summary:
     room.require(settings)
     _identify(state)
     if _is_loaded_already(state):
-        return _already_loaded(state)
+        return _nothing_to_do(state, "already_loaded", state.baseline.entry)
+    if (taken_back := _taken_back(state)) is not None:
+        return _nothing_to_do(state, "rolled_back", taken_back)
     progress.step("Loading the delivery")
     state.steps.load(settings)
     _judge_delivery(state)
@@ -199,18 +215,44 @@ def _is_loaded_already(state: Run) -> bool:
     )
 
 
-def _already_loaded(state: Run) -> Summary:
-    """Record that the same delivery, code and key are published already; change nothing."""
+def _taken_back(state: Run) -> Entry | None:
+    """Find a sound version of the same delivery, code and key from which somebody rolled back.
+
+    A scheduler that runs again in the night must not undo that decision; ``--force`` does.
+    """
+    settings = state.settings
+    if settings.is_forced:
+        return None
+    entries = manifest.read(settings.manifest).entries
+    kept = {entry["seq"] for entry in manifest.standing(entries)}
+    for path in publish.version_files(settings):
+        entry = manifest.of_version(entries, publish.name_of(path)) or {}
+        if (
+            entry.get("build_id") == state.entry["build_id"]
+            and entry.get("seq") not in kept
+            and files.sha256_of(path) == entry["file_sha256"]
+        ):
+            return entry
+    return None
+
+
+def _nothing_to_do(state: Run, event: str, same: Entry) -> Summary:
+    """Record that the same delivery, code and key were published already; change nothing."""
     settings = state.settings
     manifest.append(
         settings.manifest,
         {
             **{k: v for k, v in state.entry.items() if k != "seq"},
-            "event": "already_loaded",
-            "same_as": publish.name_of(state.baseline.version),
+            "event": event,
+            "same_as": same["version"],
         },
     )
-    summary = read_summary(settings, "already_loaded", state.baseline.entry)
+    if event == "rolled_back":
+        state.notes.append(
+            f"this delivery was published as version {same['seq']}, from which somebody rolled "
+            "back; run with --force to publish it again"
+        )
+    summary = read_summary(settings, event, state.baseline.entry)
     summary.notes = state.notes
     summary.places |= state.steps.report(settings, state.progress)
     summary.seconds = state.progress.finish()
@@ -305,6 +347,7 @@ def _publish(state: Run) -> Summary:
     remembered = delivery.private_facts_of(settings.work_file)
     vault.keep(settings, publish.version_name(state.entry), remembered)
     written = publish.publish(settings, candidate, state.entry)
+    state.is_published = True
     vault.follow(settings, publish.served(settings))
     vault.protect(settings)
     summary = read_summary(settings, "published", written)
@@ -314,7 +357,7 @@ def _publish(state: Run) -> Summary:
 
 def _record_stop(state: Run, stop: Stop) -> None:
     """Write why nothing was published; when even that fails, the stop itself is still told."""
-    if stop.rule == "broken_manifest" or not state.entry:
+    if stop.rule == "broken_manifest" or not state.entry or state.is_published:
         return
     state.progress.finish()
     about = {k: v for k, v in state.entry.items() if k not in ("seq", "tables")}

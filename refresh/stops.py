@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from refresh import manifest
 from refresh.codes import ExitCode, Stop
 from refresh.delivery import DeliveryFacts
 from refresh.manifest import Entry
@@ -71,11 +72,7 @@ class Finding:
 
 def of_earlier_loads(entries: list[Entry], fingerprint: str) -> list[Finding]:
     """Find whether exactly this delivery was published before and followed by a newer one."""
-    loads = [
-        entry.get("delivery_fingerprint")
-        for entry in entries
-        if entry.get("event") in ("published", "adopted")
-    ]
+    loads = [entry.get("delivery_fingerprint") for entry in manifest.standing(entries)]
     if fingerprint in loads and loads[-1] != fingerprint:
         return [
             Finding(

@@ -78,6 +78,8 @@ def show(summary: Summary) -> None:
     data = "synthetic data" if entry.get("is_synthetic") else "real data"
     if summary.status == "published":
         console.print(f"Published version {entry['seq']} ({label}, {data}).")
+    elif summary.status == "rolled_back":
+        console.print(f"Nothing was done; version {entry['seq']} ({label}, {data}) is served.")
     else:
         console.print(
             f"Already published as version {entry['seq']} ({label}, {data}): same delivery, same "

@@ -14,7 +14,7 @@ import pytest
 
 from refresh import fake_build, lock, manifest, pipeline, publish, summary, versions
 from refresh.build import BuildResult, RanTests
-from refresh.codes import ExitCode, Stop
+from refresh.codes import ExitCode, Stop, Terminated
 from refresh.fake_build import Shape, passed_report
 from refresh.outcomes import Summary
 from refresh.progress import Progress
@@ -194,6 +194,70 @@ def test_a_delivery_that_was_followed_by_a_newer_one_is_refused(settings):
     with pytest.raises(Stop) as stop:
         refresh(settings, Shape(extraction_date=None))
     assert stop.value.rule == "older_delivery"
+
+
+def three_versions_and_back_to_the_second(settings):
+    refresh(settings)
+    for text in ("second", "third"):
+        deliver(settings, text)
+        refresh(settings, Shape(load_id=text))
+    versions.rollback(settings, 2, "the third was wrong")
+
+
+def test_a_scheduler_does_not_undo_a_rollback_but_a_person_may(settings):
+    three_versions_and_back_to_the_second(settings)
+    again = refresh(settings, Shape(load_id="third"))
+    assert again.status == "rolled_back"
+    assert "--force" in again.notes[-1]
+    assert entries_of(settings)[-1]["event"] == "rolled_back"
+    assert publish.number_of(publish.name_of(publish.served(settings))) == 2
+    assert refresh(settings, Shape(load_id="third"), is_forced=True).entry["seq"] == 4
+
+
+def test_the_delivery_that_a_rollback_serves_again_is_a_no_op_and_older_ones_are_refused(settings):
+    three_versions_and_back_to_the_second(settings)
+    deliver(settings, "second")
+    assert refresh(settings, Shape(load_id="second")).status == "already_loaded"
+    versions.rollback(settings, 3, "it was right after all")
+    with pytest.raises(Stop) as stop:
+        refresh(settings, Shape(load_id="second"))
+    assert stop.value.rule == "older_delivery"
+
+
+def test_a_version_that_was_taken_back_and_is_damaged_is_built_again(settings):
+    three_versions_and_back_to_the_second(settings)
+    damaged = publish.version_files(settings)[-1]
+    os.chmod(damaged, 0o644)
+    damaged.write_bytes(b"not a database")
+    assert refresh(settings, Shape(load_id="third")).status == "published"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(KeyError("P0001"), 1), (KeyboardInterrupt(), 130), (Terminated(), 143)],
+)
+def test_an_end_that_nobody_decided_is_recorded_without_its_words(settings, error, code):
+    def fail(*_):
+        raise error
+
+    steps = dataclasses.replace(fake_build.steps(Shape()), analyse=fail)
+    with pytest.raises(type(error)):
+        refresh(settings, steps=steps)
+    assert not error.is_published
+    line = entries_of(settings)[-1]
+    assert (line["event"], line["exit_code"]) == ("refused", code)
+    assert line["why"].startswith("Running analyses: ")
+    assert "P0001" not in json.dumps(line)
+
+
+def test_a_fault_after_the_publish_is_not_recorded_as_a_refusal(settings):
+    def fail(*_):
+        raise KeyError("no page")
+
+    with pytest.raises(KeyError) as error:
+        refresh(settings, steps=dataclasses.replace(fake_build.steps(Shape()), report=fail))
+    assert error.value.is_published
+    assert [entry["event"] for entry in entries_of(settings)] == ["published"]
 
 
 @pytest.mark.fault("P250")
