@@ -26,7 +26,7 @@ from benchmarks.deliveries import EXPORTS
 
 Rows = list[dict[str, Any]]
 BLOCK = 1 << 20
-STORAGE = "v1.2.0"
+STORAGE = "v1.4.0"
 """The storage version of profiles.yml."""
 
 

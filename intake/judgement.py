@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -26,9 +26,6 @@ MOST_FAULTY_RECORDS = 5
 
 _LEAST_UNDECODABLE = 3
 _MOST_COLUMNS_NOTED = 50
-
-Sink = Callable[[Projection, pa.Table], None]
-"""Takes rows of a raw table."""
 
 
 @dataclass
@@ -67,30 +64,41 @@ def judge_file(
     planned: PlannedFile,
     folder_handle: int,
     key: PseudonymKey | None = None,
-    sink: Sink | None = None,
     progress: Progress | None = None,
 ) -> FileJudgement:
-    """Read a file once: hash it, judge it, and hand its rows over.
+    """Read a file once, judge it and keep nothing of its rows; parameters as judged_rows."""
+    judgement = FileJudgement(planned)
+    for _ in judged_rows(judgement, folder_handle, key, progress):
+        pass
+    return judgement
+
+
+def judged_rows(
+    judgement: FileJudgement,
+    folder_handle: int,
+    key: PseudonymKey | None = None,
+    progress: Progress | None = None,
+) -> Iterator[tuple[Projection, pa.Table]]:
+    """Read a file once: hash it, judge it, and hand its rows over on the way.
 
     Parameters
     ----------
-    planned : PlannedFile
-        Which file, and what is asked of it.
+    judgement : FileJudgement
+        Names the file, and what is asked of it; the rest is filled in, whole when the rows end.
+        With a refusal the rows that were handed over are void.
     folder_handle : int
         Open handle of the delivery folder.
     key : PseudonymKey, optional
         For the patients' pseudonyms; None makes none.
-    sink : callable, optional
-        Takes the rows; None judges only.
     progress : callable, optional
         Told how many bytes were read.
 
-    Returns
-    -------
-    FileJudgement
-        With a refusal when the file cannot be trusted; rows handed over before are then void.
+    Yields
+    ------
+    tuple
+        A projection of the file and rows of its raw table.
     """
-    judgement = FileJudgement(planned)
+    planned = judgement.planned
     source = None
     try:
         source = SourceBytes(folder_handle, planned.name, progress)
@@ -99,7 +107,7 @@ def judge_file(
         for batch in reader.batches():
             if not judgement.projections:
                 judgement.projections = _projections(planned, reader.layout, key)
-            _project(judgement, batch, sink)
+            yield from _projected(judgement, batch)
         if not judgement.projections and reader.layout is not None:
             judgement.projections = _projections(planned, reader.layout, key)
         _note_columns(judgement, reader.layout)
@@ -111,15 +119,14 @@ def judge_file(
     finally:
         if source is not None:
             source.close()
-    return judgement
 
 
-def _project(judgement: FileJudgement, batch: pa.Table, sink: Sink | None) -> None:
-    """Hand a batch to every use of the file; count the records that none of them takes."""
+def _projected(judgement: FileJudgement, batch: pa.Table) -> Iterator[tuple[Projection, pa.Table]]:
+    """Give a batch to every use of the file; count the records that none of them takes."""
     for projection in judgement.projections:
         rows = projection.rows(batch)
-        if sink is not None and rows.num_rows:
-            sink(projection, rows)
+        if rows.num_rows:
+            yield projection, rows
     if all(projection.use.source.records for projection in judgement.projections):
         is_taken = pc.is_valid(batch.column("record_fault"))
         for projection in judgement.projections:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from intake.raw_tables import (
     SOURCE_FORMATS,
     SOURCE_WORDS,
 )
+from intake.unchanged import Unchanged
 
 
 def load_id(delivery: Delivery, plan: FolderPlan, hashes: dict[str, str]) -> str:
@@ -51,6 +53,30 @@ def load_id(delivery: Delivery, plan: FolderPlan, hashes: dict[str, str]) -> str
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def reading_id(delivery: Delivery, key: PseudonymKey) -> str:
+    """Return the identity of a way to read files: one file gives the same raw rows under it.
+
+    Parameters
+    ----------
+    delivery : Delivery
+        Its mapping counts.
+    key : PseudonymKey
+        Key of the pseudonyms.
+
+    Returns
+    -------
+    str
+        64 hex characters; another one after any change to the code of intake.
+    """
+    parts = [delivery.mapping.name, delivery.mapping.sha256, key.fingerprint, _code_sha256()]
+    return hashlib.sha256("\n".join([*parts, INTAKE_CONTRACT_VERSION]).encode()).hexdigest()
+
+
+def _code_sha256() -> str:
+    modules = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"\n".join(module.read_bytes() for module in modules)).hexdigest()
+
+
 def delivery_row(
     delivery: Delivery, plan: FolderPlan, key: PseudonymKey, identity: str
 ) -> pa.Table:
@@ -66,13 +92,17 @@ def delivery_row(
         "delivery_label": delivery.about.label,
         "n_files": len(plan.files),
         "key_fingerprint": key.fingerprint,
+        "reading_id": reading_id(delivery, key),
     }
     return pa.Table.from_pylist([row], DELIVERY)
 
 
-def files_table(delivery: Delivery, judgements: list[FileJudgement], identity: str) -> pa.Table:
+def files_table(
+    delivery: Delivery, judgements: list[FileJudgement], unchanged: Unchanged, identity: str
+) -> pa.Table:
     """Return raw.delivery_files: one row per file and export that it feeds."""
-    rows = [
+    rows = [row | {"load_id": identity} for row in unchanged.files]
+    rows += [
         {
             "load_id": identity,
             "export_name": projection.use.export_name,
@@ -91,7 +121,9 @@ def files_table(delivery: Delivery, judgements: list[FileJudgement], identity: s
     return pa.Table.from_pylist(rows, DELIVERY_FILES)
 
 
-def notices_table(plan: FolderPlan, judgements: list[FileJudgement]) -> pa.Table:
+def notices_table(
+    plan: FolderPlan, judgements: list[FileJudgement], unchanged: Unchanged
+) -> pa.Table:
     """Return raw.delivery_notices: what a data manager should know and refused nothing."""
     notices = list(plan.notices)
     notices += [
@@ -101,7 +133,7 @@ def notices_table(plan: FolderPlan, judgements: list[FileJudgement]) -> pa.Table
     ]
     names = DELIVERY_NOTICES.names
     rows = [dict(zip(names, notice, strict=True)) for notice in notices]
-    return pa.Table.from_pylist(rows, DELIVERY_NOTICES)
+    return pa.Table.from_pylist(unchanged.notices + rows, DELIVERY_NOTICES)
 
 
 def formats_table(delivery: Delivery) -> pa.Table:

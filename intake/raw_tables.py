@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -29,6 +31,7 @@ DELIVERY = pa.schema(
         ("delivery_label", pa.string()),
         ("n_files", pa.int64()),
         ("key_fingerprint", pa.string()),
+        ("reading_id", pa.string()),
     ]
 )
 DELIVERY_FILES = pa.schema(
@@ -105,84 +108,152 @@ def table_schemas() -> dict[str, pa.Schema]:
     }
 
 
-def write_raw_tables(
-    cursor: Any, tables: dict[str, pa.Table], readers: dict[str, Iterator[pa.RecordBatchReader]]
-) -> None:
-    """Replace every raw table in one transaction; a failure leaves the old ones.
+@dataclass(frozen=True)
+class Earlier:
+    """Raw tables that hold a load.
+
+    Attributes
+    ----------
+    database : str
+        Name of the database that holds them, as the connection knows it.
+    load_id, reading_id, key_fingerprint : str
+        The row of its raw.delivery.
+    """
+
+    database: str
+    load_id: str
+    reading_id: str
+    key_fingerprint: str
+
+    def table(self, name: str) -> str:
+        """Return the full name of one of its raw tables, quoted."""
+        database = self.database.replace('"', '""')
+        return f'"{database}".raw."{name}"'
+
+
+class RawWriter:
+    """One transaction that replaces the raw tables; whatever interrupts it leaves the old ones.
+
+    Rows are written while files are still being judged. They count for nothing until ``finish``:
+    leaving the context before that takes all of them back.
 
     Parameters
     ----------
     cursor : duckdb.DuckDBPyConnection
         A cursor of its own, outside any transaction.
-    tables : dict
-        Raw table -> its rows, for the small ones.
-    readers : dict
-        Raw table -> streams of its rows, in order, for the exports.
+    kept : collection of str
+        Raw tables that stay as they are or are copied from an earlier load.
     """
-    cursor.execute("begin transaction")
-    try:
-        cursor.execute("create schema if not exists raw")
-        n_written = {}
-        for name, schema in table_schemas().items():
-            # Declared columns, not `create ... as` from an empty table: with the latter DuckDB 1.5
-            # shows none of more than 122,880 rows inserted in the same transaction.
-            cursor.execute(f'create or replace table raw."{name}" ({_columns(schema)})')
-            streams = [tables[name]] if name in tables else readers[name]
-            n_written[name] = sum(_insert(cursor, name, stream) for stream in streams)
-        cursor.execute("commit")
-    except BaseException:
-        cursor.execute("rollback")
-        raise
-    _require_all_rows(cursor, n_written)
+
+    def __init__(self, cursor: Any, kept: Collection[str] = ()) -> None:
+        self._cursor = cursor
+        self._kept = kept
+        self._n_written: Counter[str] = Counter()
+        self._is_finished = False
+
+    def __enter__(self) -> RawWriter:
+        self._cursor.execute("begin transaction")
+        try:
+            self._cursor.execute("create schema if not exists raw")
+            for name in table_schemas():
+                if name not in self._kept:
+                    self._create(name)
+        except BaseException:
+            self._cursor.execute("rollback")
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._is_finished:
+            self._cursor.execute("rollback")
+
+    def _create(self, name: str) -> None:
+        # Declared columns, not `create ... as` from an empty table: with the latter DuckDB 1.5
+        # shows none of more than 122,880 rows inserted in the same transaction.
+        columns = _columns(table_schemas()[name])
+        self._cursor.execute(f'create or replace table raw."{name}" ({columns})')
+
+    def write(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+        """Add rows to a raw table, in their order."""
+        self._cursor.register("intake_rows", rows)
+        try:
+            found = self._cursor.execute(f'insert into raw."{name}" from intake_rows').fetchone()
+        finally:
+            self._cursor.unregister("intake_rows")
+        self._n_written[name] += found[0]
+
+    def take_over(self, name: str, earlier: Earlier) -> None:
+        """Copy a raw table from the earlier load, unless it already stands in this database."""
+        here = self._cursor.execute("select current_database()").fetchone()[0]
+        if earlier.database != here:
+            self._create(name)
+            found = self._cursor.execute(
+                f'insert into raw."{name}" from {earlier.table(name)}'
+            ).fetchone()
+            self._n_written[name] += found[0]
+
+    def finish(self, tables: dict[str, pa.Table]) -> None:
+        """Write the small tables, commit, and read back how many rows each table holds.
+
+        Parameters
+        ----------
+        tables : dict
+            Raw table -> its rows.
+        """
+        for name, rows in tables.items():
+            self.write(name, rows)
+        self._is_finished = True
+        try:
+            self._cursor.execute("commit")
+        except BaseException:
+            self._cursor.execute("rollback")
+            raise
+        self._require_all_rows()
+
+    def _require_all_rows(self) -> None:
+        """Stop when a table is shorter than what was written into it."""
+        for name, n_expected in self._n_written.items():
+            query = f'select count(*) from raw."{name}"'
+            n_read = self._cursor.execute(query).fetchone()[0]
+            if n_read != n_expected:
+                self._cursor.execute('delete from raw."delivery"')
+                raise RuntimeError(
+                    f"raw.{name} holds {n_read} of {n_expected} records after loading. "
+                    "The database file did not keep what was written; run the build again."
+                )
 
 
 def _columns(schema: pa.Schema) -> str:
     return ", ".join(f'"{field.name}" {SQL_TYPES[field.type]}' for field in schema)
 
 
-def _insert(cursor: Any, name: str, rows: pa.Table | pa.RecordBatchReader) -> int:
-    cursor.register("intake_rows", rows)
-    try:
-        return cursor.execute(f'insert into raw."{name}" from intake_rows').fetchone()[0]
-    finally:
-        cursor.unregister("intake_rows")
-
-
-def _require_all_rows(cursor: Any, n_written: dict[str, int]) -> None:
-    """Read back how many rows each table holds; a loaded delivery is never short."""
-    for name, n_expected in n_written.items():
-        n_read = cursor.execute(f'select count(*) from raw."{name}"').fetchone()[0]
-        if n_read != n_expected:
-            cursor.execute('delete from raw."delivery"')
-            raise RuntimeError(
-                f"raw.{name} holds {n_read} of {n_expected} records after loading. "
-                "The database file did not keep what was written; run the build again."
-            )
-
-
-def loaded_key(cursor: Any) -> tuple[str, str] | None:
-    """Return load id and key fingerprint of the delivery that the raw tables hold.
+def earlier_load(cursor: Any, database: str | None = None) -> Earlier | None:
+    """Return what the raw tables of a database hold.
 
     Parameters
     ----------
     cursor : duckdb.DuckDBPyConnection
         Open on the warehouse.
+    database : str, optional
+        An attached database; the connection's own by default.
 
     Returns
     -------
-    tuple of str, or None
+    Earlier or None
         None when a raw table is missing or holds other columns than intake writes today.
     """
+    database = database or cursor.execute("select current_database()").fetchone()[0]
     found: dict[str, list[str]] = {}
     query = """
         select table_name, column_name
         from duckdb_columns()
-        where schema_name = 'raw' and database_name = current_database()
+        where schema_name = 'raw' and database_name = ?
         order by table_name, column_index
     """
-    for table, column in cursor.execute(query).fetchall():
+    for table, column in cursor.execute(query, [database]).fetchall():
         found.setdefault(table, []).append(column)
     if any(found.get(name) != schema.names for name, schema in table_schemas().items()):
         return None
-    row = cursor.execute("select load_id, key_fingerprint from raw.delivery").fetchall()
-    return tuple(row[0]) if len(row) == 1 else None
+    delivery = Earlier(database, "", "", "").table("delivery")
+    rows = cursor.execute(f"select load_id, reading_id, key_fingerprint from {delivery}").fetchall()
+    return Earlier(database, *rows[0]) if len(rows) == 1 else None

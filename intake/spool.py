@@ -1,7 +1,7 @@
 """The working copy of judged rows: an unnamed file that vanishes with the process.
 
-A delivery is written to the warehouse only after its last file has been judged; until then the
-rows of each file wait here. Nothing is left behind, whatever ends the process.
+The rows of a file that feeds several exports wait here until the file has been judged to its end,
+because a raw table is written in one go. Nothing is left behind, whatever ends the process.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from intake.contract import EXPORTS
 from intake.errors import IntakeError
 from intake.projection import Projection
 
@@ -94,13 +93,8 @@ class SpoolRack:
             self._spools[projection] = Spool(projection.schema, self._folder)
         self._spools[projection].write(rows)
 
-    def readers(self) -> dict[str, Iterator[pa.RecordBatchReader]]:
-        """Return the rows of every raw table, file by file in the order of the mapping."""
-        for spool in self._spools.values():
-            spool.finish()
-        return {name: self._readers_of(name) for name in EXPORTS}
-
-    def _readers_of(self, export_name: str) -> Iterator[pa.RecordBatchReader]:
+    def readers(self) -> Iterator[tuple[str, pa.RecordBatchReader]]:
+        """Yield raw table and rows, file by file in the order of the delivery's plan."""
         for projection, spool in self._spools.items():
-            if projection.use.export_name == export_name:
-                yield spool.reader()
+            spool.finish()
+            yield projection.use.export_name, spool.reader()

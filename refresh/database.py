@@ -18,6 +18,8 @@ from refresh import files
 MEMORY_VARIABLE = "REGISTRY_MEMORY_LIMIT"
 DEFAULT_MEMORY_LIMIT = "3GB"
 """The same variable and default as in profiles.yml."""
+VAULT_STORAGE_VERSION = "v1.4.0"
+"""As in profiles.yml: text is written in half the time of older versions."""
 
 
 def memory_limit() -> str:
@@ -51,7 +53,7 @@ def literal(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def rewrite_database(file: Path, storage_version: str = "v1.2.0") -> None:
+def rewrite_database(file: Path, storage_version: str = VAULT_STORAGE_VERSION) -> None:
     """Copy a DuckDB file into a new one and put it in the old one's place.
 
     Deleted rows stay in a file's bytes, after CHECKPOINT and VACUUM too; only a new file is free

@@ -42,8 +42,6 @@ from refresh.progress import Progress
 from refresh.scan import Person, files_with_people, names_person, scan
 from refresh.settings import STORAGE_VERSION, Settings
 
-VAULT_STORAGE_VERSION = "v1.2.0"
-
 
 def run(settings: Settings, patient_id: str, options: argparse.Namespace) -> int:
     """Erase a patient and publish again without the person.
@@ -132,7 +130,7 @@ def rewrite_private(file: Path, person: Person) -> int:
     with files.working_copy(file) as copy:
         n_rows = delete_person(copy, person)
         if n_rows:
-            database.rewrite_database(copy, VAULT_STORAGE_VERSION)
+            database.rewrite_database(copy)
             os.chmod(copy, 0o600)
             files.sync_file(copy)
             os.replace(copy, file)

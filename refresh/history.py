@@ -68,7 +68,8 @@ def compare_exports(
 
 def _open_history(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     db.execute(
-        f"attach '{database.literal(settings.history)}' as history (storage_version 'v1.2.0')"
+        f"attach '{database.literal(settings.history)}' as history "
+        f"(storage_version '{database.VAULT_STORAGE_VERSION}')"
     )
     os.chmod(settings.history, 0o600)
     db.execute(

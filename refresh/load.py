@@ -32,8 +32,9 @@ def key_fingerprint(settings: Settings) -> str:
 def load(settings: Settings) -> None:
     """Let intake judge the delivery and write its raw tables into the work file.
 
-    ``dbt build`` finds the load there and does not load again. Records of erased patients are
-    taken out before anything else reads them.
+    ``dbt build`` finds the load there and does not load again. Exports that did not change since
+    the version that is being served are copied from its vault, unless the run is forced. Records
+    of erased patients are taken out before anything else reads them.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def load(settings: Settings) -> None:
     """
     config = {
         "memory_limit": database.memory_limit(),
-        "storage_compatibility_version": "v1.2.0",
+        "storage_compatibility_version": database.VAULT_STORAGE_VERSION,
         "temp_directory": str(settings.work / "tmp"),
     }
     try:
@@ -50,12 +51,27 @@ def load(settings: Settings) -> None:
             os.chmod(settings.work_file, 0o600)
             delivery = open_delivery(settings.delivery, settings.mapping)
             key = load_key(delivery.about.is_synthetic)
-            load_delivery(delivery, key, db.cursor())
+            earlier = None if settings.is_forced else _attach_served(db, settings)
+            load_delivery(delivery, key, db.cursor(), earlier_database=earlier)
+            if earlier is not None:
+                db.execute(f"detach {earlier}")
             n_left_out = erased.leave_out(db, settings, key.pseudonym)
     except IntakeError as error:
         raise _refusal(error) from None
     if n_left_out:
         database.rewrite_database(settings.work_file)
+
+
+def _attach_served(db: duckdb.DuckDBPyConnection, settings: Settings) -> str | None:
+    """Attach the vault file of the served version for reading; None when there is none."""
+    served = settings.vault_current / settings.work_file.name
+    if not served.exists():
+        return None
+    try:
+        db.execute(f"attach '{database.literal(served)}' as served_vault (read_only)")
+    except duckdb.Error:
+        return None  # damaged or of another release: everything is read from the delivery
+    return "served_vault"
 
 
 def _refusal(error: IntakeError) -> Stop:

@@ -16,7 +16,7 @@ import yaml
 FOLDER = Path(__file__).resolve().parent
 SEEDS = FOLDER.parents[1] / "seeds"
 HASH_BLOCK_BYTES = 64
-STORAGE = "v1.2.0"
+STORAGE = "v1.4.0"
 """The storage version of profiles.yml, so that both write the same kind of file."""
 
 
