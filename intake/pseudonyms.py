@@ -74,6 +74,14 @@ class PseudonymKey:
         return [self.pseudonym(patient_id) for patient_id in patient_ids]
 
 
+def key_path(is_synthetic: bool) -> Path:
+    """Return where the key of a delivery lies, whether or not it is there."""
+    given = os.environ.get(KEY_FILE_VARIABLE)
+    if given:
+        return Path(given)
+    return key_folder() / ("demo.key" if is_synthetic else "registry.key")
+
+
 def load_key(is_synthetic: bool, say: object = None) -> PseudonymKey:
     """Return the key of this user, made on first use.
 
@@ -93,9 +101,7 @@ def load_key(is_synthetic: bool, say: object = None) -> PseudonymKey:
     KeyFileError
         The key is short, trivial, readable by others, not a plain file, or the demo's.
     """
-    given = os.environ.get(KEY_FILE_VARIABLE)
-    demo = key_folder() / "demo.key"
-    path = Path(given) if given else (demo if is_synthetic else key_folder() / "registry.key")
+    demo, path = key_folder() / "demo.key", key_path(is_synthetic)
     if not os.path.lexists(path) and _create(path):
         line = (
             f"A new pseudonym key was made: {path} (keep a copy in a safe place: "

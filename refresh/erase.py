@@ -20,11 +20,12 @@ from pathlib import Path
 import duckdb
 
 from intake.errors import IntakeError
-from intake.pseudonyms import load_key
+from intake.pseudonyms import key_path, load_key
 from refresh import (
     database,
     erased,
     files,
+    load,
     lock,
     manifest,
     metadata,
@@ -85,6 +86,7 @@ def identify(settings: Settings, patient_id: str) -> tuple[Person, str]:
     last = manifest.last_published(entries)
     if last is None:
         raise Stop(ExitCode.USAGE, "nothing is published here; there is nobody to erase")
+    load.require_key_kept(settings, key_path(bool(last.get("is_synthetic"))))
     try:
         key = load_key(bool(last.get("is_synthetic")))
     except IntakeError as error:

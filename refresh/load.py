@@ -7,26 +7,60 @@ finds the load in place and does not repeat it.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import duckdb
 
 from intake.delivery import open_delivery
 from intake.errors import IntakeError, KeyFileError
 from intake.loader import load_delivery
-from intake.pseudonyms import load_key
+from intake.pseudonyms import key_path, load_key
 from refresh import database, erased
 from refresh.codes import ExitCode, Stop
 from refresh.messages import shown
-from refresh.settings import Settings
+from refresh.settings import Settings, is_inside
 
 
 def key_fingerprint(settings: Settings) -> str:
-    """Return the fingerprint of the key that this delivery would be loaded with."""
+    """Return the fingerprint of the key that this delivery would be loaded with.
+
+    Raises
+    ------
+    Stop
+        When intake refuses the delivery or the key, when the key lies where the data lie, or
+        when it is gone although versions were published with it.
+    """
     try:
         about = open_delivery(settings.delivery, settings.mapping).about
+        path = key_path(about.is_synthetic)
+        _require_key_apart(settings, path)
+        require_key_kept(settings, path)
         return load_key(about.is_synthetic).fingerprint
     except IntakeError as error:
         raise _refusal(error) from None
+
+
+def _require_key_apart(settings: Settings, path: Path) -> None:
+    for folder in (settings.root, settings.vault, settings.published, settings.delivery):
+        if is_inside(path, folder):
+            raise Stop(
+                ExitCode.ENVIRONMENT,
+                f"the pseudonym key {path} lies inside {folder}; whoever copies that folder could "
+                "undo the pseudonyms",
+                "move the key out of it and name its place in REGISTRY_KEY_FILE",
+                "key_inside",
+            )
+
+
+def require_key_kept(settings: Settings, path: Path) -> None:
+    """Stop when the key of published versions is gone: no new one may take its place."""
+    if not os.path.lexists(path) and settings.current.is_symlink():
+        raise Stop(
+            ExitCode.ENVIRONMENT,
+            f"the pseudonym key {path} is missing, and versions were published with it",
+            "put it back from its safe place, or name where it lies in REGISTRY_KEY_FILE",
+            "key_missing",
+        )
 
 
 def load(settings: Settings) -> None:

@@ -145,7 +145,7 @@ def resolve(
             )
         path = Path(text).expanduser()
         path = Path(os.path.abspath(path if path.is_absolute() else root / path))
-        if name != "delivery" and not may_lie_outside and not _is_inside(path, root):
+        if name != "delivery" and not may_lie_outside and not is_inside(path, root):
             raise Stop(
                 ExitCode.ENVIRONMENT,
                 f"the {name} folder {path} lies outside the project {root}",
@@ -155,7 +155,7 @@ def resolve(
             )
         found[name] = path
     vault, published = Path(found["vault"]), Path(found["published"])
-    if _is_inside(vault, published) or _is_inside(published, vault):
+    if is_inside(vault, published) or is_inside(published, vault):
         raise Stop(
             ExitCode.ENVIRONMENT,
             f"vault ({vault}) and published folder ({published}) lie inside each other",
@@ -166,7 +166,7 @@ def resolve(
     return found
 
 
-def _is_inside(path: Path, folder: Path) -> bool:
+def is_inside(path: Path, folder: Path) -> bool:
     """Whether path is folder or lies below it, links followed where they exist."""
     real, real_folder = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
     return real == real_folder or real_folder in real.parents

@@ -62,6 +62,13 @@ SMALLEST_SHARE_OF_CHECKS = 0.9
 """Fewer checks than this share of the last publish's is a gate that was taken down."""
 
 
+WHOM_TO_ASK = {
+    "key_changed": "name the key file of this registry in REGISTRY_KEY_FILE, or restore it",
+    "fewer_checks": "find out who took tests or expectations away",
+}
+"""What comes before accepting a rule that is not about the sender's data."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One rule that the change breaks."""
@@ -211,10 +218,11 @@ def enforce(settings: Settings, findings: list[Finding]) -> list[Finding]:
     }
     first = open_findings[0]
     accepts = " ".join(f"--accept {rule}" for rule in sorted({f.rule for f in open_findings}))
+    ask = WHOM_TO_ASK.get(first.rule, "ask the sender")
     raise Stop(
         codes.get(first.rule, ExitCode.HELD_BACK),
         f"{first.text}; nothing was published",
-        f'ask the sender; if it is right, run again with {accepts} --reason "..."',
+        f'{ask}; if it is right, run again with {accepts} --reason "..."',
         first.rule,
         tuple(finding.text for finding in open_findings[1:]),
     )

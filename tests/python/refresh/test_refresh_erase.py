@@ -129,7 +129,11 @@ def test_an_unknown_patient_changes_nothing_and_is_not_repeated(registry, capsys
 
 
 def test_another_key_does_not_erase_the_wrong_person(registry, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("REGISTRY_KEY_FILE", str(tmp_path / "other"))
+    other = tmp_path / "other"
+    monkeypatch.setenv("REGISTRY_KEY_FILE", str(other))
+    assert erase_patient(registry, "P0007") == ExitCode.ENVIRONMENT
+    assert not other.exists(), "no new key takes the place of a lost one"
+    load_key(is_synthetic=True, say=lambda line: None)
     assert erase_patient(registry, "P0007") == ExitCode.ENVIRONMENT
 
 

@@ -6,6 +6,7 @@ The other cases of `tests/python/faults/fault_facts.csv` are marked where they a
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import re
 import shutil
@@ -209,7 +210,7 @@ def test_a_vault_without_its_key_takes_nothing_new(what, tmp_path, monkeypatch):
     refresh(settings, built)
     key.unlink()
     if what == "another":
-        key.write_text("3b" * 32)
+        key.write_text(hashlib.sha256(b"another").hexdigest())
         key.chmod(0o600)
     elif what == "a folder":
         key.mkdir()
@@ -217,11 +218,31 @@ def test_a_vault_without_its_key_takes_nothing_new(what, tmp_path, monkeypatch):
     with pytest.raises(Stop) as stop:
         refresh(settings, steps)
     assert stop.value.code == ExitCode.ENVIRONMENT
-    assert stop.value.rule in ("key", "key_changed")
+    rule = {"gone": "key_missing", "another": "key_changed", "a folder": "key"}[what]
+    assert stop.value.rule == rule
+    assert "REGISTRY_KEY_FILE" in stop.value.todo or rule == "key"
     assert "\n" not in stop.value.what
+    assert key.exists() == (what != "gone"), "no new key takes the place of a lost one"
     assert publish.served(settings) == served
     assert [path.name for path in settings.vault.glob("0*")] == [publish.name_of(served)]
     assert [path.name for path in settings.work.iterdir()] == [".gitignore"]
+
+
+@pytest.mark.parametrize("folder", ["vault", "published", "delivery", "root"])
+def test_a_key_beside_the_data_is_refused_and_not_made(folder, tmp_path, monkeypatch):
+    delivery = shutil.copytree(ROOT / "exports" / "demo", tmp_path / "delivery")
+    given = Settings(
+        root=tmp_path / "root",
+        delivery=delivery,
+        vault=tmp_path / "vault",
+        published=tmp_path / "published",
+    )
+    key = getattr(given, folder) / "registry.key"
+    monkeypatch.setenv("REGISTRY_KEY_FILE", str(key))
+    with pytest.raises(Stop) as stop:
+        real_steps().key_fingerprint(given)
+    assert (stop.value.code, stop.value.rule) == (ExitCode.ENVIRONMENT, "key_inside")
+    assert not key.exists()
 
 
 MAPPING = f"""

@@ -67,7 +67,7 @@ def test_a_broken_key_stops_before_anything_is_loaded(settings, tmp_path, monkey
     key.chmod(0o600)
     monkeypatch.setenv("REGISTRY_KEY_FILE", str(key))
     with pytest.raises(Stop) as stop:
-        load.key_fingerprint(settings)
+        load.key_fingerprint(dataclasses.replace(settings, root=tmp_path / "root"))
     assert (stop.value.code, stop.value.rule) == (ExitCode.ENVIRONMENT, "key")
     assert "abcd" not in stop.value.what
 
