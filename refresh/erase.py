@@ -40,7 +40,7 @@ from refresh.hashing import content_of, quote
 from refresh.manifest import Entry
 from refresh.messages import shown
 from refresh.progress import Progress
-from refresh.scan import Person, files_with_people, names_person, scan
+from refresh.scan import Person, files_with_people, is_known, names_person, scan
 from refresh.settings import STORAGE_VERSION, Settings
 
 
@@ -100,8 +100,7 @@ def identify(settings: Settings, patient_id: str) -> tuple[Person, str]:
         )
     person = Person.of(patient_id, erased.pseudonyms_of(patient_id, key.pseudonym))
     mark = erased.tombstone(key.pseudonym(patient_id) or "", key.pseudonym)
-    is_known = mark in erased.marks(settings) or bool(scan(settings, person))
-    if not is_known:
+    if mark not in erased.marks(settings) and not is_known(settings, person):
         raise Stop(
             ExitCode.USAGE,
             "no file of vault or published folder names this patient; nothing was changed",
@@ -159,7 +158,7 @@ def delete_person(file: Path, person: Person) -> int:
     with database.connect(file) as db:
         tables = _tables(db)
         db.execute("create temp table records (source_file varchar, record_number bigint)")
-        for name, columns in tables.items():
+        for (_, name), columns in tables.items():
             if {"patient_id", "source_file", "record_number"} <= set(columns):
                 condition, values = names_person("patient_id", person)
                 db.execute(
@@ -167,10 +166,10 @@ def delete_person(file: Path, person: Person) -> int:
                     f"where {condition}",
                     values,
                 )
-        for name, columns in tables.items():
+        for (schema, name), columns in tables.items():
             conditions, values = [], []
             for column in (c for c, kind in columns.items() if "VARCHAR" in kind):
-                condition, more = names_person(column, person)
+                condition, more = names_person(column, person.within(schema))
                 conditions.append(condition)
                 values += more
             numbers = [n for n in ("record_number", "source_record_number") if n in columns]
@@ -187,15 +186,15 @@ def delete_person(file: Path, person: Person) -> int:
     return n_rows
 
 
-def _tables(db: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
-    """Return every table of a file with its columns and their types."""
-    tables: dict[str, dict[str, str]] = {}
+def _tables(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], dict[str, str]]:
+    """Return schema and quoted name of every table, with its columns and their types."""
+    tables: dict[tuple[str, str], dict[str, str]] = {}
     for schema, table, column, kind in db.execute(
         "select c.schema_name, c.table_name, c.column_name, c.data_type "
         "from duckdb_columns() as c inner join duckdb_tables() as t using (table_oid) "
         "where c.database_name = current_database() and t.database_name = current_database()"
     ).fetchall():
-        tables.setdefault(f"{quote(schema)}.{quote(table)}", {})[column] = kind
+        tables.setdefault((schema, f"{quote(schema)}.{quote(table)}"), {})[column] = kind
     return tables
 
 

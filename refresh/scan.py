@@ -24,6 +24,11 @@ IDENTIFYING_COLUMNS = frozenset(
 )
 
 
+WORDS_OF_THE_PROJECT = frozenset({"reference", "metadata"})
+"""Schemas of code lists and descriptions. No record is written there, and an identifier may be one
+of their words; pseudonyms are looked for all the same."""
+
+
 @dataclass(frozen=True)
 class Person:
     """The texts by which a person can be found.
@@ -32,15 +37,23 @@ class Person:
     ----------
     names : frozenset of str
         Identifier and pseudonym in every spelling that counts, lower case.
+    pseudonyms : frozenset of str
+        Those of them that no ordinary word can be.
     """
 
     names: frozenset[str]
+    pseudonyms: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, patient_id: str, pseudonyms: set[str]) -> Person:
         """Return the person behind an identifier."""
         normal = unicodedata.normalize("NFC", patient_id).strip().lower()
-        return cls(frozenset({normal} | {name.lower() for name in pseudonyms}))
+        hidden = frozenset(name.lower() for name in pseudonyms)
+        return cls(hidden | {normal}, hidden)
+
+    def within(self, schema: str) -> Person:
+        """Return the names to look for in a schema."""
+        return Person(self.pseudonyms) if schema in WORDS_OF_THE_PROJECT else self
 
     @property
     def long_names(self) -> list[str]:
@@ -69,6 +82,40 @@ def files_with_people(settings: Settings) -> list[Path]:
     return sorted({path.resolve() for path in found})
 
 
+def is_known(settings: Settings, person: Person) -> bool:
+    """Whether any file has the person in a place of identifiers, not merely the same word."""
+    return any(_is_known_in(file, person) for file in files_with_people(settings))
+
+
+def _is_known_in(file: Path, person: Person) -> bool:
+    names = sorted(person.names)
+    with duckdb.connect(str(file), read_only=True) as db:
+        tables: dict[str, set[str]] = {}
+        for schema, table, column in db.execute(
+            "select schema_name, table_name, column_name from duckdb_columns() "
+            "where not internal and database_name = current_database()"
+        ).fetchall():
+            tables.setdefault(f"{quote(schema)}.{quote(table)}", set()).add(column)
+        for table, columns in tables.items():
+            places = [name for name in ("patient_id", "pseudonym") if name in columns]
+            conditions = [f"list_contains(?, {_text(name)})" for name in places]
+            if {"column_name", "value_shown"} <= columns:
+                conditions.append(
+                    "(contains(column_name, 'patient_id') and "
+                    f"list_contains(?, {_text('value_shown')}))"
+                )
+            if conditions and db.execute(
+                f"select count(*) from {table} where {' or '.join(conditions)}",
+                [names] * len(conditions),
+            ).fetchone() != (0,):
+                return True
+    return False
+
+
+def _text(column: str) -> str:
+    return f"trim(lower(nfc_normalize({quote(column)}::varchar)))"
+
+
 def scan(settings: Settings, person: Person) -> list[Hit]:
     """Search every text column of every table of every file.
 
@@ -90,7 +137,7 @@ def scan_file(file: Path, person: Person) -> list[Hit]:
             "and contains(data_type, 'VARCHAR')"
         ).fetchall()
         for schema, table, column in columns:
-            condition, values = names_person(column, person)
+            condition, values = names_person(column, person.within(schema))
             n_rows = db.execute(
                 f"select count(*) from {quote(schema)}.{quote(table)} where {condition}", values
             ).fetchone()[0]

@@ -10,12 +10,12 @@ import duckdb
 import pytest
 
 from intake.pseudonyms import load_key
-from refresh import cli, erase, erased, fake_build, manifest, pipeline, publish, versions
+from refresh import cli, erase, erased, fake_build, files, manifest, pipeline, publish, versions
 from refresh.codes import ExitCode, Stop
 from refresh.fake_build import Shape
 from refresh.progress import Progress
 from refresh.reader import open_published
-from refresh.scan import Person, scan
+from refresh.scan import Person, scan, scan_file
 
 
 @pytest.fixture
@@ -126,6 +126,29 @@ def test_an_unknown_patient_changes_nothing_and_is_not_repeated(registry, capsys
     assert "ROSSI" not in capsys.readouterr().err
     assert registry.manifest.read_text() == before
     assert erased.marks(registry) == set()
+
+
+def test_a_word_that_is_nobody_s_identifier_erases_nothing(registry):
+    before = registry.manifest.read_text()
+    for word in ("female", "invented", "baseline", "patients.csv"):
+        assert erase_patient(registry, word) == ExitCode.USAGE
+    assert registry.manifest.read_text() == before
+
+
+def test_an_identifier_that_is_also_a_word_leaves_descriptions_alone(registry, key):
+    """dim_patients is described as invented; somebody's identifier is that word."""
+    file = publish.served(registry)
+    person = Person.of("Invented", {key.pseudonym("Invented")})
+    with files.working_copy(file) as copy:
+        os.chmod(copy, 0o600)
+        erase.delete_person(copy, person)
+        with duckdb.connect(str(copy)) as db:
+            described = db.execute("select count(*) from metadata.tables").fetchone()
+        assert scan_file(copy, person) == []
+    with duckdb.connect(str(file), read_only=True) as db:
+        assert db.execute("select count(*) from metadata.tables").fetchone() == described
+        words = "select count(*) from metadata.tables where table_description ilike '%invented%'"
+        assert db.execute(words).fetchone() != (0,)
 
 
 def test_another_key_does_not_erase_the_wrong_person(registry, tmp_path, monkeypatch, capsys):
