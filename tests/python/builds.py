@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PARSE_CACHE = "partial_parse.msgpack"
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,24 @@ def run_dbt(
     mapping: str = "",
     threads: int = 2,
     warehouse: Path | None = None,
+    parsed: Build | None = None,
 ) -> Build:
-    """Run one dbt command with its own warehouse, target and logs below `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Run one dbt command with its own warehouse, target and logs below `folder`.
+
+    The warehouse is named relative to its folder: with the same name and threads dbt need not parse
+    the project again when it is given the target of an earlier build, `parsed`.
+    """
+    target = folder / "target"
+    target.mkdir(parents=True, exist_ok=True)
     warehouse = warehouse or folder / "warehouse.duckdb"
+    if parsed is not None:
+        shutil.copyfile(parsed.target / PARSE_CACHE, target / PARSE_CACHE)
     environment = {
         **os.environ,
         "REGISTRY_DELIVERY": str(delivery or ROOT / "exports" / "demo"),
         "REGISTRY_MAPPING": mapping,
-        "REGISTRY_WAREHOUSE": str(warehouse),
+        "REGISTRY_WAREHOUSE": warehouse.name,
+        "PYTHONPATH": str(ROOT),
         "REGISTRY_THREADS": str(threads),
         "REGISTRY_KEY_FILE": str(ROOT / "build" / "test.key"),
         "DBT_USE_COLORS": "false",
@@ -67,15 +78,13 @@ def run_dbt(
         [
             str(Path(sys.executable).parent / "dbt"),
             *arguments,
-            "--target-path",
-            str(folder / "target"),
-            "--log-path",
-            str(folder / "logs"),
+            *("--project-dir", str(ROOT), "--profiles-dir", str(ROOT)),
+            *("--target-path", str(target), "--log-path", str(folder / "logs")),
         ],
-        cwd=ROOT,
+        cwd=warehouse.parent,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    return Build(warehouse, folder / "target", done.stdout + done.stderr, done.returncode)
+    return Build(warehouse, target, done.stdout + done.stderr, done.returncode)

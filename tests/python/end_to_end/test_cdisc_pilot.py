@@ -16,12 +16,13 @@ def folder(shared: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trial(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Build:
+def trial(folder: Path, demo_build: Build, tmp_path_factory: pytest.TempPathFactory) -> Build:
     build = run_dbt(
         tmp_path_factory.mktemp("cdisc"),
         "build",
         delivery=folder,
         mapping="cdisc_pilot",
+        parsed=demo_build,
     )
     assert build.returncode == 0, build.output[-4000:]
     return build

@@ -33,14 +33,15 @@ def test_a_data_test_that_fails_is_a_fault_of_the_project(road, tmp_path):
 
 
 @pytest.mark.fault("P246")
-def test_dbt_itself_ends_where_the_short_road_ends(track, tmp_path):
+def test_dbt_itself_ends_where_the_short_road_ends(demo_build, track, tmp_path):
     """One delivery with a fault for each ending of a record: value, record and copy refused."""
     fault = OwnFault(both(*(MAKERS[case_id] for case_id in ("F071", "F112", "F130"))), "quarantine")
     make_own(fault, track.clean, tmp_path / "delivery")
     ending = track.go(tmp_path / "delivery", tmp_path, fault.ends_in)
     assert ending.stop is None
     assert set(ending.scopes) == {"value", "record", "duplicate"}
-    build = run_dbt(tmp_path / "dbt", "build", delivery=tmp_path / "delivery")
+    delivery = tmp_path / "delivery"
+    build = run_dbt(tmp_path / "dbt", "build", delivery=delivery, parsed=demo_build)
     assert build.returncode == 0, build.output[-2000:]
     schemas = ("raw", *ROOMS)
     assert contents(build.warehouse, *schemas) == contents(ending.warehouse, *schemas)
