@@ -227,6 +227,9 @@ def look_at_versions(settings: Settings) -> list[Finding]:
     if chain.broken_at is not None:
         text = f"line {chain.broken_at} does not follow from the line before it; run verify"
         return [Finding("manifest", BAD, text)]
+    if publish.lacks_lines(settings, chain.entries):
+        text = "was cut or removed; restore it from a backup, or use --set-manifest-aside"
+        return [Finding("manifest", BAD, text)]
     if not chain.entries:
         return [Finding("manifest", NOTE, "empty: nothing has been published here yet")]
     served = publish.served(settings)
@@ -251,10 +254,11 @@ def set_manifest_aside(settings: Settings, reason: str) -> None:
         raise Stop(ExitCode.USAGE, "setting the manifest aside wants --reason", "", "no_reason")
     with lock.held([settings.vault, settings.published], "python -m refresh doctor"):
         chain = manifest.read(settings.manifest)
-        if chain.broken_at is None:
+        if chain.broken_at is None and not publish.lacks_lines(settings, chain.entries):
             raise Stop(ExitCode.USAGE, "the manifest is sound; nothing was done", "", "sound")
         number = 1 + len(list(settings.published.glob("manifest.broken_*.jsonl")))
         aside = settings.published / f"manifest.broken_{number:03d}.jsonl"
+        settings.manifest.touch()
         os.rename(settings.manifest, aside)
         manifest.append(
             settings.manifest,

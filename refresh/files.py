@@ -30,6 +30,7 @@ def _hide_from_git(path: Path) -> Path:
     ignore = path / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", encoding="ascii")
+        ignore.chmod(0o644)
     return ignore
 
 

@@ -194,6 +194,15 @@ def tidy(settings: Settings, build_entry_of: manifest.EntryReader) -> list[str]:
     chain = manifest.read(settings.manifest)
     manifest.require_sound(chain, settings.manifest)
     current = served(settings)
+    if lacks_lines(settings, chain.entries):
+        raise Stop(
+            ExitCode.DAMAGED,
+            f"{settings.manifest} was cut or removed: version {name_of(current)} is being served, "
+            f"and the lines end before version {manifest.next_sequence(chain.entries)}",
+            "restore it from a backup, or start a new one with "
+            '`python -m refresh doctor --set-manifest-aside --reason "..."`',
+            "broken_manifest",
+        )
     if current and manifest.of_version(chain.entries, name_of(current)) is None:
         entry = build_entry_of(current)
         manifest.append(
@@ -217,6 +226,12 @@ def tidy(settings: Settings, build_entry_of: manifest.EntryReader) -> list[str]:
             remove(settings, version)
             notes.append(f"{version} was never served and was removed")
     return notes
+
+
+def lacks_lines(settings: Settings, entries: list[Entry]) -> bool:
+    """Whether more lines are missing than the one that a killed publish leaves unwritten."""
+    current = served(settings)
+    return bool(current) and number_of(name_of(current)) > manifest.next_sequence(entries)
 
 
 def _unknown_versions(settings: Settings, entries: list[Entry]) -> list[str]:

@@ -122,6 +122,26 @@ def test_a_broken_manifest_is_set_aside_with_a_reason_and_versions_stay(publishe
     assert events == ["set_aside", "adopted", "adopted", "found_current", "published"]
 
 
+@pytest.mark.parametrize("n_lines", [0, 1])
+def test_a_manifest_that_was_cut_or_removed_stops_every_refresh(published, n_lines):
+    with Progress(is_quiet=True) as progress:
+        for number in (2, 3):
+            (published.delivery / "visits.csv").write_text(f"delivery {number}")
+            steps = fake_build.steps(Shape(load_id=f"load-{number}"))
+            pipeline.run(published, steps, progress)
+        lines = published.manifest.read_text().splitlines(keepends=True)
+        published.manifest.unlink()
+        if n_lines:
+            published.manifest.write_text("".join(lines[:n_lines]))
+        assert states(published)["manifest"][0] == "bad"
+        with pytest.raises(Stop) as stop:
+            pipeline.run(published, steps, progress)
+        assert (stop.value.code, stop.value.rule) == (ExitCode.DAMAGED, "broken_manifest")
+        doctor.set_manifest_aside(published, "the disk lost it")
+        assert versions.verify(published) == []
+        assert pipeline.run(published, steps, progress).status == "already_loaded"
+
+
 def test_a_sound_manifest_is_not_set_aside(published):
     with pytest.raises(Stop):
         doctor.set_manifest_aside(published, "just so")
