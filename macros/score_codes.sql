@@ -3,6 +3,15 @@
     {{ return(['easi', 'itch_nrs', 'sleep_nrs', 'dlqi', 'iga', 'poem']) }}
 {%- endmacro %}
 
+{#- The column of the score that score_code names; SCORE in the pattern stands for its code. -#}
+{% macro of_score(pattern) -%}
+    case score_code
+        {%- for score in score_codes() %}
+        when '{{ score }}' then {{ pattern | replace('SCORE', score) }}
+        {%- endfor %}
+    end
+{%- endmacro %}
+
 {#- One row from score_definitions: <score>_response_kind and <score>_response_threshold. -#}
 {% macro response_rules() -%}
     select

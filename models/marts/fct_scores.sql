@@ -9,35 +9,39 @@ cohort_patients as (
     select * from {{ ref('cohort_patients') }}
 ),
 
-scores_of_visits as not materialized (
+scores as (
+    select unnest({{ score_codes() }}) as score_code
+),
+
+-- Patients stay together: one visit's scores stand side by side, and the file stays small.
+visits_by_score as not materialized (
     select
         cohort_scores.*,
-        cohort_patients.pseudonym
+        scores.score_code,
+        cohort_patients.pseudonym,
+        {{ of_score('SCORE_score') }} as recorded_score
     from cohort_scores
     inner join cohort_patients
         on cohort_scores.patient_id = cohort_patients.patient_id
+    cross join scores
 ),
 
 -- What was not recorded at an attended visit is no row here.
 final as (
-    {%- for score in score_codes() %}
     select
         pseudonym as patient_id,
         timepoint_code,
-        '{{ score }}' as score_code,
-        {{ score }}_study_band_code as study_band_code,
-        {{ score }}_instrument_band_code as instrument_band_code,
-        cast({{ score }}_score as decimal(4, 1)) as score_value,
-        cast({{ score }}_baseline_score as decimal(4, 1)) as baseline_value,
-        cast({{ score }}_change_from_baseline as decimal(5, 1)) as change_from_baseline,
-        {{ score }}_percent_change_from_baseline as percent_change_from_baseline,
-        has_{{ score }}_response as has_response
-    from scores_of_visits
-    where {{ score }}_score is not null
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
+        score_code,
+        {{ of_score('SCORE_study_band_code') }} as study_band_code,
+        {{ of_score('SCORE_instrument_band_code') }} as instrument_band_code,
+        cast(recorded_score as decimal(4, 1)) as score_value,
+        cast({{ of_score('SCORE_baseline_score') }} as decimal(4, 1)) as baseline_value,
+        cast({{ of_score('SCORE_change_from_baseline') }} as decimal(5, 1))
+            as change_from_baseline,
+        {{ of_score('SCORE_percent_change_from_baseline') }} as percent_change_from_baseline,
+        {{ of_score('has_SCORE_response') }} as has_response
+    from visits_by_score
+    where recorded_score is not null
 )
 
 select * from final
