@@ -17,6 +17,25 @@ from refresh.settings import Settings
 
 SHOWN_REFUSALS = 20
 SHOWN_RESULTS = 5
+SHOWN_COLUMNS = 4
+CHANGES = """
+    select whole.* exclude (columns),
+        case when whole.change_code = 'changed' then columns else [] end as columns
+    from (
+        select changes.*, (
+            select list(struct_pack(name := of_column.column_name, n := of_column.n_records)
+                order by of_column.n_records desc, of_column.column_name)
+            from quality.changes as of_column
+            where of_column.comparison_code = changes.comparison_code
+                and of_column.table_name = changes.table_name
+                and of_column.change_code = 'changed' and of_column.column_name is not null
+        ) as columns
+        from quality.changes
+        where column_name is null
+    ) as whole
+    order by all
+"""
+"""Whole records per table and kind of change; of changed ones also which columns, most first."""
 
 
 def read_summary(settings: Settings, status: str, entry: Entry) -> Summary:
@@ -30,9 +49,7 @@ def read_summary(settings: Settings, status: str, entry: Entry) -> Summary:
             refusals=_rows(
                 db, "select * from quality.refusals order by n_records desc, source_file, rule_code"
             ),
-            changes=_rows(
-                db, "select * from quality.changes where column_name is null order by all"
-            ),
+            changes=_rows(db, CHANGES),
             result_changes=_rows(db, "select * from quality.result_changes order by result_id"),
             warnings=[
                 row["warning"]
@@ -150,7 +167,8 @@ def _show_changes(console: Console, summary: Summary) -> None:
         people = f", {line['n_patients']:,} patients" if line["n_patients"] else ""
         console.print(
             f"  {line['comparison_code']} {line['table_name']}: {line['n_records']:,} "
-            f"{line['change_code']}{people}"
+            f"{line['change_code']}{people}{_columns_of(line)}",
+            soft_wrap=True,
         )
     moved = [row for row in summary.result_changes if row["change_code"] == "changed"]
     console.print(
@@ -160,6 +178,16 @@ def _show_changes(console: Console, summary: Summary) -> None:
     for row in sorted(moved, key=_movement, reverse=True)[:SHOWN_RESULTS]:
         if None not in (row["value_before"], row["value_after"]):
             console.print(f"    {describe_move(row)}", soft_wrap=True)
+
+
+def _columns_of(line: dict[str, Any]) -> str:
+    """Return which columns of changed records changed, the most frequent by name."""
+    columns = line["columns"] or []
+    if not columns:
+        return ""
+    shown = [f"{column['name']} {column['n']:,}" for column in columns[:SHOWN_COLUMNS]]
+    more = len(columns) - len(shown)
+    return f" ({', '.join(shown)}{f' and {more} more' if more else ''})"
 
 
 def describe_move(row: dict[str, Any]) -> str:

@@ -532,3 +532,23 @@ def test_the_summary_shows_the_results_that_moved_most_with_their_denominators(c
         "same_0: 25 -> 25 (n 342 -> 341)",
     ]
     assert len(lines) == summary.SHOWN_RESULTS
+
+
+def test_the_summary_says_which_columns_changed(settings, capsys):
+    refresh(settings)
+    deliver(settings, "corrected")
+    summary.show(refresh(settings, Shape(corrected_easi=((7, 3.5),), load_id="load-2")))
+    said = capsys.readouterr().out
+    assert "export visits: 1 changed, 1 patients (easi_score 1)\n" in said
+    assert "mart fct_patient_timepoints: 1 changed, 1 patients (easi_score 1)\n" in said
+
+
+def test_of_many_changed_columns_the_most_frequent_are_named(capsys):
+    columns = [{"name": f"column_{i}", "n": 9 - i} for i in range(6)]
+    line = {
+        "comparison_code": "mart", "table_name": "dim_patients", "change_code": "changed",
+        "n_records": 9, "n_patients": 9, "columns": columns,
+    }  # fmt: skip
+    summary.show(Summary("published", {"seq": 2}, changes=[line]))
+    said = capsys.readouterr().out
+    assert "(column_0 9, column_1 8, column_2 7, column_3 6 and 2 more)" in said
