@@ -204,10 +204,11 @@ def waiting_build(settings, progress, locks):
     sys.stdout.flush()
     import subprocess, time
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"],
-                             stdout=subprocess.PIPE, pass_fds=locks, start_new_session=True)
-    sys.stdout.write(f"{child.pid}\\n")
-    sys.stdout.flush()
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                             pass_fds=locks, start_new_session=True)
     try:
+        sys.stdout.write(f"{child.pid}\\n")
+        sys.stdout.flush()
         # A signal just before a blocking wait would be seen only after it
         while child.poll() is None:
             time.sleep(0.05)

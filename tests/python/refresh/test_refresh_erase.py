@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import stat
 
 import duckdb
 import pytest
+from invented import folders
 
 from intake.pseudonyms import load_key
 from refresh import cli, erase, erased, fake_build, files, manifest, pipeline, publish, versions
@@ -18,25 +20,41 @@ from refresh.reader import open_published
 from refresh.scan import Person, scan, scan_file
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """Three versions of an invented registry, P0007 corrected once, with a key of their own."""
+    home = tmp_path_factory.mktemp("registry")
+    settings = folders(home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REGISTRY_KEY_FILE", str(home / "key"))
+        key = load_key(True, say=lambda line: None)
+        patch.setattr(fake_build, "pseudonym", lambda n: key.pseudonym(f"P{n:04d}"))
+        shape = Shape(key_fingerprint=key.fingerprint)
+        for number, corrected in enumerate([(), ((7, 3.5),), ((7, 4.5),)]):
+            (settings.delivery / "visits.csv").write_text(f"delivery {number}")
+            given = dataclasses.replace(shape, load_id=f"load-{number}", corrected_easi=corrected)
+            with Progress(is_quiet=True) as progress:
+                pipeline.run(settings, fake_build.steps(given), progress)
+    return settings
+
+
 @pytest.fixture
-def key(tmp_path, monkeypatch):
-    """A key of its own, and invented pseudonyms that come from it."""
+def registry(first, settings, key):
+    """A copy of it, with its key."""
+    for name in ("delivery", "vault", "published"):
+        shutil.rmtree(getattr(settings, name))
+        shutil.copytree(getattr(first, name), getattr(settings, name), symlinks=True)
+    return settings
+
+
+@pytest.fixture
+def key(first, tmp_path, monkeypatch):
+    """Its key, and invented pseudonyms that come from it."""
+    shutil.copy(first.root / "key", tmp_path / "key")
     monkeypatch.setenv("REGISTRY_KEY_FILE", str(tmp_path / "key"))
-    made = load_key(True, say=lambda line: None)
+    made = load_key(True)
     monkeypatch.setattr(fake_build, "pseudonym", lambda n: made.pseudonym(f"P{n:04d}"))
     return made
-
-
-@pytest.fixture
-def registry(settings, key):
-    """Three versions of an invented registry: P0007 is corrected once."""
-    shape = Shape(key_fingerprint=key.fingerprint)
-    for number, corrected in enumerate([(), ((7, 3.5),), ((7, 4.5),)]):
-        (settings.delivery / "visits.csv").write_text(f"delivery {number}")
-        given = dataclasses.replace(shape, load_id=f"load-{number}", corrected_easi=corrected)
-        with Progress(is_quiet=True) as progress:
-            pipeline.run(settings, fake_build.steps(given), progress)
-    return settings
 
 
 def erase_patient(settings, patient, *more):
