@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import fault_endings
@@ -11,14 +12,19 @@ from builds import ROOT, Build
 from fault_checks import Track
 from short_road import BuildStep, ShortRoad
 
+from intake.pseudonyms import load_key
 from simulator.cli import main
 
 
 @pytest.fixture(scope="session", autouse=True)
-def key_of_the_tests():
-    """Every build of this room uses the key of the tests."""
+def key_of_the_tests(tmp_path_factory: pytest.TempPathFactory):
+    """Every build of this room uses the key of the tests; a refresh wants it apart."""
+    kept = ROOT / "build" / "test.key"
+    apart = tmp_path_factory.mktemp("key") / "test.key"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REGISTRY_KEY_FILE", str(ROOT / "build" / "test.key"))
+        patch.setenv("REGISTRY_KEY_FILE", str(kept))
+        load_key(is_synthetic=True, say=lambda line: None)
+        patch.setenv("REGISTRY_KEY_FILE", str(shutil.copy(kept, apart)))
         yield
 
 
