@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import fault_endings
@@ -10,6 +11,7 @@ import pytest
 import short_road
 from builds import ROOT, Build
 from fault_checks import Track
+from judged_once import Verdicts, judged_once
 from short_road import BuildStep, ShortRoad
 
 from intake.pseudonyms import load_key
@@ -25,6 +27,19 @@ def key_of_the_tests(tmp_path_factory: pytest.TempPathFactory):
         patch.setenv("REGISTRY_KEY_FILE", str(kept))
         load_key(is_synthetic=True, say=lambda line: None)
         patch.setenv("REGISTRY_KEY_FILE", str(shutil.copy(kept, apart)))
+        yield
+
+
+@pytest.fixture(scope="session")
+def verdicts() -> Verdicts:
+    """What was judged so far."""
+    return Verdicts()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def equal_columns_are_judged_once(verdicts: Verdicts) -> Iterator[None]:
+    """In this room alone; others meet the gate as it is."""
+    with judged_once(verdicts):
         yield
 
 
@@ -54,11 +69,13 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def track(
     clean: Path,
     build_step: BuildStep,
+    verdicts: Verdicts,
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Track:
     """The road with the clean delivery at its end: nothing is refused, nothing stops it."""
-    ending = fault_endings.go(clean, tmp_path_factory.mktemp("clean_ending"), build_step)
+    with judged_once(verdicts):
+        ending = fault_endings.go(clean, tmp_path_factory.mktemp("clean_ending"), build_step)
     assert ending.stop is None
     assert not ending.rules
     assert ending.failed == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import re
 import shutil
 from collections.abc import Iterable
@@ -144,12 +145,18 @@ def outcome_of(ending: Ending, clean: Ending) -> str:
         return "quarantine"
     if ending.scopes["duplicate"]:
         return "dedupe"
-    is_same = contents(ending.warehouse, "marts") == contents(clean.warehouse, "marts")
+    is_same = contents(ending.warehouse, "marts") == marts_of(clean.warehouse)
     if ending.scopes["value"]:
         return "load_flag" if is_same else "null_value"
     if flags_of(ending) - flags_of(clean):
         return "load_flag"
     return "same" if is_same else "load"
+
+
+@functools.cache
+def marts_of(warehouse: Path) -> dict[str, str]:
+    """Return the content hashes of the clean marts, which many are compared with."""
+    return contents(warehouse, "marts")
 
 
 def flags_of(ending: Ending) -> set[tuple]:

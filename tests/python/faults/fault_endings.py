@@ -223,6 +223,10 @@ def compare_patients(clean: Ending, bad: Ending, touched: set[str]) -> dict[str,
                 "where patient_id not in (select patient_id from touched)"
                 for side in ("clean.", "")
             ]
+            # Equal sums of row hashes are equal rows; the rows themselves are compared otherwise.
+            sums = " union ".join(f"(select sum(hash(t)::hugeint) from ({s}) as t)" for s in sides)
+            if db.execute(f"select count(*) from ({sums})").fetchone() == (1,):
+                continue
             n = db.execute(
                 f"select count(*) from (({sides[0]} except all {sides[1]}) "
                 f"union all ({sides[1]} except all {sides[0]}))"

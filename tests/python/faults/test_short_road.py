@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import fault_endings
+import judged_once
 import pytest
 from builds import ROOT, run_dbt
 from fault_endings import Ending
 from own_faults import OwnFault, both, make_own
 from short_road import ROOMS, contents
 
+from expectations import gate
+from expectations.catalogue import all_suites
 from simulator.faults.cases import MAKERS
 
 
@@ -30,6 +33,26 @@ def test_a_data_test_that_fails_is_a_fault_of_the_project(road, tmp_path):
     spoilt = type(road)(road.demo, tuple(broken), road.tests)
     with pytest.raises(AssertionError):
         fault_endings.go(ROOT / "exports" / "demo", tmp_path, spoilt.build)
+
+
+def test_equal_columns_are_judged_once_and_others_as_the_gate_judges_them(
+    track, verdicts, tmp_path
+):
+    clean = all_suites(track.before.known)
+    n_before = verdicts.n_again
+    again = gate.run(track.clean_ending.warehouse, track.before.known, clean)
+    n_rules = sum(len(suite.rules) for suite in clean)
+    assert len(again.outcomes) == n_rules
+    gate.run(track.clean_ending.warehouse, track.before.known, clean)
+    assert verdicts.n_again - n_before >= n_rules
+    make_own(OwnFault(MAKERS["F112"], "quarantine"), track.clean, tmp_path / "delivery")
+    ending = track.go(tmp_path / "delivery", tmp_path, "quarantine")
+    n_before = verdicts.n_again
+    judged = gate.run(ending.warehouse, track.before.known, clean)
+    assert 0 < verdicts.n_again - n_before < n_rules
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate, "_judge", judged_once.JUDGE)
+        assert gate.run(ending.warehouse, track.before.known, clean) == judged != again
 
 
 @pytest.mark.fault("P246")
