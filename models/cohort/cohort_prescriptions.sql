@@ -1,7 +1,7 @@
 -- What each prescribed course is: treatment class from the ATC code first, the mapping's own words
 -- second, the product list third, always with the route respected. One row per prescription.
 
-with stg_pharmacy__prescriptions as (
+with stg_pharmacy__prescriptions as not materialized (
     select * from {{ ref('stg_pharmacy__prescriptions') }}
 ),
 

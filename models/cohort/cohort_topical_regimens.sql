@@ -27,7 +27,12 @@ topical_courses as (
 ),
 
 evaluable_visits as (
-    select cohort_visits.*
+    select
+        cohort_visits.patient_id,
+        cohort_visits.timepoint_code,
+        cohort_visits.visit_date,
+        cohort_visits.visit_day,
+        cohort_visits.topical_adherence_code
     from cohort_visits
     inner join cohort_patients
         on cohort_visits.patient_id = cohort_patients.patient_id and cohort_patients.is_evaluable
