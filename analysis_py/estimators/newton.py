@@ -20,6 +20,9 @@ SMALLEST_CURVATURE = 1e-9
 """Smallest eigenvalue of the information, against its largest entry at 0, that is still taken for
 curvature and not for rounding."""
 
+NO_CURVATURE = 1e-12
+"""Below this the information at 0 is rounding itself: covariates have unit variance here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -65,7 +68,7 @@ class Maximum:
         if not np.isfinite(self.point.information).all():
             return 0.0
         smallest = float(np.linalg.eigvalsh(self.point.information).min())
-        rounding = SMALLEST_CURVATURE * np.abs(self.start.information).max()
+        rounding = max(SMALLEST_CURVATURE * np.abs(self.start.information).max(), NO_CURVATURE)
         return smallest if smallest > rounding else 0.0
 
 

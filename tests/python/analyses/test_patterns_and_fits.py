@@ -254,6 +254,13 @@ def test_a_covariate_that_varies_only_before_the_first_event_is_not_fitted(ties:
     assert fitted(durations, events, x[:, :1], ties).is_fitted
 
 
+@pytest.mark.parametrize("ties", ["breslow", "efron"])
+def test_covariates_that_all_vary_only_before_the_first_event_are_not_fitted(ties: str) -> None:
+    durations, events = np.array([0.0, 0, 0, 0, 2, 2]), np.array([0, 0, 0, 0, 1, 1]) == 1
+    x = np.array([[0.0, 0], [0, 1], [1, 0], [2, 1], [0, 1], [0, 1]])
+    assert fitted(durations, events, x, ties).failure == model_fit.NOT_CONVERGED
+
+
 def test_one_pattern_and_one_event_time_keep_their_verdicts() -> None:
     alike = fitted(np.ones(50), np.arange(50) < 20, np.full((50, 1), 3.0), "breslow")
     assert alike.failure == model_fit.COLLINEAR
