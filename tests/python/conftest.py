@@ -11,6 +11,26 @@ from filelock import FileLock
 ROOMS_KEPT_TOGETHER = ("analyses", "report")
 """Their fixtures cost more than their tests: one worker runs the whole room."""
 
+LONG_GROUPS = (
+    "refresh/test_refresh_real.py",
+    "faults/test_faults_of_keys.py",
+    "faults/test_own_faults.py",
+    "refresh/test_refresh_pipeline.py",
+    "end_to_end/test_demo_build.py",
+    "refresh/test_refresh_erase.py",
+    "faults/test_faults_of_values.py",
+    "faults/test_faults_of_files.py",
+    "report",
+    "refresh/test_refresh_torture.py",
+    "analyses",
+    "refresh/test_refresh_faults.py",
+    "end_to_end/test_truth_recovery.py",
+    "end_to_end/test_cdisc_pilot.py",
+    "faults/test_short_road.py",
+    "faults/test_input_limits.py",
+)
+"""The longest first, so that no worker is left alone with one at the end; the others after them."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -26,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.option.loadscopereorder = False  # the order is that of LONG_GROUPS
     config.addinivalue_line(
         "markers", "fault(*case_ids): the test shows how these cases of fault_facts.csv end"
     )
@@ -39,10 +60,15 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests share a worker when the run is spread over cores (`--dist loadgroup`)."""
+    places = {group: place for place, group in enumerate(LONG_GROUPS)}
     for item in items:
-        room = item.path.parent.name
-        group = room if room in ROOMS_KEPT_TOGETHER else f"{room}/{item.path.name}"
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+    items.sort(key=lambda item: places.get(_group_of(item), len(places)))
+
+
+def _group_of(item: pytest.Item) -> str:
+    room = item.path.parent.name
+    return room if room in ROOMS_KEPT_TOGETHER else f"{room}/{item.path.name}"
 
 
 @pytest.fixture(scope="session")
