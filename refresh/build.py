@@ -21,6 +21,7 @@ from typing import Any
 import duckdb
 
 from refresh import files
+from refresh.broken_rules import broken_rules
 from refresh.codes import ExitCode, Stop
 from refresh.messages import Cause, cause_of
 from refresh.progress import Progress
@@ -88,7 +89,7 @@ def build(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> Bui
     if results is None or manifest is None:
         cause = cause_of("\n".join(said))
         raise Stop(cause.code, f"dbt did not get as far as building: {cause.text}", cause.todo)
-    tests = count_tests(manifest, results)
+    tests = count_tests(manifest, results, broken_rules(settings.work_file, results))
     if tests.failures or exit_code != 0:
         raise _failure(results, tests, said)
     require_all_tests(tests)
@@ -174,13 +175,17 @@ def _load(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def count_tests(manifest: dict[str, Any], results: dict[str, Any]) -> RanTests:
+def count_tests(
+    manifest: dict[str, Any], results: dict[str, Any], broken: dict[str, str] | None = None
+) -> RanTests:
     """Count the data tests that exist, ran and failed; unit tests judge code, not a delivery.
 
     Parameters
     ----------
     manifest, results : dict
         dbt's manifest.json and run_results.json.
+    broken : dict, optional
+        Id of a failed test -> the rules that were broken.
 
     Returns
     -------
@@ -202,12 +207,14 @@ def count_tests(manifest: dict[str, Any], results: dict[str, Any]) -> RanTests:
         len(expected),
         len(ran),
         sum(status in BAD_STATUSES for status in ran.values()),
-        tuple(_failure_line(result) for result in bad),
+        tuple(_failure_line(result, (broken or {}).get(result["unique_id"])) for result in bad),
     )
 
 
-def _failure_line(result: dict[str, Any]) -> str:
+def _failure_line(result: dict[str, Any], broken: str | None) -> str:
     kind, _, name = result["unique_id"].split(".", 2)
+    if broken:
+        return f"{kind} {name}: {broken}"
     if result["status"] == "fail":
         n = result.get("failures")
         return f"{kind} {name}: fails" + (f" for {n} rows" if n else "")

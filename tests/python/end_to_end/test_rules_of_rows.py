@@ -1,0 +1,82 @@
+"""The data test ``holds``: every kind of rule sees what breaks it, and names it without a value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from builds import Build
+
+from refresh.broken_rules import broken_rules
+
+TABLE = "marts.fct_patient_timepoints"
+TEST = "rows_of_fct_patient_timepoints"
+
+
+@pytest.fixture(scope="module")
+def compiled(demo_build: Build) -> str:
+    node = next(n for n in demo_build.manifest["nodes"].values() if n["name"] == TEST)
+    return node["compiled_code"]
+
+
+@pytest.fixture
+def broken_file(warehouse: Path, tmp_path: Path):
+    """Return a function: a statement -> a warehouse with that one table, changed by it."""
+
+    def breaking(statement: str) -> Path:
+        file = tmp_path / warehouse.name
+        with duckdb.connect(str(file)) as db:
+            db.execute("create schema marts")
+            db.execute(f"attach '{warehouse}' as built (read_only)")
+            db.execute(f"create table {TABLE} as from built.{TABLE}")
+            db.execute("detach built")
+            db.execute(statement.format(table=TABLE))
+        return file
+
+    return breaking
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        (
+            "insert into {table} from {table} limit 2",
+            "keys of patient_id, timepoint_code: 2 rows",
+        ),
+        (
+            "update {table} set is_attended = null where timepoint_code = 'week_04'",
+            "complete of is_attended: 342 rows",
+        ),
+        (
+            "update {table} set topical_regimen_code = 'ROSSI' where rowid < 3",
+            "codes of topical_regimen_code: 3 rows",
+        ),
+        ("update {table} set easi_score = 72.1 where rowid < 4", "ranges of easi_score: 4 rows"),
+        ("update {table} set easi_score = 72.0 where rowid < 4", None),
+        ("update {table} set topical_regimen_code = null where rowid < 4", None),
+    ],
+)
+def test_a_broken_rule_is_named_and_counted(broken_file, compiled, statement, words):
+    file = broken_file(statement)
+    with duckdb.connect(str(file), read_only=True) as db:
+        rows = db.execute(compiled).fetchall()
+    assert len(rows) == (words is not None)
+    result = {"unique_id": TEST, "status": "fail", "compiled_code": compiled}
+    told = broken_rules(file, {"results": [result]})
+    assert told == {TEST: words or ""}
+    assert "ROSSI" not in str(told)
+
+
+def test_other_tests_and_other_ends_are_left_to_dbt(warehouse):
+    results = [
+        {"unique_id": "a", "status": "pass", "compiled_code": "select 1"},
+        {
+            "unique_id": "b",
+            "status": "fail",
+            "compiled_code": "select patient_id from raw.patients",
+        },
+        {"unique_id": "c", "status": "fail"},
+        {"unique_id": "d", "status": "fail", "compiled_code": "select nothing"},
+    ]
+    assert broken_rules(warehouse, {"results": results}) == {}
