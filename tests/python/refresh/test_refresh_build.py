@@ -194,7 +194,8 @@ def test_a_fault_of_the_program_shows_no_traceback_and_no_value(monkeypatch, cap
 
 
 SLEEPING_BUILD = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job begins without it
 from pathlib import Path
 from refresh import build, cli, commands, fake_build, pipeline, steps, torture
 from refresh.progress import Progress

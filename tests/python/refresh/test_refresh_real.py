@@ -140,7 +140,7 @@ def test_the_demo_is_published_with_all_its_parts(registry):
     assert registry.query("select count(*) from marts.dim_patients") == [(342,)]
     assert registry.query("select count(*) > 300 from results.estimates") == [(True,)]
     served = manifest.read(registry.settings.manifest).entries[0]
-    assert served["tests"]["n_run"] == served["tests"]["n_expected"] > 100
+    assert served["tests"]["n_run"] == served["tests"]["n_expected"] > 90
     assert served["expectations"]["n_errors"] == served["expectations"]["n_failed"] == 0
     assert versions.verify(registry.settings) == []
 
