@@ -7,8 +7,16 @@ from fault_checks import FaultFacts, Sent, check
 from own_fault_list import OWN_FAULTS
 from own_faults import make_own
 
+ONE_IN = 3
+"""The short form takes every third one, the long form all."""
 
-@pytest.mark.parametrize("name", OWN_FAULTS)
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Choose the neighbours that this run tries."""
+    is_long = metafunc.config.getoption("--all-faults-through-dbt")
+    metafunc.parametrize("name", list(OWN_FAULTS)[:: 1 if is_long else ONE_IN])
+
+
 def test_a_neighbour_of_a_listed_fault_ends_as_it_should(name, track, tmp_path):
     fault = OWN_FAULTS[name]
     folder = tmp_path / "delivery"

@@ -35,10 +35,10 @@ def test_a_kill_at_any_step_leaves_one_whole_version_and_loses_none():
     assert figures["n_disk_full"] == 2
 
 
-def test_a_thousand_opens_during_thirty_publishes_never_fail():
-    figures = torture("--readers", "1000", "--publishes", "30")
+def test_opens_during_publishes_never_fail():
+    figures = torture("--readers", "300", "--publishes", "9")
     assert figures["faults"] == []
-    assert (figures["n_opens"], figures["n_publishes"]) == (1000, 30)
+    assert (figures["n_opens"], figures["n_publishes"]) == (300, 9)
 
 
 def test_the_real_road_tells_a_version_that_holds_parts_of_two_deliveries(tmp_path):
