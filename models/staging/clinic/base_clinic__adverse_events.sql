@@ -22,18 +22,16 @@ word_maps as (
         {{ word_map('adverse_event_outcome') }} as adverse_event_outcome_words
 ),
 
-{{ mark_repeated_keys({
-    'adverse_event_id': clean_text('source.adverse_event_id')
-}) }},
+{{ mark_repeated_keys([clean_text('source.adverse_event_id')]) }},
 
-cleaned as (
+cleaned as not materialized (
     select
         marked.source_file,
         marked.record_number,
         marked.line_number,
         marked.record_fault,
         marked.record_fault_detail,
-        marked.is_key_repeated,
+        marked.may_be_repeated,
         {{ clean_text('marked.adverse_event_id') }} as adverse_event_id,
         {{ clean_text('marked.patient_id') }} as patient_id,
         {{ clean_text('marked.event_term') }} as event_term,
@@ -44,7 +42,7 @@ cleaned as (
     cross join source_format
 ),
 
-readable as (
+readable as not materialized (
     select
         cleaned.*,
         delivery.latest_date,
@@ -57,14 +55,14 @@ readable as (
     cross join word_maps
 ),
 
-valued as (
+valued as not materialized (
     select
         readable.*,
         {{ completed_day('onset_date') }}
     from readable
 ),
 
-ruled as (
+ruled as not materialized (
     select
         valued.*,
         {{ identifier_fault('adverse_event_id') }},
@@ -88,7 +86,7 @@ judged as not materialized (
     from ruled
 ),
 
-{{ repeats(
+{{ compare_repeats(
     key_columns=['adverse_event_id'],
     content_columns=[
         'adverse_event_id', 'patient_id', 'event_term', 'onset_date',
@@ -96,29 +94,28 @@ judged as not materialized (
     ]
 ) }},
 
+{{ place_records(date_column='onset_date') }},
+
 final as (
     select
-        judged.source_file,
-        judged.record_number,
-        judged.line_number,
-        judged.adverse_event_id,
-        judged.patient_id,
-        {{ plain_term('judged.event_term') }} as event_term,
-        judged.outcome_code,
-        judged.is_serious_code = 'yes' as is_serious,
+        placed.source_file,
+        placed.record_number,
+        placed.line_number,
+        placed.adverse_event_id,
+        placed.patient_id,
+        {{ plain_term('placed.event_term') }} as event_term,
+        placed.outcome_code,
+        placed.is_serious_code = 'yes' as is_serious,
         {{ is_partial_date('onset_date') }} as is_onset_date_partial,
-        {{ parse_date('onset_date', latest='judged.latest_date') }},
+        {{ parse_date('onset_date', latest='placed.latest_date') }},
         {{ record_disposition() }} as record_disposition,
         {{ record_faults(
             key_columns=['adverse_event_id'],
             record_columns=['adverse_event_id', 'patient_id', 'event_term', 'onset_date'],
-            value_columns=['is_serious', 'outcome']
+            value_columns=['is_serious', 'outcome'],
+            date_column='onset_date'
         ) }} as faults
-    from judged
-    left join repeats
-        on
-            judged.source_file = repeats.source_file
-            and judged.record_number = repeats.record_number
+    from placed
 )
 
 select * from final

@@ -17,19 +17,19 @@ delivery as (
     from {{ source('intake', 'delivery') }}
 ),
 
-{{ mark_repeated_keys({
-    'patient_id': clean_text('source.patient_id'),
-    'comorbidity_term': plain_term(clean_text('source.comorbidity_term'))
-}) }},
+{{ mark_repeated_keys([
+    clean_text('source.patient_id'),
+    plain_term(clean_text('source.comorbidity_term'))
+]) }},
 
-cleaned as (
+cleaned as not materialized (
     select
         marked.source_file,
         marked.record_number,
         marked.line_number,
         marked.record_fault,
         marked.record_fault_detail,
-        marked.is_key_repeated,
+        marked.may_be_repeated,
         {{ clean_text('marked.patient_id') }} as patient_id,
         {{ plain_term(clean_text('marked.comorbidity_term')) }} as comorbidity_term,
         {{ clean_text('marked.onset_date') }} as onset_date
@@ -37,7 +37,7 @@ cleaned as (
     cross join source_format
 ),
 
-readable as (
+readable as not materialized (
     select
         cleaned.*,
         delivery.latest_date,
@@ -47,14 +47,14 @@ readable as (
     cross join delivery
 ),
 
-valued as (
+valued as not materialized (
     select
         readable.*,
         {{ completed_day('onset_date') }}
     from readable
 ),
 
-ruled as (
+ruled as not materialized (
     select
         valued.*,
         {{ identifier_fault('patient_id') }},
@@ -71,7 +71,7 @@ judged as not materialized (
     from ruled
 ),
 
-{{ repeats(
+{{ compare_repeats(
     key_columns=['patient_id', 'comorbidity_term'],
     content_columns=[
         'patient_id', 'comorbidity_term', 'onset_date'
@@ -79,26 +79,24 @@ judged as not materialized (
     keep_first=true
 ) }},
 
+{{ place_records() }},
+
 final as (
     select
-        judged.source_file,
-        judged.record_number,
-        judged.line_number,
-        judged.patient_id,
-        judged.comorbidity_term,
+        placed.source_file,
+        placed.record_number,
+        placed.line_number,
+        placed.patient_id,
+        placed.comorbidity_term,
         {{ is_partial_date('onset_date') }} as is_onset_date_partial,
-        {{ parse_date('onset_date', latest='judged.latest_date') }},
+        {{ parse_date('onset_date', latest='placed.latest_date') }},
         {{ record_disposition() }} as record_disposition,
         {{ record_faults(
             key_columns=['patient_id', 'comorbidity_term'],
             record_columns=['patient_id', 'comorbidity_term'],
             value_columns=['onset_date']
         ) }} as faults
-    from judged
-    left join repeats
-        on
-            judged.source_file = repeats.source_file
-            and judged.record_number = repeats.record_number
+    from placed
 )
 
 select * from final

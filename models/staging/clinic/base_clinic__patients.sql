@@ -24,18 +24,16 @@ word_maps as (
         {{ word_map('yes_no') }} as yes_no_words
 ),
 
-{{ mark_repeated_keys({
-    'patient_id': clean_text('source.patient_id')
-}) }},
+{{ mark_repeated_keys([clean_text('source.patient_id')]) }},
 
-cleaned as (
+cleaned as not materialized (
     select
         marked.source_file,
         marked.record_number,
         marked.line_number,
         marked.record_fault,
         marked.record_fault_detail,
-        marked.is_key_repeated,
+        marked.may_be_repeated,
         marked.pseudonym,
         {{ clean_text('marked.patient_id') }} as patient_id,
         {{ clean_text('marked.sex') }} as sex,
@@ -50,7 +48,7 @@ cleaned as (
     cross join source_format
 ),
 
-readable as (
+readable as not materialized (
     select
         cleaned.*,
         delivery.latest_date,
@@ -68,7 +66,7 @@ readable as (
     cross join word_maps
 ),
 
-valued as (
+valued as not materialized (
     select
         readable.*,
         {{ completed_day('birth_date') }},
@@ -76,7 +74,7 @@ valued as (
     from readable
 ),
 
-ruled as (
+ruled as not materialized (
     select
         valued.*,
         {{ identifier_fault('patient_id') }},
@@ -118,7 +116,7 @@ judged as not materialized (
     from ruled
 ),
 
-{{ repeats(
+{{ compare_repeats(
     key_columns=['patient_id'],
     content_columns=[
         'patient_id', 'sex', 'birth_date', 'ad_diagnosis_date',
@@ -127,38 +125,37 @@ judged as not materialized (
     ]
 ) }},
 
+{{ place_records(has_patient=false) }},
+
 final as (
     select
-        judged.source_file,
-        judged.record_number,
-        judged.line_number,
-        judged.patient_id,
-        judged.pseudonym,
-        judged.sex_code,
-        judged.disease_course_code,
-        judged.clinical_phenotype_code,
-        judged.involves_face_code = 'yes' as involves_face,
-        judged.involves_hands_code = 'yes' as involves_hands,
-        judged.involves_genitalia_code = 'yes' as involves_genitalia,
+        placed.source_file,
+        placed.record_number,
+        placed.line_number,
+        placed.patient_id,
+        placed.pseudonym,
+        placed.sex_code,
+        placed.disease_course_code,
+        placed.clinical_phenotype_code,
+        placed.involves_face_code = 'yes' as involves_face,
+        placed.involves_hands_code = 'yes' as involves_hands,
+        placed.involves_genitalia_code = 'yes' as involves_genitalia,
         {{ is_partial_date('birth_date') }} as is_birth_date_partial,
         {{ is_partial_date('ad_diagnosis_date') }} as is_ad_diagnosis_date_partial,
-        {{ parse_date('birth_date', latest='judged.latest_date') }},
+        {{ parse_date('birth_date', latest='placed.latest_date') }},
         case
-            when judged.birth_date_fault is null
+            when placed.birth_date_fault is null
                 then try_cast({{ first_possible_day('birth_date_iso') }} as date)
         end as earliest_birth_date,
-        {{ parse_date('ad_diagnosis_date', latest='judged.latest_date') }},
+        {{ parse_date('ad_diagnosis_date', latest='placed.latest_date') }},
         {{ record_disposition() }} as record_disposition,
         {{ record_faults(
             key_columns=['patient_id'],
             record_columns=['patient_id', 'sex', 'birth_date'],
-            value_columns=['ad_diagnosis_date', 'disease_course', 'clinical_phenotype', 'involves_face', 'involves_hands', 'involves_genitalia']
+            value_columns=['ad_diagnosis_date', 'disease_course', 'clinical_phenotype', 'involves_face', 'involves_hands', 'involves_genitalia'],
+            has_patient=false
         ) }} as faults
-    from judged
-    left join repeats
-        on
-            judged.source_file = repeats.source_file
-            and judged.record_number = repeats.record_number
+    from placed
 )
 
 select * from final

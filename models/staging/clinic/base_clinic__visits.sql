@@ -26,18 +26,16 @@ word_maps as (
         {{ word_map('topical_adherence') }} as topical_adherence_words
 ),
 
-{{ mark_repeated_keys({
-    'visit_id': clean_text('source.visit_id')
-}) }},
+{{ mark_repeated_keys([clean_text('source.visit_id')]) }},
 
-cleaned as (
+cleaned as not materialized (
     select
         marked.source_file,
         marked.record_number,
         marked.line_number,
         marked.record_fault,
         marked.record_fault_detail,
-        marked.is_key_repeated,
+        marked.may_be_repeated,
         {{ clean_text('marked.visit_id') }} as visit_id,
         {{ clean_text('marked.patient_id') }} as patient_id,
         {{ clean_text('marked.visit_date') }} as visit_date,
@@ -53,7 +51,7 @@ cleaned as (
     cross join source_format
 ),
 
-readable as (
+readable as not materialized (
     select
         cleaned.*,
         score_ranges.*,
@@ -74,7 +72,7 @@ readable as (
     cross join word_maps
 ),
 
-valued as (
+valued as not materialized (
     select
         readable.*,
         {{ completed_day('visit_date') }},
@@ -87,7 +85,7 @@ valued as (
     from readable
 ),
 
-ruled as (
+ruled as not materialized (
     select
         valued.*,
         {{ identifier_fault('visit_id') }},
@@ -114,7 +112,7 @@ judged as not materialized (
     from ruled
 ),
 
-{{ repeats(
+{{ compare_repeats(
     key_columns=['visit_id'],
     content_columns=[
         'visit_id', 'patient_id', 'visit_date', 'nominal_timepoint',
@@ -123,33 +121,32 @@ judged as not materialized (
     ]
 ) }},
 
+{{ place_records(date_column='visit_date') }},
+
 final as (
     select
-        judged.source_file,
-        judged.record_number,
-        judged.line_number,
-        judged.visit_id,
-        judged.patient_id,
-        judged.nominal_timepoint_code,
-        judged.topical_adherence_code,
+        placed.source_file,
+        placed.record_number,
+        placed.line_number,
+        placed.visit_id,
+        placed.patient_id,
+        placed.nominal_timepoint_code,
+        placed.topical_adherence_code,
         {{ parse_score('easi_score', 'decimal(4, 1)') }},
         {{ parse_score('itch_nrs_score', 'integer') }},
         {{ parse_score('sleep_nrs_score', 'integer') }},
         {{ parse_score('dlqi_score', 'integer') }},
         {{ parse_score('iga_score', 'integer') }},
         {{ parse_score('poem_score', 'integer') }},
-        {{ parse_date('visit_date', latest='judged.latest_date') }},
+        {{ parse_date('visit_date', latest='placed.latest_date') }},
         {{ record_disposition() }} as record_disposition,
         {{ record_faults(
             key_columns=['visit_id'],
             record_columns=['visit_id', 'patient_id', 'visit_date'],
-            value_columns=['nominal_timepoint', 'easi_score', 'itch_nrs_score', 'sleep_nrs_score', 'dlqi_score', 'iga_score', 'poem_score', 'topical_adherence']
+            value_columns=['nominal_timepoint', 'easi_score', 'itch_nrs_score', 'sleep_nrs_score', 'dlqi_score', 'iga_score', 'poem_score', 'topical_adherence'],
+            date_column='visit_date'
         ) }} as faults
-    from judged
-    left join repeats
-        on
-            judged.source_file = repeats.source_file
-            and judged.record_number = repeats.record_number
+    from placed
 )
 
 select * from final

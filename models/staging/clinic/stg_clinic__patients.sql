@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- The patients of the register: sound records only, one row per patient.
 
 with base_clinic__patients as (

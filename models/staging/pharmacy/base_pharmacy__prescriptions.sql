@@ -24,18 +24,16 @@ word_maps as (
         {{ word_map('route') }} as route_words
 ),
 
-{{ mark_repeated_keys({
-    'prescription_id': clean_text('source.prescription_id')
-}) }},
+{{ mark_repeated_keys([clean_text('source.prescription_id')]) }},
 
-cleaned as (
+cleaned as not materialized (
     select
         marked.source_file,
         marked.record_number,
         marked.line_number,
         marked.record_fault,
         marked.record_fault_detail,
-        marked.is_key_repeated,
+        marked.may_be_repeated,
         {{ clean_text('marked.prescription_id') }} as prescription_id,
         {{ clean_text('marked.patient_id') }} as patient_id,
         {{ clean_text('marked.drug_name') }} as drug_name,
@@ -49,7 +47,7 @@ cleaned as (
     cross join source_format
 ),
 
-readable as (
+readable as not materialized (
     select
         cleaned.*,
         source_format.are_partial_dates_allowed,
@@ -63,7 +61,7 @@ readable as (
     cross join word_maps
 ),
 
-valued as (
+valued as not materialized (
     select
         readable.*,
         {{ completed_day('start_date') }},
@@ -71,7 +69,7 @@ valued as (
     from readable
 ),
 
-ruled as (
+ruled as not materialized (
     select
         valued.*,
         {{ identifier_fault('prescription_id') }},
@@ -113,7 +111,7 @@ judged as not materialized (
     from ruled
 ),
 
-{{ repeats(
+{{ compare_repeats(
     key_columns=['prescription_id'],
     content_columns=[
         'prescription_id', 'patient_id', 'drug_name', 'atc_code',
@@ -122,34 +120,33 @@ judged as not materialized (
     ]
 ) }},
 
+{{ place_records(date_column='start_date') }},
+
 final as (
     select
-        judged.source_file,
-        judged.record_number,
-        judged.line_number,
-        judged.prescription_id,
-        judged.patient_id,
-        {{ plain_term('judged.drug_name') }} as drug_name,
-        case when judged.atc_code_fault is null then {{ plain_code('judged.atc_code') }} end
+        placed.source_file,
+        placed.record_number,
+        placed.line_number,
+        placed.prescription_id,
+        placed.patient_id,
+        {{ plain_term('placed.drug_name') }} as drug_name,
+        case when placed.atc_code_fault is null then {{ plain_code('placed.atc_code') }} end
             as atc_code,
-        judged.route_code,
-        judged.strength,
-        judged.body_site,
+        placed.route_code,
+        placed.strength,
+        placed.body_site,
         {{ is_partial_date('start_date') }} as is_start_date_partial,
         {{ is_partial_date('end_date') }} as is_end_date_partial,
-        {{ parse_date('start_date', latest='judged.latest_date') }},
+        {{ parse_date('start_date', latest='placed.latest_date') }},
         {{ parse_date('end_date') }},
         {{ record_disposition() }} as record_disposition,
         {{ record_faults(
             key_columns=['prescription_id'],
             record_columns=['prescription_id', 'patient_id', 'drug_name', 'start_date', 'end_date'],
-            value_columns=['atc_code', 'route']
+            value_columns=['atc_code', 'route'],
+            date_column='start_date'
         ) }} as faults
-    from judged
-    left join repeats
-        on
-            judged.source_file = repeats.source_file
-            and judged.record_number = repeats.record_number
+    from placed
 )
 
 select * from final
