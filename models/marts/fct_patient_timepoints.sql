@@ -15,6 +15,16 @@ cohort_scores as (
     select * from {{ ref('cohort_scores') }}
 ),
 
+easi_bands as (
+    select * from {{ ref('cohort_score_bands') }}
+    where score_code = 'easi'
+),
+
+dlqi_bands as (
+    select * from {{ ref('cohort_score_bands') }}
+    where score_code = 'dlqi'
+),
+
 cohort_topical_regimens as (
     select * from {{ ref('cohort_topical_regimens') }}
 ),
@@ -53,9 +63,9 @@ final as (
             when not patient_timepoints.is_evaluable then 'patient_not_evaluable'
             else cohort_topical_regimens.regimen_not_evaluable_reason_code
         end as regimen_not_evaluable_reason_code,
-        cohort_scores.easi_study_band_code,
-        cohort_scores.easi_instrument_band_code as easi_leshem_band_code,
-        cohort_scores.dlqi_instrument_band_code as dlqi_band_code,
+        easi_bands.study_band_code as easi_study_band_code,
+        easi_bands.instrument_band_code as easi_leshem_band_code,
+        dlqi_bands.instrument_band_code as dlqi_band_code,
         cohort_visits.nominal_timepoint_code,
         patient_timepoints.timepoint_number,
         patient_timepoints.nominal_month,
@@ -101,6 +111,10 @@ final as (
         on
             patient_timepoints.patient_id = cohort_scores.patient_id
             and patient_timepoints.timepoint_code = cohort_scores.timepoint_code
+    left join easi_bands
+        on cohort_scores.easi_score = easi_bands.score_value
+    left join dlqi_bands
+        on cohort_scores.dlqi_score = dlqi_bands.score_value
     left join cohort_topical_regimens
         on
             patient_timepoints.patient_id = cohort_topical_regimens.patient_id
