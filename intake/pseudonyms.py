@@ -6,6 +6,7 @@ numbers take seconds); a keyed hash is not, as long as the key is secret. HMAC: 
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import os
 import secrets
@@ -14,6 +15,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from intake.errors import KeyFileError
@@ -67,7 +69,22 @@ class PseudonymKey:
         normal = unicodedata.normalize("NFC", patient_id).strip()
         if not normal:
             return None
-        return "p" + hmac.digest(self._key, f"patient:{normal}".encode(), "sha256").hex()[:16]
+        inner, outer = (state.copy() for state in self._states)
+        inner.update(normal.encode())
+        outer.update(inner.digest())
+        return "p" + outer.hexdigest()[:16]
+
+    @cached_property
+    def _states(self) -> tuple[hashlib._Hash, hashlib._Hash]:
+        """HMAC-SHA256 of "patient:" and an identifier, up to where the identifier begins.
+
+        The blocks that depend on the key alone are hashed once (RFC 2104, section 4).
+        """
+        size = hashlib.sha256().block_size
+        key = self._key if len(self._key) <= size else hashlib.sha256(self._key).digest()
+        block = key.ljust(size, b"\0")
+        inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block) + b"patient:")
+        return inner, hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
     def pseudonyms(self, patient_ids: Iterable[str | None]) -> list[str | None]:
         """Return the pseudonym of each identifier, in order."""

@@ -25,10 +25,11 @@
     end
 {%- endmacro %}
 
-{#- A term or a product name for comparison: lower case, single blanks. -#}
+{#- A term or a product name for comparison: lower case, single blanks. Of the blanks that are left inside a
+    cell only a tab is not one already. -#}
 {% macro plain_term(column) -%}
     case
-        when regexp_matches({{ column }}, '\s\s|[^\S ]')
+        when contains({{ column }}, '  ') or contains({{ column }}, chr(9))
             then regexp_replace(lower({{ column }}), '\s+', ' ', 'g')
         else lower({{ column }})
     end

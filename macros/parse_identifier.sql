@@ -6,6 +6,9 @@
         when {{ column }} is null then 'missing_required'
         when length({{ column }}) > 128 then 'id_format'
         when not regexp_full_match({{ column }}, '[\pL\d][\pL\d ._/|:,%&()+-]*') then 'id_format'
-        when regexp_full_match({{ column }}, '\d+([.,]\d+[eE][+-]?|[eE]\+)\d+') then 'id_format'
+        when
+            (contains({{ column }}, 'E') or contains({{ column }}, 'e'))
+            and regexp_full_match({{ column }}, '\d+([.,]\d+[eE][+-]?|[eE]\+)\d+')
+            then 'id_format'
     end as {{ column }}_fault
 {%- endmacro %}

@@ -61,21 +61,23 @@ def test_only_base_and_intake_staging_read_sources(nodes):
     assert offenders == []
 
 
-def test_a_base_model_reads_one_export_and_no_other_model(nodes):
+def test_a_base_model_reads_one_export_and_of_the_others_only_the_patients(nodes):
     base_models = [m for m in models(nodes) if m["name"].startswith("base_")]
     assert len(base_models) == 5
     for model in base_models:
         exports = {s["name"] for s in parents(nodes, model, "source")} - SETTINGS
         assert len(exports) == 1, model["name"]
-        assert parents(nodes, model, "model") == [], model["name"]
+        read = [p["name"] for p in parents(nodes, model, "model")]
+        is_of_patients = model["name"] == "base_clinic__patients"
+        assert read == ([] if is_of_patients else ["base_clinic__patients"]), model["name"]
 
 
-def test_staging_joins_nothing_but_its_patients(nodes):
+def test_staging_is_a_view_over_its_own_base_model(nodes):
     for model in models(nodes):
         if model["name"].startswith("stg_") and not model["name"].startswith("stg_intake__"):
             own_base = model["name"].replace("stg_", "base_", 1)
-            read = {p["name"] for p in parents(nodes, model, "model")}
-            assert read <= {own_base, "stg_clinic__patients"}, model["name"]
+            assert [p["name"] for p in parents(nodes, model, "model")] == [own_base], model["name"]
+            assert model["config"]["materialized"] == "view", model["name"]
 
 
 def test_staging_reads_only_word_lists_and_score_ranges_of_the_seeds(nodes):
