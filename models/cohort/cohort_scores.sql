@@ -1,6 +1,6 @@
--- Every score of an attended timepoint with its baseline, its change and whether it is a response by
--- the score's own definition. One row per enrolled patient and attended timepoint, the scores side
--- by side.
+-- Every score of an attended timepoint with its baseline, its change and whether it is a response
+-- by the score's own definition. One row per enrolled patient and attended timepoint, the scores
+-- side by side.
 {%- set scores = score_codes() %}
 
 with cohort_visits as (
