@@ -68,6 +68,8 @@ class Verdicts:
         Column -> "record" or "value"; a column that is never judged is absent.
     rules : dict
         Column -> the rules that can refuse a cell of it.
+    patient_rules : set
+        Rules that can refuse a record because of its patient.
     always_keeps_first : bool
         Whether records that share a key never contradict each other, whatever the mapping says.
     """
@@ -75,6 +77,7 @@ class Verdicts:
     key: list[str]
     costs: dict[str, str]
     rules: dict[str, set[str]]
+    patient_rules: set[str]
     always_keeps_first: bool
 
 
@@ -93,18 +96,23 @@ def verdicts(export: str) -> Verdicts:
         for column, rule, scope in scopes
         if scope != "case" and f"{column}_fault" in rule
     }
-    [grouped_by] = re.findall(r"from repeated_records\s+group by ([^()]*?)\s*\)", sql)
+    [grouped_by] = re.findall(r"partition by has_record_fault, ([^()]*?)\s*\)", sql)
     assert re.split(r",\s*", grouped_by) == re.split(r",\s*", key), "repeats go by another key"
-    marked_by = re.findall(r"= repeated_keys\.(\w+)", sql)
+    [counted] = re.findall(r"select hash\((.*?)\) as key_hash", sql, re.DOTALL)
+    [sought] = re.findall(r"on hash\((.*?)\) = repeated_hashes", sql, re.DOTALL)
+    assert counted == sought, "repeats are looked for by another key than is counted"
+    marked_by = list(dict.fromkeys(re.findall(r"\bsource\.(\w+)", counted)))
     assert marked_by == re.split(r",\s*", key), "repeats are looked for by another key"
     [in_verdict] = [item for name, item in aliased(sql) if name == "has_record_fault"]
     assert set(re.findall(r"(\w+)_fault\b", in_verdict)) - {"record"} == {
         column for column, cost in costs.items() if cost == "record"
     }, "the verdict and the list of faults disagree"
+    [of_patient] = [item for name, item in aliased(sql) if name == "patient_rule"]
     return Verdicts(
         key=re.split(r",\s*", key),
         costs=costs,
         rules=_rules(sql),
+        patient_rules=set(re.findall(r"'(\w+)'", of_patient)) & RULES,
         always_keeps_first=bool(
             re.search(r"keep_first\s*=\s*true", path.read_text("utf-8"), re.IGNORECASE)
         ),

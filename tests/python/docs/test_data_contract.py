@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 import yaml
-from base_models import EXPORTS, MODELS, RULES, model_path, rendered, seed_rows, verdicts
+from base_models import EXPORTS, RULES, model_path, rendered, seed_rows, verdicts
 from doc_files import code, codes, document, section, table
 from intake_code import first_arguments, notice_codes
 
@@ -91,9 +91,8 @@ def test_every_rule_is_listed_once_with_what_it_costs() -> None:
         assert stated == costs[code(row["rule"])], row["rule"]
 
 
-def test_the_rules_about_the_patient_are_those_of_quarantine() -> None:
-    rejected = rendered(MODELS / "quarantine" / "rejected_records.sql")
-    found = set(re.findall(r"'(\w+)'", rejected)) & RULES
+def test_the_rules_about_the_patient_are_those_of_the_base_models() -> None:
+    found = set().union(*(verdicts(export).patient_rules for export in EXPORTS))
     stated = {
         code(row["rule"])
         for row in table(section(PAGE, "## Rules between records").split("**The patient.**")[1])
@@ -106,8 +105,9 @@ def test_a_record_before_birth_is_refused_in_three_exports(export: str) -> None:
     text = section(PAGE, "## Rules between records").split("**The patient.**")[1]
     [sentence] = re.findall(r"They hold for ([^;]*);", text)
     stated = re.split(r", | and ", " ".join(sentence.split()))
-    sql = rendered(model_path("stg", export))
-    assert ("earliest_birth_date" in sql) == (export.replace("_", " ") in stated)
+    found = verdicts(export).patient_rules
+    assert ("before_birth" in found) == (export.replace("_", " ") in stated)
+    assert {"orphan", "parent_rejected"} <= found
 
 
 @pytest.mark.parametrize("export", EXPORTS)
