@@ -1,4 +1,5 @@
 {#- What every row of a table must hold; one failure per rule and column, counted, without any value.
+    Each rule is a query of its own: it reads one column, and often only that column's statistics.
     keys: each column, or list of columns, is unique where it is recorded. Keys are counted by their hash;
     only those whose hash occurs twice are compared themselves.
     complete: columns that are never null.
@@ -43,18 +44,15 @@ with broken as (
     )
     {{ "union all" if not loop.last or rules }}
     {%- endfor %}
-    {%- if rules %}
-    select unnest([
-        {%- for rule, column, condition in rules %}
-        {
-            'rule': '{{ rule }}',
-            'column_name': '{{ column }}',
-            'n_rows': count(*) filter ({{ condition }})
-        }{{ "," if not loop.last }}
-        {%- endfor %}
-    ], recursive := true)
+    {%- for rule, column, condition in rules %}
+    select
+        '{{ rule }}' as rule,
+        '{{ column }}' as column_name,
+        count(*) as n_rows
     from {{ model }}
-    {%- endif %}
+    where {{ condition }}
+    {{ "union all" if not loop.last }}
+    {%- endfor %}
 )
 
 select *

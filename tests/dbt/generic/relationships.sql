@@ -1,0 +1,14 @@
+{#- Values of a column that the other table does not have, in place of dbt's own test. Codes are few where
+    rows are many: each is asked once. -#}
+{% test relationships(model, column_name, to, field) %}
+with recorded_values as (
+    select {{ "distinct " if column_name.endswith("_code") }}{{ column_name }} as recorded_value
+    from {{ model }}
+    where {{ column_name }} is not null
+)
+
+select recorded_values.recorded_value
+from recorded_values
+anti join {{ to }} as known
+    on recorded_values.recorded_value = known.{{ field }}
+{% endtest %}
