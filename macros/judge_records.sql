@@ -75,8 +75,9 @@
     )
 {%- endmacro %}
 
-{#- CTEs that end in `placed`: the compared records with what their patient tells. A record without its patient cannot be used, nor one from before its patient's birth; a
-    record that is refused or surplus already is not accused again. `date_column` null asks no date. -#}
+{#- CTEs that end in `placed`: the compared records with what their patient tells. A record without its
+    patient cannot be used, nor one from before its patient's birth; a record that is refused or surplus
+    already is not accused again. `date_column` null asks no date. -#}
 {% macro place_records(has_patient=true, date_column=none) -%}
     {%- if has_patient %}
     staged_patients as (
