@@ -39,3 +39,36 @@
 {% macro plain_code(column) -%}
     upper(replace({{ column }}, ' ', ''))
 {%- endmacro %}
+
+
+{#- Every cell of a column of `source` once, as it is written (`cell`) and as a person meant it: cells are
+    few where records are many, so each is read and judged once and found again by its text. Identifiers,
+    of which every record has its own, are judged with their record. -#}
+{% macro cleaned_cells(column) -%}
+    select
+        written.cell,
+        {{ clean_text('written.cell') }} as {{ column }}
+    from (
+        -- Grouped, not distinct: of groups the engine knows beforehand that they are few.
+        select {{ column }} as cell from source
+        group by {{ column }}
+    ) as written
+    cross join source_format
+{%- endmacro %}
+
+
+{#- Cells of free text. <column>_term: as a term for comparison; with is_term the text is nothing else. -#}
+{% macro text_cells(column, is_required=false, is_term=false) -%}
+    select
+        cleaned.cell,
+        {%- if is_term %}
+        {{ plain_term('cleaned.' ~ column) }} as {{ column }}
+        {%- else %}
+        cleaned.{{ column }},
+        {{ plain_term('cleaned.' ~ column) }} as {{ column }}_term
+        {%- endif %}
+        {%- if is_required %},
+        case when cleaned.{{ column }} is null then 'missing_required' end as {{ column }}_fault
+        {%- endif %}
+    from ({{ cleaned_cells(column) }}) as cleaned
+{%- endmacro %}

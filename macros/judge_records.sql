@@ -35,6 +35,46 @@
     )
 {%- endmacro %}
 
+{#- CTE `read_records`: the marked records with what was found about each of their cells. `identifiers` are
+    judged here, record by record; every other column has a CTE <column>_cells. A cell that is null is found
+    as well, so every record finds each of its cells exactly once. -#}
+{% macro read_records(identifiers, columns, kept=[]) -%}
+    identified as not materialized (
+        select
+            marked.* exclude ({{ identifiers | join(", ") }}),
+            {%- for identifier in identifiers %}
+            {{ clean_text('marked.' ~ identifier) }} as {{ identifier }}{{ "," if not loop.last }}
+            {%- endfor %}
+        from marked
+        cross join source_format
+    ),
+
+    read_records as not materialized (
+        select
+            identified.source_file,
+            identified.record_number,
+            identified.line_number,
+            identified.record_fault,
+            identified.record_fault_detail,
+            identified.may_be_repeated,
+            {%- for column in kept + identifiers %}
+            identified.{{ column }},
+            {%- endfor %}
+            {%- for identifier in identifiers %}
+            {{ identifier_fault('identified.' ~ identifier) }} as {{ identifier }}_fault,
+            {%- endfor %}
+            {%- for column in columns %}
+            {{ column }}_cells.* exclude (cell){{ "," if not loop.last }}
+            {%- endfor %}
+        from identified
+        {%- for column in columns %}
+        left join {{ column }}_cells
+            on identified.{{ column }} is not distinct from {{ column }}_cells.cell
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+
 {#- CTEs that end in `compared`: the judged records with the verdict on those that share a key. Equal copies
     are surplus. Records that contradict each other are both refused, unless the source is known to write
     one fact at every visit (repeated_records: keep_first) or the export is a list of facts without
@@ -115,9 +155,7 @@
                 when known_patients.patient_id is null then 'orphan'
                 when not known_patients.is_staged then 'parent_rejected'
                 {%- if date_column %}
-                when
-                    least(compared.{{ date_column }}_day, compared.latest_date)
-                    < known_patients.earliest_birth_date
+                when compared.{{ date_column }}_day < known_patients.earliest_birth_date
                     then 'before_birth'
                 {%- endif %}
             end
@@ -190,9 +228,7 @@
                                 when placed.patient_rule = 'before_birth' then 'before_birth'
                             end,
                             'scope_code': 'record',
-                            'value_text': cast(
-                                least(placed.{{ date_column }}_day, placed.latest_date) as varchar
-                            )
+                            'value_text': cast(placed.{{ date_column }}_day as varchar)
                         }
                         {%- endif %}
                         {%- for column in record_columns + value_columns %},

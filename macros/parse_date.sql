@@ -39,7 +39,7 @@
     end as {{ column }}_iso
 {%- endmacro %}
 
-{#- <column>_day: the day that year-month-day text means, a year or a month completed to its middle; null
+{#- <column>_written_day: the day that year-month-day text means, a year or a month completed to its middle; null
     when it is no day of the calendar. What the engine reads must be what was written: 2020-1-5 is no date. -#}
 {% macro completed_day(column) -%}
     {%- set iso = column ~ '_iso' -%}
@@ -52,7 +52,7 @@
                 end
         when regexp_full_match({{ iso }}, '\d{4}-\d{2}') then try_cast({{ iso }} || '-15' as date)
         when regexp_full_match({{ iso }}, '\d{4}') then try_cast({{ iso }} || '-07-01' as date)
-    end as {{ column }}_day
+    end as {{ column }}_written_day
 {%- endmacro %}
 
 {#- The first and the last day that a whole or partial date may mean, as text that sorts like a date. -#}
@@ -74,7 +74,7 @@
     the first possible day of the written date may not lie after it. -#}
 {% macro date_rule(column, partial, latest) -%}
     {%- set iso = column ~ '_iso' -%}
-    {%- set day = column ~ '_day' -%}
+    {%- set day = column ~ '_written_day' -%}
     case
         when {{ iso }} is null then null
         when {{ day }} is null or length({{ iso }}) < 10
@@ -91,15 +91,57 @@
     end
 {%- endmacro %}
 
-{#- The day of a cell without fault; the middle of a partial date never lies after `latest`. -#}
-{% macro parse_date(column, latest=none) -%}
-    case
-        when {{ column }}_fault is null and {{ column }}_day is not null
-            then {{ "least(" if latest }}{{ column }}_day{{ ", " ~ latest ~ ")" if latest }}
-    end as {{ column }}
-{%- endmacro %}
 
-{#- True where the day was completed from a year or a month. -#}
-{% macro is_partial_date(column) -%}
-    coalesce({{ column }}_fault is null and length({{ column }}_iso) < 10, false)
+{#- Cells of dates. <column>_day: the day of a cell without fault; the middle of a partial date never lies after
+    `capped_by`. is_<column>_partial: completed from a year or a month. <column>_first_day and
+    <column>_last_day: what the cell may mean at the earliest and at the latest, as text. `oldest_years`: how
+    long before the extraction it may lie at most. Needs the one-row CTE delivery. -#}
+{% macro date_cells(
+    column,
+    is_required=false,
+    partial='true',
+    latest='latest_date',
+    capped_by='latest_date',
+    oldest_years=none
+) -%}
+    select
+        completed.cell,
+        completed.{{ column }},
+        coalesce(
+            {%- if is_required %}
+            case when {{ column }} is null then 'missing_required' end,
+            {%- endif %}
+            {{ date_rule(column, partial, latest) }}
+            {%- if oldest_years %},
+            case
+                when date_sub('year', {{ column }}_written_day, latest_date) > {{ oldest_years }}
+                    then 'age_range'
+            end
+            {%- endif %}
+        ) as {{ column }}_fault,
+        case
+            when {{ column }}_fault is null and {{ column }}_written_day is not null
+                {%- if capped_by %}
+                then least({{ column }}_written_day, {{ capped_by }})
+                {%- else %}
+                then {{ column }}_written_day
+                {%- endif %}
+        end as {{ column }}_day,
+        {{ column }}_fault is null and length({{ column }}_iso) < 10 as is_{{ column }}_partial,
+        {{ first_possible_day(column ~ '_iso') }} as {{ column }}_first_day,
+        {{ last_possible_day(column ~ '_iso') }} as {{ column }}_last_day
+    from (
+        select
+            rearranged.*,
+            {{ completed_day(column) }}
+        from (
+            select
+                cleaned.*,
+                source_format.are_partial_dates_allowed,
+                {{ iso_text(column) }}
+            from ({{ cleaned_cells(column) }}) as cleaned
+            cross join source_format
+        ) as rearranged
+    ) as completed
+    cross join delivery
 {%- endmacro %}

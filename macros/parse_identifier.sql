@@ -10,5 +10,5 @@
             (contains({{ column }}, 'E') or contains({{ column }}, 'e'))
             and regexp_full_match({{ column }}, '\d+([.,]\d+[eE][+-]?|[eE]\+)\d+')
             then 'id_format'
-    end as {{ column }}_fault
+    end
 {%- endmacro %}

@@ -27,17 +27,19 @@
     )
 {%- endmacro %}
 
-{#- <column>_code: our code of the cell's word, or null. -#}
-{% macro word_code(column, word_kind) -%}
-    {{ word_kind }}_words[lower({{ column }})] as {{ column }}_code
-{%- endmacro %}
 
-{#- <column>_fault: why the cell has no code. -#}
-{% macro word_fault(column, required=false) -%}
-    case
-        {%- if required %}
-        when {{ column }} is null then 'missing_required'
-        {%- endif %}
-        when {{ column }} is not null and {{ column }}_code is null then 'unknown_code'
-    end as {{ column }}_fault
+{#- Cells of words. <column>_code: our code of the word, or null. -#}
+{% macro word_cells(column, word_kind, is_required=false) -%}
+    select
+        cleaned.cell,
+        cleaned.{{ column }},
+        vocabulary.words[lower(cleaned.{{ column }})] as {{ column }}_code,
+        case
+            {%- if is_required %}
+            when cleaned.{{ column }} is null then 'missing_required'
+            {%- endif %}
+            when cleaned.{{ column }} is not null and {{ column }}_code is null then 'unknown_code'
+        end as {{ column }}_fault
+    from ({{ cleaned_cells(column) }}) as cleaned
+    cross join (select {{ word_map(word_kind) }} as words) as vocabulary
 {%- endmacro %}

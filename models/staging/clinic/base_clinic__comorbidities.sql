@@ -17,58 +17,32 @@ delivery as (
     from {{ source('intake', 'delivery') }}
 ),
 
+-- Every cell of a column once, read and judged.
+comorbidity_term_cells as (
+    {{ text_cells('comorbidity_term', is_required=true, is_term=true) }}
+),
+
+onset_date_cells as (
+    {{ date_cells('onset_date') }}
+),
+
 {{ mark_repeated_keys([
     clean_text('source.patient_id'),
     plain_term(clean_text('source.comorbidity_term'))
 ]) }},
 
-cleaned as not materialized (
-    select
-        marked.source_file,
-        marked.record_number,
-        marked.line_number,
-        marked.record_fault,
-        marked.record_fault_detail,
-        marked.may_be_repeated,
-        {{ clean_text('marked.patient_id') }} as patient_id,
-        {{ plain_term(clean_text('marked.comorbidity_term')) }} as comorbidity_term,
-        {{ clean_text('marked.onset_date') }} as onset_date
-    from marked
-    cross join source_format
-),
-
-readable as not materialized (
-    select
-        cleaned.*,
-        delivery.latest_date,
-        {{ iso_text('onset_date') }}
-    from cleaned
-    cross join source_format
-    cross join delivery
-),
-
-valued as not materialized (
-    select
-        readable.*,
-        {{ completed_day('onset_date') }}
-    from readable
-),
-
-ruled as not materialized (
-    select
-        valued.*,
-        {{ identifier_fault('patient_id') }},
-        case when valued.comorbidity_term is null then 'missing_required' end
-            as comorbidity_term_fault,
-        {{ date_rule('onset_date', 'true', 'latest_date') }} as onset_date_fault
-    from valued
-),
+{{ read_records(
+    identifiers=['patient_id'],
+    columns=[
+        'comorbidity_term', 'onset_date'
+    ]
+) }},
 
 judged as not materialized (
     select
-        ruled.*,
+        read_records.*,
         {{ has_record_fault(['patient_id', 'comorbidity_term']) }} as has_record_fault
-    from ruled
+    from read_records
 ),
 
 {{ compare_repeats(
@@ -88,8 +62,8 @@ final as (
         placed.line_number,
         placed.patient_id,
         placed.comorbidity_term,
-        {{ is_partial_date('onset_date') }} as is_onset_date_partial,
-        {{ parse_date('onset_date', latest='placed.latest_date') }},
+        coalesce(placed.is_onset_date_partial, false) as is_onset_date_partial,
+        placed.onset_date_day as onset_date,
         {{ record_disposition() }} as record_disposition,
         {{ record_faults(
             key_columns=['patient_id', 'comorbidity_term'],

@@ -16,97 +16,65 @@ delivery as (
     from {{ source('intake', 'delivery') }}
 ),
 
-word_maps as (
-    select
-        {{ word_map('sex') }} as sex_words,
-        {{ word_map('disease_course') }} as disease_course_words,
-        {{ word_map('clinical_phenotype') }} as clinical_phenotype_words,
-        {{ word_map('yes_no') }} as yes_no_words
+-- Every cell of a column once, read and judged.
+sex_cells as (
+    {{ word_cells('sex', 'sex', is_required=true) }}
+),
+
+birth_date_cells as (
+    {{ date_cells('birth_date', is_required=true, oldest_years=var('oldest_age_years')) }}
+),
+
+ad_diagnosis_date_cells as (
+    {{ date_cells('ad_diagnosis_date') }}
+),
+
+disease_course_cells as (
+    {{ word_cells('disease_course', 'disease_course') }}
+),
+
+clinical_phenotype_cells as (
+    {{ word_cells('clinical_phenotype', 'clinical_phenotype') }}
+),
+
+involves_face_cells as (
+    {{ word_cells('involves_face', 'yes_no') }}
+),
+
+involves_hands_cells as (
+    {{ word_cells('involves_hands', 'yes_no') }}
+),
+
+involves_genitalia_cells as (
+    {{ word_cells('involves_genitalia', 'yes_no') }}
 ),
 
 {{ mark_repeated_keys([clean_text('source.patient_id')]) }},
 
-cleaned as not materialized (
-    select
-        marked.source_file,
-        marked.record_number,
-        marked.line_number,
-        marked.record_fault,
-        marked.record_fault_detail,
-        marked.may_be_repeated,
-        marked.pseudonym,
-        {{ clean_text('marked.patient_id') }} as patient_id,
-        {{ clean_text('marked.sex') }} as sex,
-        {{ clean_text('marked.birth_date') }} as birth_date,
-        {{ clean_text('marked.ad_diagnosis_date') }} as ad_diagnosis_date,
-        {{ clean_text('marked.disease_course') }} as disease_course,
-        {{ clean_text('marked.clinical_phenotype') }} as clinical_phenotype,
-        {{ clean_text('marked.involves_face') }} as involves_face,
-        {{ clean_text('marked.involves_hands') }} as involves_hands,
-        {{ clean_text('marked.involves_genitalia') }} as involves_genitalia
-    from marked
-    cross join source_format
-),
-
-readable as not materialized (
-    select
-        cleaned.*,
-        delivery.latest_date,
-        {{ iso_text('birth_date') }},
-        {{ iso_text('ad_diagnosis_date') }},
-        {{ word_code('sex', 'sex') }},
-        {{ word_code('disease_course', 'disease_course') }},
-        {{ word_code('clinical_phenotype', 'clinical_phenotype') }},
-        {{ word_code('involves_face', 'yes_no') }},
-        {{ word_code('involves_hands', 'yes_no') }},
-        {{ word_code('involves_genitalia', 'yes_no') }}
-    from cleaned
-    cross join source_format
-    cross join delivery
-    cross join word_maps
-),
-
-valued as not materialized (
-    select
-        readable.*,
-        {{ completed_day('birth_date') }},
-        {{ completed_day('ad_diagnosis_date') }}
-    from readable
-),
+{{ read_records(
+    identifiers=['patient_id'],
+    columns=[
+        'sex', 'birth_date', 'ad_diagnosis_date', 'disease_course',
+        'clinical_phenotype', 'involves_face', 'involves_hands', 'involves_genitalia'
+    ],
+    kept=['pseudonym']
+) }},
 
 ruled as not materialized (
     select
-        valued.*,
-        {{ identifier_fault('patient_id') }},
-        {{ word_fault('sex', required=true) }},
+        read_records.* exclude (ad_diagnosis_date_fault),
         coalesce(
-            case when valued.birth_date is null then 'missing_required' end,
-            {{ date_rule('birth_date', 'true', 'latest_date') }},
-            case
-                when
-                    date_sub('year', valued.birth_date_day, valued.latest_date)
-                    > {{ var('oldest_age_years') }}
-                    then 'age_range'
-            end
-        ) as birth_date_fault,
-        coalesce(
-            {{ date_rule('ad_diagnosis_date', 'true', 'latest_date') }},
+            read_records.ad_diagnosis_date_fault,
             case
                 -- The first possible day of birth may not lie after the last possible day of
                 -- diagnosis.
                 when
-                    {{ last_possible_day('ad_diagnosis_date_iso') }}
-                    < {{ first_possible_day('birth_date_iso') }}
-                    and birth_date_fault is null
+                    read_records.ad_diagnosis_date_last_day < read_records.birth_date_first_day
+                    and read_records.birth_date_fault is null
                     then 'before_birth'
             end
-        ) as ad_diagnosis_date_fault,
-        {{ word_fault('disease_course') }},
-        {{ word_fault('clinical_phenotype') }},
-        {{ word_fault('involves_face') }},
-        {{ word_fault('involves_hands') }},
-        {{ word_fault('involves_genitalia') }}
-    from valued
+        ) as ad_diagnosis_date_fault
+    from read_records
 ),
 
 judged as not materialized (
@@ -140,14 +108,17 @@ final as (
         placed.involves_face_code = 'yes' as involves_face,
         placed.involves_hands_code = 'yes' as involves_hands,
         placed.involves_genitalia_code = 'yes' as involves_genitalia,
-        {{ is_partial_date('birth_date') }} as is_birth_date_partial,
-        {{ is_partial_date('ad_diagnosis_date') }} as is_ad_diagnosis_date_partial,
-        {{ parse_date('birth_date', latest='placed.latest_date') }},
+        coalesce(placed.is_birth_date_partial, false) as is_birth_date_partial,
+        coalesce(
+            placed.is_ad_diagnosis_date_partial and placed.ad_diagnosis_date_fault is null, false
+        ) as is_ad_diagnosis_date_partial,
+        placed.birth_date_day as birth_date,
         case
             when placed.birth_date_fault is null
-                then try_cast({{ first_possible_day('birth_date_iso') }} as date)
+                then try_cast(placed.birth_date_first_day as date)
         end as earliest_birth_date,
-        {{ parse_date('ad_diagnosis_date', latest='placed.latest_date') }},
+        case when placed.ad_diagnosis_date_fault is null then placed.ad_diagnosis_date_day end
+            as ad_diagnosis_date,
         {{ record_disposition() }} as record_disposition,
         {{ record_faults(
             key_columns=['patient_id'],

@@ -16,100 +16,59 @@ delivery as (
     from {{ source('intake', 'delivery') }}
 ),
 
-score_ranges as (
-    {{ score_ranges(['easi', 'itch_nrs', 'sleep_nrs', 'dlqi', 'iga', 'poem']) }}
+-- Every cell of a column once, read and judged.
+visit_date_cells as (
+    {{ date_cells('visit_date', is_required=true, partial='false') }}
 ),
 
-word_maps as (
-    select
-        {{ word_map('timepoint') }} as timepoint_words,
-        {{ word_map('topical_adherence') }} as topical_adherence_words
+nominal_timepoint_cells as (
+    {{ word_cells('nominal_timepoint', 'timepoint') }}
+),
+
+easi_score_cells as (
+    {{ score_cells('easi_score', 'easi', 'decimal(4, 1)') }}
+),
+
+itch_nrs_score_cells as (
+    {{ score_cells('itch_nrs_score', 'itch_nrs', 'integer') }}
+),
+
+sleep_nrs_score_cells as (
+    {{ score_cells('sleep_nrs_score', 'sleep_nrs', 'integer') }}
+),
+
+dlqi_score_cells as (
+    {{ score_cells('dlqi_score', 'dlqi', 'integer') }}
+),
+
+iga_score_cells as (
+    {{ score_cells('iga_score', 'iga', 'integer') }}
+),
+
+poem_score_cells as (
+    {{ score_cells('poem_score', 'poem', 'integer') }}
+),
+
+topical_adherence_cells as (
+    {{ word_cells('topical_adherence', 'topical_adherence') }}
 ),
 
 {{ mark_repeated_keys([clean_text('source.visit_id')]) }},
 
-cleaned as not materialized (
-    select
-        marked.source_file,
-        marked.record_number,
-        marked.line_number,
-        marked.record_fault,
-        marked.record_fault_detail,
-        marked.may_be_repeated,
-        {{ clean_text('marked.visit_id') }} as visit_id,
-        {{ clean_text('marked.patient_id') }} as patient_id,
-        {{ clean_text('marked.visit_date') }} as visit_date,
-        {{ clean_text('marked.nominal_timepoint') }} as nominal_timepoint,
-        {{ clean_text('marked.easi_score') }} as easi_score,
-        {{ clean_text('marked.itch_nrs_score') }} as itch_nrs_score,
-        {{ clean_text('marked.sleep_nrs_score') }} as sleep_nrs_score,
-        {{ clean_text('marked.dlqi_score') }} as dlqi_score,
-        {{ clean_text('marked.iga_score') }} as iga_score,
-        {{ clean_text('marked.poem_score') }} as poem_score,
-        {{ clean_text('marked.topical_adherence') }} as topical_adherence
-    from marked
-    cross join source_format
-),
-
-readable as not materialized (
-    select
-        cleaned.*,
-        score_ranges.*,
-        delivery.latest_date,
-        {{ iso_text('visit_date') }},
-        {{ number_text('easi_score') }},
-        {{ number_text('itch_nrs_score') }},
-        {{ number_text('sleep_nrs_score') }},
-        {{ number_text('dlqi_score') }},
-        {{ number_text('iga_score') }},
-        {{ number_text('poem_score') }},
-        {{ word_code('nominal_timepoint', 'timepoint') }},
-        {{ word_code('topical_adherence', 'topical_adherence') }}
-    from cleaned
-    cross join source_format
-    cross join delivery
-    cross join score_ranges
-    cross join word_maps
-),
-
-valued as not materialized (
-    select
-        readable.*,
-        {{ completed_day('visit_date') }},
-        {{ score_points('easi_score') }},
-        {{ score_points('itch_nrs_score') }},
-        {{ score_points('sleep_nrs_score') }},
-        {{ score_points('dlqi_score') }},
-        {{ score_points('iga_score') }},
-        {{ score_points('poem_score') }}
-    from readable
-),
-
-ruled as not materialized (
-    select
-        valued.*,
-        {{ identifier_fault('visit_id') }},
-        {{ identifier_fault('patient_id') }},
-        case
-            when valued.visit_date is null then 'missing_required'
-            else {{ date_rule('visit_date', 'false', 'latest_date') }}
-        end as visit_date_fault,
-        {{ word_fault('nominal_timepoint') }},
-        {{ score_fault('easi_score', 'easi') }},
-        {{ score_fault('itch_nrs_score', 'itch_nrs') }},
-        {{ score_fault('sleep_nrs_score', 'sleep_nrs') }},
-        {{ score_fault('dlqi_score', 'dlqi') }},
-        {{ score_fault('iga_score', 'iga') }},
-        {{ score_fault('poem_score', 'poem') }},
-        {{ word_fault('topical_adherence') }}
-    from valued
-),
+{{ read_records(
+    identifiers=['visit_id', 'patient_id'],
+    columns=[
+        'visit_date', 'nominal_timepoint', 'easi_score', 'itch_nrs_score',
+        'sleep_nrs_score', 'dlqi_score', 'iga_score', 'poem_score',
+        'topical_adherence'
+    ]
+) }},
 
 judged as not materialized (
     select
-        ruled.*,
+        read_records.*,
         {{ has_record_fault(['visit_id', 'patient_id', 'visit_date']) }} as has_record_fault
-    from ruled
+    from read_records
 ),
 
 {{ compare_repeats(
@@ -132,13 +91,13 @@ final as (
         placed.patient_id,
         placed.nominal_timepoint_code,
         placed.topical_adherence_code,
-        {{ parse_score('easi_score', 'decimal(4, 1)') }},
-        {{ parse_score('itch_nrs_score', 'integer') }},
-        {{ parse_score('sleep_nrs_score', 'integer') }},
-        {{ parse_score('dlqi_score', 'integer') }},
-        {{ parse_score('iga_score', 'integer') }},
-        {{ parse_score('poem_score', 'integer') }},
-        {{ parse_date('visit_date', latest='placed.latest_date') }},
+        placed.easi_score_value as easi_score,
+        placed.itch_nrs_score_value as itch_nrs_score,
+        placed.sleep_nrs_score_value as sleep_nrs_score,
+        placed.dlqi_score_value as dlqi_score,
+        placed.iga_score_value as iga_score,
+        placed.poem_score_value as poem_score,
+        placed.visit_date_day as visit_date,
         {{ record_disposition() }} as record_disposition,
         {{ record_faults(
             key_columns=['visit_id'],

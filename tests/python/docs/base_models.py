@@ -156,6 +156,7 @@ def _rules(sql: str) -> dict[str, set[str]]:
         if {"not_integer", "not_on_step"} <= codes:
             is_whole = float(steps[column.removesuffix("_score")]) == 1
             codes -= {"not_on_step" if is_whole else "not_integer"}
-        assert column not in rules, f"{name} is decided twice"
-        rules[column] = codes
+        # A cell is judged once; what two cells say together is found with the record.
+        assert column not in rules or name in expression, f"{name} is decided twice"
+        rules.setdefault(column, set()).update(codes)
     return rules
