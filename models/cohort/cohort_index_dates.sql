@@ -7,7 +7,6 @@ with cohort_prescriptions as (
 final as (
     select
         patient_id,
-        prescription_id,
         is_start_date_partial as is_index_date_partial,
         start_date as index_date,
         source_file,

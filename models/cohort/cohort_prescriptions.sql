@@ -1,202 +1,53 @@
--- What each prescribed course is: treatment class from the ATC code first, the mapping's own words
--- second, the product list third, always with the route respected. One row per prescription.
+-- The prescribed courses with the drug that each is of. One row per prescription line.
 
-with stg_pharmacy__prescriptions as not materialized (
+with stg_pharmacy__prescriptions as (
     select * from {{ ref('stg_pharmacy__prescriptions') }}
 ),
 
-stg_intake__source_words as (
-    select * from {{ ref('stg_intake__source_words') }}
+cohort_drugs as (
+    select * from {{ ref('cohort_drugs') }}
 ),
 
-atc_codes as (
-    select * from {{ ref('atc_codes') }}
-),
-
-drug_products as (
-    select * from {{ ref('drug_products') }}
-),
-
-word_list as (
-    select * from {{ ref('word_list') }}
-),
-
--- Codes and names are few where prescriptions are many: each one is decided once.
-written_codes as (
-    select distinct atc_code
+courses as (
+    select
+        stg_pharmacy__prescriptions.patient_id,
+        cohort_drugs.drug_number,
+        cohort_drugs.treatment_class_code,
+        stg_pharmacy__prescriptions.is_start_date_partial,
+        stg_pharmacy__prescriptions.is_end_date_partial,
+        stg_pharmacy__prescriptions.start_date,
+        stg_pharmacy__prescriptions.source_file,
+        stg_pharmacy__prescriptions.record_number,
+        -- The middle of a partial end may fall before an exact start; a course never ends before it
+        -- starts.
+        case
+            when stg_pharmacy__prescriptions.end_date is not null
+                then
+                    greatest(
+                        stg_pharmacy__prescriptions.start_date,
+                        stg_pharmacy__prescriptions.end_date
+                    )
+        end as end_date
     from stg_pharmacy__prescriptions
-    where atc_code is not null
-    union
-    select distinct atc_code
-    from drug_products
-    where atc_code is not null
-),
-
--- The longest prefix says most: D11AH01 before D11AH.
-classified_codes as (
-    select
-        written_codes.atc_code,
-        atc_codes.treatment_class_code,
-        atc_codes.substance_code,
-        atc_codes.steroid_potency_code
-    from written_codes
-    inner join atc_codes
-        on starts_with(written_codes.atc_code, atc_codes.atc_prefix)
-    qualify
-        row_number() over (
-            partition by written_codes.atc_code
-            order by length(atc_codes.atc_prefix) desc
-        ) = 1
-),
-
-written_names as (
-    select distinct
-        drug_name,
-        route_code
-    from stg_pharmacy__prescriptions
-),
-
--- Where no route is recorded, a word of the name may tell it: ointment, tablets. Two routes tell
--- nothing.
-name_words as (
-    select
-        drug_name,
-        unnest(string_split_regex(drug_name, '[^\pL\d]+')) as word
-    from written_names
-    where route_code is null
-),
-
-name_routes as (
-    select
-        name_words.drug_name,
-        any_value(word_list.code) as route_code
-    from name_words
-    inner join word_list
-        on name_words.word = word_list.word and word_list.word_kind = 'route'
-    group by name_words.drug_name
-    having count(distinct word_list.code) = 1
-),
-
-routed_names as (
-    select
-        written_names.drug_name,
-        written_names.route_code,
-        coalesce(written_names.route_code, name_routes.route_code) as known_route_code
-    from written_names
-    left join name_routes
-        on written_names.drug_name = name_routes.drug_name and written_names.route_code is null
-),
-
--- A name means a product when it starts with the product's name as whole words: "protopic 0.1%
--- ointment". The longest product name wins, and a product of the known route wins over one of any
--- route.
-named_products as (
-    select
-        routed_names.drug_name,
-        routed_names.route_code,
-        drug_products.atc_code as product_atc_code,
-        classified_codes.steroid_potency_code,
-        coalesce(
-            drug_products.treatment_class_code, classified_codes.treatment_class_code
-        ) as treatment_class_code,
-        coalesce(drug_products.substance_code, classified_codes.substance_code) as substance_code
-    from routed_names
-    inner join drug_products
+    left join cohort_drugs
         on
-            starts_with(routed_names.drug_name, drug_products.product_name)
-            and not regexp_matches(
-                substr(routed_names.drug_name, length(drug_products.product_name) + 1, 1),
-                '[\pL\d]'
-            )
-            and drug_products.route_code in ('any', routed_names.known_route_code)
-    left join classified_codes
-        on drug_products.atc_code = classified_codes.atc_code
-    qualify
-        row_number() over (
-            partition by routed_names.drug_name, routed_names.route_code
-            order by length(drug_products.product_name) desc, drug_products.route_code = 'any'
-        ) = 1
-),
-
-own_words as (
-    select
-        source_word as drug_name,
-        code as treatment_class_code
-    from stg_intake__source_words
-    where word_kind = 'drug'
-),
-
-classified as (
-    select
-        stg_pharmacy__prescriptions.*,
-        classified_codes.treatment_class_code as code_class,
-        classified_codes.substance_code as code_substance,
-        classified_codes.steroid_potency_code as code_potency,
-        coalesce(
-            own_words.treatment_class_code, named_products.treatment_class_code
-        ) as name_class,
-        -- The mapping's own word gives a class only; the product list does not speak for it.
-        case when own_words.drug_name is null then named_products.substance_code end
-            as name_substance,
-        case when own_words.drug_name is null then named_products.steroid_potency_code end
-            as name_potency,
-        -- A group code such as D11AH says less than a name whose own code lies in the group.
-        coalesce(
-            starts_with(named_products.product_atc_code, stg_pharmacy__prescriptions.atc_code)
-            and named_products.product_atc_code != stg_pharmacy__prescriptions.atc_code,
-            false
-        ) as is_name_more_precise
-    from stg_pharmacy__prescriptions
-    left join classified_codes
-        on stg_pharmacy__prescriptions.atc_code = classified_codes.atc_code
-    left join own_words
-        on stg_pharmacy__prescriptions.drug_name = own_words.drug_name
-    left join named_products
-        on
-            stg_pharmacy__prescriptions.drug_name = named_products.drug_name
-            and stg_pharmacy__prescriptions.route_code
-            is not distinct from named_products.route_code
-),
-
-decided as (
-    select
-        *,
-        code_class is not null and not is_name_more_precise as is_decided_by_code
-    from classified
+            stg_pharmacy__prescriptions.drug_name = cohort_drugs.drug_name
+            and stg_pharmacy__prescriptions.atc_code is not distinct from cohort_drugs.atc_code
+            and stg_pharmacy__prescriptions.route_code is not distinct from cohort_drugs.route_code
 ),
 
 final as (
     select
-        prescription_id,
         patient_id,
-        drug_name,
+        drug_number,
+        treatment_class_code,
         is_start_date_partial,
         is_end_date_partial,
         start_date,
+        end_date,
         source_file,
-        record_number,
-        case
-            when is_decided_by_code then code_class
-            when name_class is not null then name_class
-            when atc_code is not null then 'other'
-            else 'unmapped'
-        end as treatment_class_code,
-        case when is_decided_by_code then code_substance else name_substance end
-            as substance_code,
-        case when is_decided_by_code then code_potency else name_potency end
-            as steroid_potency_code,
-        case
-            when is_decided_by_code then 'atc_code'
-            when name_class is not null then 'drug_name'
-            when atc_code is not null then 'atc_code'
-            else 'none'
-        end as class_source_code,
-        coalesce(code_class != name_class and not is_name_more_precise, false)
-            as has_code_name_contradiction,
-        -- The middle of a partial end may fall before an exact start; a course never ends before it
-        -- starts.
-        case when end_date is not null then greatest(start_date, end_date) end as end_date
-    from decided
+        record_number
+    from courses
 )
 
 select * from final

@@ -9,31 +9,39 @@ cohort_prescriptions as (
     select * from {{ ref('cohort_prescriptions') }}
 ),
 
-earlier_courses as (
+cohort_drugs as (
+    select * from {{ ref('cohort_drugs') }}
+),
+
+systemic_drugs as (
     select
-        cohort_prescriptions.*,
+        drug_number,
         -- Corticosteroids and phototherapy count as one treatment each, other drugs by substance,
         -- or by class where only a group code is known.
         case
-            when
-                cohort_prescriptions.treatment_class_code
-                in ('systemic_corticosteroid', 'phototherapy')
-                then cohort_prescriptions.treatment_class_code
-            else
-                coalesce(
-                    cohort_prescriptions.substance_code,
-                    cohort_prescriptions.treatment_class_code
-                )
+            when treatment_class_code in ('systemic_corticosteroid', 'phototherapy')
+                then treatment_class_code
+            else coalesce(substance_code, treatment_class_code)
         end as prior_treatment_code
-    from cohort_prescriptions
-    inner join cohort_patients
-        on cohort_prescriptions.patient_id = cohort_patients.patient_id
+    from cohort_drugs
     where
-        cohort_prescriptions.treatment_class_code in (
+        treatment_class_code in (
             'systemic_corticosteroid', 'systemic_immunosuppressant', 'systemic_retinoid',
             'jak_inhibitor', 'other_biologic', 'phototherapy'
         )
-        and cohort_prescriptions.start_date < cohort_patients.index_date
+),
+
+earlier_courses as (
+    select
+        cohort_prescriptions.patient_id,
+        systemic_drugs.prior_treatment_code,
+        cohort_prescriptions.start_date
+    from cohort_prescriptions
+    inner join systemic_drugs
+        on cohort_prescriptions.drug_number = systemic_drugs.drug_number
+    inner join cohort_patients
+        on cohort_prescriptions.patient_id = cohort_patients.patient_id
+    where cohort_prescriptions.start_date < cohort_patients.index_date
 ),
 
 final as (

@@ -15,15 +15,29 @@ cohort_prescriptions as (
     select * from {{ ref('cohort_prescriptions') }}
 ),
 
-topical_courses as (
+cohort_drugs as (
+    select * from {{ ref('cohort_drugs') }}
+),
+
+topical_drugs as (
     select
-        *,
+        drug_number,
         treatment_class_code = 'topical_tacrolimus' as is_tacrolimus,
         list_position(
             ['mild', 'moderate', 'potent', 'very_potent'], steroid_potency_code
         ) as potency_rank
-    from cohort_prescriptions
+    from cohort_drugs
     where treatment_class_code in ('topical_tacrolimus', 'topical_corticosteroid')
+),
+
+topical_courses as (
+    select
+        cohort_prescriptions.*,
+        topical_drugs.is_tacrolimus,
+        topical_drugs.potency_rank
+    from cohort_prescriptions
+    inner join topical_drugs
+        on cohort_prescriptions.drug_number = topical_drugs.drug_number
 ),
 
 evaluable_visits as (

@@ -5,6 +5,10 @@ with cohort_prescriptions as (
     select * from {{ ref('cohort_prescriptions') }}
 ),
 
+cohort_drugs as (
+    select * from {{ ref('cohort_drugs') }}
+),
+
 stg_clinic__comorbidities as (
     select * from {{ ref('stg_clinic__comorbidities') }}
 ),
@@ -28,10 +32,12 @@ stg_intake__source_words as (
 unmapped as (
     select
         'drug' as term_kind,
-        drug_name as term,
-        patient_id
+        cohort_drugs.drug_name as term,
+        cohort_prescriptions.patient_id
     from cohort_prescriptions
-    where treatment_class_code = 'unmapped'
+    inner join cohort_drugs
+        on cohort_prescriptions.drug_number = cohort_drugs.drug_number
+    where cohort_drugs.treatment_class_code = 'unmapped'
     union all
     select
         'comorbidity' as term_kind,

@@ -10,6 +10,10 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 ROOMS = ("staging", "quarantine", "cohort", "marts")
+ROWS_OF_ANOTHER = {
+    "cohort_prescriptions": "every row of its left side, whose key is tested; a count sees a second"
+}
+"""Models that have `as_many_rows_as` in place of a key test, and why that says as much."""
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +23,14 @@ def manifest(demo_build) -> dict:
 
 def described(manifest: dict) -> list[dict]:
     return [n for n in manifest["nodes"].values() if n["resource_type"] in ("model", "seed")]
+
+
+def nodes_that_call(manifest: dict, name: str) -> list[dict]:
+    return [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test" and node.get("test_metadata", {}).get("name") == name
+    ]
 
 
 def test_every_model_and_seed_is_described(manifest):
@@ -57,12 +69,16 @@ def test_descriptions_are_written_into_the_file(warehouse):
 def test_every_model_and_seed_has_a_key_test(manifest):
     keyed = {
         test["attached_node"]
-        for test in manifest["nodes"].values()
-        if test["resource_type"] == "test"
-        and test.get("test_metadata", {}).get("name") == "holds"
-        and test["test_metadata"]["kwargs"]["keys"]
+        for test in nodes_that_call(manifest, "holds")
+        if test["test_metadata"]["kwargs"].get("keys")
     }
-    assert [n["name"] for n in described(manifest) if n["unique_id"] not in keyed] == []
+    counted = [
+        manifest["nodes"][test["attached_node"]]["name"]
+        for test in nodes_that_call(manifest, "as_many_rows_as")
+        if set(test["depends_on"]["nodes"]) - {test["attached_node"]} <= keyed
+    ]
+    without = [n["name"] for n in described(manifest) if n["unique_id"] not in keyed]
+    assert without == counted == list(ROWS_OF_ANOTHER)
 
 
 def test_every_mart_has_an_enforced_contract(manifest):

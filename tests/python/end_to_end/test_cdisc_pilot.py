@@ -110,7 +110,7 @@ def test_partial_dates_are_completed_to_the_middle_and_flagged(trial):
 def test_topical_corticosteroids_are_known_by_their_names(trial):
     names = query(
         trial,
-        "select count(distinct drug_name) from cohort.cohort_prescriptions "
+        "select count(distinct drug_name) from cohort.cohort_drugs "
         "where treatment_class_code = 'topical_corticosteroid' and class_source_code = 'drug_name'",
     )
     assert names[0][0] >= 12

@@ -1,7 +1,8 @@
-"""The data test ``holds``: every kind of rule sees what breaks it, and names it without a value."""
+"""The data tests of whole tables: every kind of rule sees what breaks it, and names no value."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -16,7 +17,11 @@ TEST = "rows_of_fct_patient_timepoints"
 
 @pytest.fixture(scope="module")
 def compiled(demo_build: Build) -> str:
-    node = next(n for n in demo_build.manifest["nodes"].values() if n["name"] == TEST)
+    return compiled_test(demo_build, TEST)
+
+
+def compiled_test(build: Build, name: str) -> str:
+    node = next(n for n in build.manifest["nodes"].values() if n["name"] == name)
     return node["compiled_code"]
 
 
@@ -66,6 +71,25 @@ def test_a_broken_rule_is_named_and_counted(broken_file, compiled, statement, wo
     told = broken_rules(file, {"results": [result]})
     assert told == {TEST: words or ""}
     assert "ROSSI" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("statement", "more"),
+    [
+        ("insert into {table} from {table} limit 2", 2),
+        ("delete from {table} where rowid < 3", -3),
+        ("update {table} set drug_number = 1", None),
+    ],
+)
+def test_a_join_that_loses_or_multiplies_rows_is_seen(
+    demo_build, warehouse, tmp_path, statement, more
+):
+    compiled = compiled_test(demo_build, "courses_are_as_many_as_prescription_lines")
+    file = shutil.copyfile(warehouse, tmp_path / warehouse.name)
+    with duckdb.connect(str(file)) as db:
+        db.execute(statement.format(table="cohort.cohort_prescriptions"))
+        rows = db.execute(compiled).fetchall()
+    assert [n_rows - n_expected for n_rows, n_expected in rows] == ([] if more is None else [more])
 
 
 def test_other_tests_and_other_ends_are_left_to_dbt(warehouse):

@@ -163,8 +163,9 @@ def flags_of(ending: Ending) -> set[tuple]:
     """Return what is flagged and yet loaded: the worklist, and codes that contradict their name."""
     terms = ending.query("select 'unmapped', term_kind, term from cohort.cohort_unmapped_terms")
     contradictions = ending.query(
-        "select 'contradiction', prescription_id from cohort.cohort_prescriptions "
-        "where has_code_name_contradiction"
+        "select 'contradiction', prescription_id from staging.stg_pharmacy__prescriptions "
+        "join cohort.cohort_prescriptions using (source_file, record_number) "
+        "join cohort.cohort_drugs using (drug_number) where has_code_name_contradiction"
     )
     return {*terms, *contradictions}
 
