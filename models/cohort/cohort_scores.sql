@@ -1,6 +1,8 @@
--- Every score of an attended timepoint with its baseline, its change and whether it is a response
--- by the score's own definition. One row per enrolled patient and attended timepoint, the scores
--- side by side.
+{{ config(materialized='view') }}
+
+-- The visit that answers for a timepoint with every score, its baseline, its change and whether it
+-- is a response by the score's own definition. A view: most of it are a few sums over
+-- cohort_visits. One row per enrolled patient and attended timepoint, the scores side by side.
 {%- set scores = score_codes() %}
 
 with cohort_visits as (
@@ -18,6 +20,12 @@ response_rules as (
 changes as (
     select
         cohort_visits.patient_id,
+        cohort_visits.nominal_timepoint_code,
+        cohort_visits.visit_day,
+        cohort_visits.days_from_target,
+        cohort_visits.source_file,
+        cohort_visits.record_number,
+        cohort_visits.is_nominal_timepoint_agreed,
         {%- for score in scores %}
         cohort_visits.{{ score }}_score,
         case when cohort_visits.{{ score }}_score is not null then baselines.{{ score }}_score end
@@ -36,6 +44,12 @@ changes as (
 final as (
     select
         changes.patient_id,
+        changes.nominal_timepoint_code,
+        changes.visit_day,
+        changes.days_from_target,
+        changes.source_file,
+        changes.record_number,
+        changes.is_nominal_timepoint_agreed,
         {%- for score in scores %}
         changes.{{ score }}_score,
         changes.{{ score }}_baseline_score,

@@ -56,7 +56,6 @@ final as (
     select
         patient_id,
         timepoint_code,
-        visit_id,
         nominal_timepoint_code,
         topical_adherence_code,
         easi_score,

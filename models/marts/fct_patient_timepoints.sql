@@ -7,10 +7,6 @@ with cohort_patients as (
     select * from {{ ref('cohort_patients') }}
 ),
 
-cohort_visits as (
-    select * from {{ ref('cohort_visits') }}
-),
-
 cohort_scores as (
     select * from {{ ref('cohort_scores') }}
 ),
@@ -52,21 +48,21 @@ final as (
         patient_timepoints.pseudonym as patient_id,
         patient_timepoints.timepoint_code,
         case
-            when cohort_visits.patient_id is not null then null
+            when cohort_scores.patient_id is not null then null
             when patient_timepoints.data_collection_day < patient_timepoints.last_day
                 then 'window_after_extraction'
             else 'no_visit_in_window'
         end as not_attended_reason_code,
         cohort_topical_regimens.topical_regimen_code,
         case
-            when cohort_visits.patient_id is null then 'not_attended'
+            when cohort_scores.patient_id is null then 'not_attended'
             when not patient_timepoints.is_evaluable then 'patient_not_evaluable'
             else cohort_topical_regimens.regimen_not_evaluable_reason_code
         end as regimen_not_evaluable_reason_code,
         easi_bands.study_band_code as easi_study_band_code,
         easi_bands.instrument_band_code as easi_leshem_band_code,
         dlqi_bands.instrument_band_code as dlqi_band_code,
-        cohort_visits.nominal_timepoint_code,
+        cohort_scores.nominal_timepoint_code,
         patient_timepoints.timepoint_number,
         patient_timepoints.nominal_month,
         {%- for score in scores %}
@@ -78,7 +74,7 @@ final as (
         cohort_scores.{{ score }}_percent_change_from_baseline,
         {%- endfor %}
         patient_timepoints.is_evaluable,
-        cohort_visits.patient_id is not null as is_attended,
+        cohort_scores.patient_id is not null as is_attended,
         coalesce(cohort_topical_regimens.is_regimen_evaluable, false) as is_regimen_evaluable,
         cohort_topical_regimens.is_on_tacrolimus,
         cohort_topical_regimens.is_on_corticosteroids,
@@ -97,16 +93,12 @@ final as (
         cohort_scores.has_itch_nrs_response as has_itch_response,
         cohort_scores.has_sleep_nrs_response as has_sleep_response,
         cohort_scores.dlqi_score < 10 as is_dlqi_below_10,
-        cohort_visits.is_nominal_timepoint_agreed,
-        cast(cohort_visits.visit_day as integer) as visit_day,
-        cast(cohort_visits.days_from_target as integer) as days_from_target,
-        cohort_visits.source_file,
-        cohort_visits.record_number as source_record_number
+        cohort_scores.is_nominal_timepoint_agreed,
+        cast(cohort_scores.visit_day as integer) as visit_day,
+        cast(cohort_scores.days_from_target as integer) as days_from_target,
+        cohort_scores.source_file,
+        cohort_scores.record_number as source_record_number
     from patient_timepoints
-    left join cohort_visits
-        on
-            patient_timepoints.patient_id = cohort_visits.patient_id
-            and patient_timepoints.timepoint_code = cohort_visits.timepoint_code
     left join cohort_scores
         on
             patient_timepoints.patient_id = cohort_scores.patient_id

@@ -102,8 +102,10 @@ def registry(tmp_path_factory, key) -> Registry:
 def corrected(registry, tmp_path_factory) -> dict:
     """The next delivery: one week-4 EASI corrected, identifiers in new columns, hostile text."""
     visit, patient = registry.vault_query(
-        "select visit_id, cohort_visits.patient_id from cohort.cohort_visits "
-        "where timepoint_code = 'week_04' and easi_score between 5 and 20 order by visit_id limit 1"
+        "select visit_id, chosen.patient_id from cohort.cohort_visits as chosen "
+        "join staging.stg_clinic__visits as visits using (source_file, record_number) "
+        "where timepoint_code = 'week_04' and chosen.easi_score between 5 and 20 "
+        "order by visit_id limit 1"
     )[0]
     delivery = copy_of_demo(tmp_path_factory.mktemp("deliveries") / "corrected", "2020-12-31")
 
