@@ -5,7 +5,7 @@
 -- cohort_visits. One row per enrolled patient and attended timepoint, the scores side by side.
 {%- set scores = score_codes() %}
 
-with cohort_visits as (
+with cohort_visits as not materialized (
     select * from {{ ref('cohort_visits') }}
 ),
 

@@ -1,8 +1,8 @@
-{#- Values of a column that the other table does not have, in place of dbt's own test. Codes are few where
-    rows are many: each is asked once. -#}
+{#- Values of a column that the other table does not have, in place of dbt's own test. Each value is asked
+    once: rows repeat their patient, and far more so their codes. -#}
 {% test relationships(model, column_name, to, field) %}
 with recorded_values as (
-    select {{ "distinct " if column_name.endswith("_code") }}{{ column_name }} as recorded_value
+    select distinct {{ column_name }} as recorded_value
     from {{ model }}
     where {{ column_name }} is not null
 )
