@@ -11,7 +11,7 @@ from benchmarks.processes import ROOT, BenchmarkError
 
 SIZES = (342, 10_000, 100_000, 1_000_000)
 NAMES = ("ours", "floor", "floor_three", "pandas", "polars")
-PARTS = ("bytes", "intake", "gate", "analyses")
+PARTS = ("bytes", "judging", "bare_load", "intake", "gate", "analyses")
 
 
 def parser() -> argparse.ArgumentParser:

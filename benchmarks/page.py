@@ -17,6 +17,8 @@ SLOWEST = 15
 LONGEST_NAME = 70
 PARTS = {
     "bytes": "read and hash the bytes, nothing else",
+    "judging": "intake's judging alone, nothing written",
+    "bare_load": "DuckDB's own reader into text tables, no check",
     "intake": "intake alone, clean records",
     "intake_bad": "intake alone, every hundredth record bad",
     "gate": "expectations, both doors",

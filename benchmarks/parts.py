@@ -1,6 +1,8 @@
 """One part of the work, alone in this process: PART IN OUT.json.
 
 bytes     IN = delivery: read and hash every export, nothing else
+judging   IN = delivery: judge every record as intake does, write nothing
+bare_load IN = delivery: DuckDB's own reader fills text tables in a new file, without any check
 intake    IN = delivery: load it into a new DuckDB file
 gate      IN = built warehouse: the expectations of both doors
 analyses  IN = built warehouse: every analysis, where benchmarks.analyses_scale measures them
@@ -51,20 +53,58 @@ def measure_bytes(delivery: Path) -> Rows:
     return _timed(work)
 
 
-def measure_intake(delivery: Path) -> Rows:
-    """Load a delivery into a new file, on the settings of a build."""
-    duckdb = importlib.import_module("duckdb")
+def measure_judging(delivery: Path) -> Rows:
+    """Judge a delivery, pseudonyms included, and keep nothing of it."""
     loader = importlib.import_module("intake.loader")
+    plan_folder = importlib.import_module("intake.folder").plan_folder
     opened = importlib.import_module("intake.delivery").open_delivery(delivery, "")
     key = importlib.import_module("intake.pseudonyms").load_key(is_synthetic=True)
+
+    def work() -> str:
+        judgements = loader.judge_files(opened, plan_folder(opened), key)
+        return f"{len(judgements)} files"
+
+    return _timed(work)
+
+
+def _new_file(folder: str) -> Any:
+    """Return a connection to a new DuckDB file with the settings of a build."""
+    duckdb = importlib.import_module("duckdb")
     config = {
         "storage_compatibility_version": STORAGE,
         "memory_limit": os.environ.get("REGISTRY_MEMORY_LIMIT", "3GB"),
     }
+    return duckdb.connect(f"{folder}/loaded.duckdb", config=config)
+
+
+def measure_bare_load(delivery: Path) -> Rows:
+    """Fill text tables with DuckDB's own reader: what writing the cells costs by itself."""
     with tempfile.TemporaryDirectory(dir=delivery.parent) as folder:
 
         def work() -> str:
-            with duckdb.connect(f"{folder}/intake.duckdb", config=config) as db:
+            with _new_file(folder) as db:
+                db.execute("set preserve_insertion_order = false")
+                for export in EXPORTS:
+                    file = str(delivery / f"{export}.csv")
+                    db.execute(
+                        f"create table {export} as select *, '{export}.csv' as source_file "
+                        "from read_csv($file, all_varchar = true, header = true, delim = ',')",
+                        {"file": file},
+                    )
+            return ""
+
+        return _timed(work)
+
+
+def measure_intake(delivery: Path) -> Rows:
+    """Load a delivery into a new file, on the settings of a build."""
+    loader = importlib.import_module("intake.loader")
+    opened = importlib.import_module("intake.delivery").open_delivery(delivery, "")
+    key = importlib.import_module("intake.pseudonyms").load_key(is_synthetic=True)
+    with tempfile.TemporaryDirectory(dir=delivery.parent) as folder:
+
+        def work() -> str:
+            with _new_file(folder) as db:
                 loader.load_delivery(opened, key, db.cursor(), Path(folder))
                 faulty = "select sum(n_records_faulty) from raw.delivery_files"
                 return f"{db.execute(faulty).fetchone()[0]} bad records"
@@ -125,6 +165,8 @@ def _analysis_row(row: dict[str, Any]) -> dict[str, Any]:
 
 MEASURES: dict[str, Callable[[Path], Rows]] = {
     "bytes": measure_bytes,
+    "judging": measure_judging,
+    "bare_load": measure_bare_load,
     "intake": measure_intake,
     "gate": measure_gate,
     "analyses": measure_analyses,

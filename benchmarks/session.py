@@ -23,7 +23,7 @@ from benchmarks.processes import ROOT, BenchmarkError, Cost, run_measured, tail
 from benchmarks.records import PartRow, RunRow, SizeRow
 
 Tell = Callable[[str], None]
-ON_DELIVERY = ("bytes", "intake")
+ON_DELIVERY = ("bytes", "judging", "bare_load", "intake")
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -49,8 +49,8 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def _n_steps(options: argparse.Namespace, chosen: list[Contender]) -> int:
-    n_parts = sum(2 * options.runs if p == "intake" else 1 for p in options.parts)
-    n_parts += (options.runs - 1) * ("bytes" in options.parts)
+    n_parts = sum(options.runs if part in ON_DELIVERY else 1 for part in options.parts)
+    n_parts += options.runs * ("intake" in options.parts)
     return len(set(options.sizes)) * (2 + options.runs * len(chosen) + n_parts)
 
 

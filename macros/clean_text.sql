@@ -57,7 +57,7 @@
 {%- endmacro %}
 
 
-{#- Cells of free text. <column>_term: as a term for comparison; with is_term the text is nothing else. -#}
+{#- Cells of free text. <column>_plain: as a term for comparison; with is_term the text is nothing else. -#}
 {% macro text_cells(column, is_required=false, is_term=false) -%}
     select
         cleaned.cell,
@@ -65,7 +65,7 @@
         {{ plain_term('cleaned.' ~ column) }} as {{ column }}
         {%- else %}
         cleaned.{{ column }},
-        {{ plain_term('cleaned.' ~ column) }} as {{ column }}_term
+        {{ plain_term('cleaned.' ~ column) }} as {{ column }}_plain
         {%- endif %}
         {%- if is_required %},
         case when cleaned.{{ column }} is null then 'missing_required' end as {{ column }}_fault

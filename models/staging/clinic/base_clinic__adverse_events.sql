@@ -68,7 +68,7 @@ final as (
         placed.line_number,
         placed.adverse_event_id,
         placed.patient_id,
-        placed.event_term_term as event_term,
+        placed.event_term_plain as event_term,
         placed.outcome_code,
         placed.is_serious_code = 'yes' as is_serious,
         coalesce(placed.is_onset_date_partial, false) as is_onset_date_partial,

@@ -116,7 +116,7 @@ final as (
         placed.line_number,
         placed.prescription_id,
         placed.patient_id,
-        placed.drug_name_term as drug_name,
+        placed.drug_name_plain as drug_name,
         case when placed.atc_code_fault is null then placed.atc_code_plain end as atc_code,
         placed.route_code,
         placed.strength,

@@ -11,7 +11,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 ROOMS = ("staging", "quarantine", "cohort", "marts")
 ROWS_OF_ANOTHER = {
-    "cohort_prescriptions": "every row of its left side, whose key is tested; a count sees a second"
+    "cohort_prescriptions": "every row of its left side, whose key is tested; a count sees more",
+    "cohort_scores": "a view over cohort_visits, whose key is tested; a count sees more",
 }
 """Models that have `as_many_rows_as` in place of a key test, and why that says as much."""
 

@@ -57,7 +57,15 @@ def test_too_little_room_is_said_before_anything_is_written(tmp_path):
 def measured(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     arguments = ["--sizes", "60", "--runs", "2", "--contenders", "floor", "pandas"]
-    arguments += ["--parts", "bytes", "intake", "--scratch", str(folder / "scratch")]
+    arguments += [
+        "--parts",
+        "bytes",
+        "judging",
+        "bare_load",
+        "intake",
+        "--scratch",
+        str(folder / "scratch"),
+    ]
     arguments += ["--out", str(folder / "results"), "--page", str(folder / "page.md")]
     assert main(arguments) == 0
     return folder
@@ -69,7 +77,8 @@ def test_a_run_measures_every_contender_in_every_round(measured):
     assert rounds == [("floor", 1), ("floor", 2), ("pandas", 1), ("pandas", 2)]
     assert all(row.exit_code == 0 and row.cpu_seconds > 0 and row.peak_mib > 0 for row in rows)
     parts = {row.part: row.note for row in records.read(measured / "results", PartRow)}
-    assert parts.keys() == {"bytes", "intake", "intake_bad"}
+    assert parts.keys() == {"bytes", "judging", "bare_load", "intake", "intake_bad"}
+    assert parts["judging"] == "5 files"
     assert parts["intake"] == "0 bad records"
     sizes = records.read(measured / "results", SizeRow)
     n_bad = sum(size.n_records // BAD_EVERY for size in sizes)
