@@ -74,7 +74,9 @@ def _new_file(folder: str) -> Any:
         "storage_compatibility_version": STORAGE,
         "memory_limit": os.environ.get("REGISTRY_MEMORY_LIMIT", "3GB"),
     }
-    return duckdb.connect(f"{folder}/loaded.duckdb", config=config)
+    connection = duckdb.connect(f"{folder}/loaded.duckdb", config=config)
+    connection.execute("set preserve_insertion_order = false")
+    return connection
 
 
 def measure_bare_load(delivery: Path) -> Rows:
@@ -83,7 +85,6 @@ def measure_bare_load(delivery: Path) -> Rows:
 
         def work() -> str:
             with _new_file(folder) as db:
-                db.execute("set preserve_insertion_order = false")
                 for export in EXPORTS:
                     file = str(delivery / f"{export}.csv")
                     db.execute(
