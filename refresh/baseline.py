@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from refresh import files, manifest, publish, vault
-from refresh.codes import ExitCode, Stop
+from core import files
+from core.settings import Settings
+from core.stop import ExitCode, Stop
+from refresh import manifest, publish, vault
 from refresh.manifest import Entry
-from refresh.settings import Settings
 
 
 @dataclass(frozen=True)

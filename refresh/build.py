@@ -20,12 +20,12 @@ from typing import Any
 
 import duckdb
 
-from refresh import files
+from core import files
+from core.progress import Progress
+from core.settings import Settings
+from core.stop import ExitCode, Stop
 from refresh.broken_rules import broken_rules
-from refresh.codes import ExitCode, Stop
 from refresh.messages import Cause, cause_of
-from refresh.progress import Progress
-from refresh.settings import Settings
 
 PARSE_CACHE = "partial_parse.msgpack"
 BAD_STATUSES = {"error", "fail", "runtime error"}

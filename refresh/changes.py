@@ -13,7 +13,8 @@ from pathlib import Path
 
 import duckdb
 
-from refresh.hashing import PROVENANCE_COLUMNS, columns_of, quote
+from core.duck import quote
+from refresh.hashing import PROVENANCE_COLUMNS, columns_of
 
 MART_KEYS: dict[str, tuple[str, ...]] = {
     "dim_patients": ("patient_id",),

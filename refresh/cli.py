@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from refresh.codes import EXIT_CODE_HELP, ExitCode, Stop, Terminated
+from core.stop import EXIT_CODE_HELP, ExitCode, Stop, Terminated
 
 COMMANDS = {
     "run": "run",
@@ -80,7 +80,7 @@ def _place_of(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_globals.get("__name__", "")
-        if name.split(".")[0] in ("refresh", "expectations", "intake", "analysis_py"):
+        if name.split(".")[0] in ("core", "refresh", "expectations", "intake", "analysis_py"):
             place = f"{name}, line {trace.tb_lineno}"
         trace = trace.tb_next
     return place

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.progress import Progress
+from core.settings import PROJECT_ROOT, Settings, resolve
+from core.stop import ExitCode, Stop
 from refresh import lock, pipeline, versions
-from refresh.codes import ExitCode, Stop
 from refresh.messages import shown
-from refresh.progress import Progress
-from refresh.settings import PROJECT_ROOT, Settings, resolve
 
 
 def settings_of(options: argparse.Namespace) -> Settings:

@@ -12,12 +12,14 @@ from typing import Any
 
 import duckdb
 
-from refresh import erased, files
-from refresh.codes import ExitCode, Stop
+from core import files
+from core.settings import Settings
+from core.stop import ExitCode, Stop
+from refresh import erased
 from refresh.messages import shown
-from refresh.settings import Settings
 
 CODE_FOLDERS = (
+    "core",
     "analysis_py", "expectations", "intake", "macros", "models", "refresh", "seeds", "tests/dbt",
 )  # fmt: skip
 CODE_FILES = ("dbt_project.yml", "profiles.yml", "pyproject.toml", "uv.lock")

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from refresh import erased, files, lock, manifest, pack, publish, room, versions
-from refresh.codes import ExitCode, Stop
+from core import files
+from core.settings import Settings
+from core.stop import ExitCode, Stop
+from refresh import erased, lock, manifest, pack, publish, room, versions
 from refresh.hashing import TableContent
-from refresh.settings import Settings
 
 GOOD, NOTE, BAD = "good", "note", "bad"
 NETWORK_FILE_SYSTEMS = {

@@ -19,29 +19,18 @@ from pathlib import Path
 
 import duckdb
 
+from core import duck, files
+from core.duck import quote
+from core.progress import Progress
+from core.settings import STORAGE_VERSION, Settings
+from core.stop import ExitCode, Stop
 from intake.errors import IntakeError
 from intake.pseudonyms import key_path, load_key
-from refresh import (
-    database,
-    erased,
-    files,
-    load,
-    lock,
-    manifest,
-    metadata,
-    pack,
-    pipeline,
-    publish,
-    vault,
-    versions,
-)
-from refresh.codes import ExitCode, Stop
-from refresh.hashing import content_of, quote
+from refresh import erased, load, lock, manifest, metadata, pack, pipeline, publish, vault, versions
+from refresh.hashing import content_of
 from refresh.manifest import Entry
 from refresh.messages import shown
-from refresh.progress import Progress
 from refresh.scan import Person, files_with_people, is_known, names_person, scan
-from refresh.settings import STORAGE_VERSION, Settings
 
 
 def run(settings: Settings, patient_id: str, options: argparse.Namespace) -> int:
@@ -131,7 +120,7 @@ def rewrite_private(file: Path, person: Person) -> int:
     with files.working_copy(file) as copy:
         n_rows = delete_person(copy, person)
         if n_rows:
-            database.rewrite_database(copy)
+            duck.rewrite_database(copy)
             os.chmod(copy, 0o600)
             files.sync_file(copy)
             os.replace(copy, file)
@@ -147,7 +136,7 @@ def rewrite_version(settings: Settings, version: Path, person: Person) -> int:
         if not n_rows:
             return 0
         entry = describe_anew(copy)
-        database.rewrite_database(copy, STORAGE_VERSION)
+        duck.rewrite_database(copy, STORAGE_VERSION)
         replace_version(settings, version, copy, entry)
     return n_rows
 
@@ -155,7 +144,7 @@ def rewrite_version(settings: Settings, version: Path, person: Person) -> int:
 def delete_person(file: Path, person: Person) -> int:
     """Delete the person's rows in a copy: named in a text, or one of the person's records."""
     n_rows = 0
-    with database.connect(file) as db:
+    with duck.connect(file) as db:
         tables = _tables(db)
         db.execute("create temp table records (source_file varchar, record_number bigint)")
         for (_, name), columns in tables.items():
@@ -200,7 +189,7 @@ def _tables(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], dict[str, st
 
 def describe_anew(file: Path) -> Entry:
     """Recompute what a version says of itself; return its new manifest entry."""
-    with database.connect(file) as db:
+    with duck.connect(file) as db:
         catalog = db.execute("select current_database()").fetchone()[0]
         entry = metadata.entry_of(db)
         names = db.execute("select table_schema, table_name from metadata.tables").fetchall()

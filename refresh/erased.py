@@ -15,9 +15,9 @@ from collections.abc import Callable
 
 import duckdb
 
-from refresh import files
-from refresh.hashing import quote
-from refresh.settings import Settings
+from core import files
+from core.duck import quote
+from core.settings import Settings
 
 NOTICE = "erased_patient"
 UNFINISHED = ".erasure_unfinished"

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 
-from refresh import files, lock, manifest, pipeline, versions
-from refresh.codes import ExitCode, Stop
+from core import files
+from core.settings import Settings
+from core.stop import ExitCode, Stop
+from refresh import lock, manifest, pipeline, versions
 from refresh.messages import shown
 from refresh.reader import open_published
-from refresh.settings import Settings
 from refresh.spreadsheet import Cell, write_csv, write_xlsx
 from refresh.suppression import CountTable, protect_together, too_narrow, too_narrow_together
 

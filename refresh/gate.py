@@ -11,11 +11,12 @@ from pathlib import Path
 
 import duckdb
 
+from core import duck
+from core.settings import Settings
+from core.stop import ExitCode, Stop
 from expectations.outcomes import CheckOutcome, CheckReport
-from refresh import database, stops
-from refresh.codes import ExitCode, Stop
+from refresh import stops
 from refresh.manifest import Entry
-from refresh.settings import Settings
 
 KEPT_BUILDS = 60
 """Builds whose expectation results are carried in the published file."""
@@ -38,7 +39,7 @@ def record_outcomes(
         The file of the version before.
     """
     if baseline is not None:
-        db.execute(f"attach '{database.literal(baseline)}' as version_before (read_only)")
+        db.execute(f"attach {duck.literal(baseline)} as version_before (read_only)")
         db.execute(
             "insert into quality.expectation_results by name "
             "select * from version_before.quality.expectation_results where build_number > ? - ?",

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import duckdb
 
-from refresh import database
-from refresh.codes import ExitCode, Stop
-from refresh.hashing import quote
+from core import duck
+from core.duck import quote
+from core.stop import ExitCode, Stop
 
 IDENTIFIERS = (
     ("patients", "patient_id"),
@@ -38,9 +38,9 @@ def require_no_person(work_file: Path, candidate: Path) -> int:
     Stop
         Naming the table and column; never the value.
     """
-    with database.connect(None, work_file.parent / "tmp") as db:
-        db.execute(f"attach '{database.literal(candidate)}' as candidate (read_only)")
-        db.execute(f"attach '{database.literal(work_file)}' as vault (read_only)")
+    with duck.connect(None, work_file.parent / "tmp") as db:
+        db.execute(f"attach {duck.literal(candidate)} as candidate (read_only)")
+        db.execute(f"attach {duck.literal(work_file)} as vault (read_only)")
         columns = db.execute(
             "select schema_name, table_name, column_name, data_type from duckdb_columns() "
             "where database_name = 'candidate' and schema_name <> 'metadata'"

@@ -14,6 +14,8 @@ from typing import Any
 
 import duckdb
 
+from core.duck import quote
+
 PROVENANCE_COLUMNS = frozenset({"source_file", "source_record_number", "load_id"})
 """Columns that say where a row came from. The same records in another order, or under another
 file name, are the same content."""
@@ -45,11 +47,6 @@ class TableContent:
     def as_entry(self) -> dict[str, Any]:
         """Return the content as plain values for the manifest."""
         return asdict(self)
-
-
-def quote(identifier: str) -> str:
-    """Return a SQL identifier in quotes."""
-    return '"' + identifier.replace('"', '""') + '"'
 
 
 def columns_of(

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import duckdb
 
-from refresh import database
+from core import duck
+from core.duck import quote
+from core.settings import Settings
 from refresh.changes import Side, compare_table
-from refresh.hashing import columns_of, quote
-from refresh.settings import Settings
+from refresh.hashing import columns_of
 
 EXPORT_KEYS: dict[str, tuple[str, ...]] = {
     "patients": ("patient_id",),
@@ -51,7 +52,7 @@ def compare_exports(
         Rows of the history carry it; rows of an unfinished earlier try are replaced.
     """
     work = db.execute("select current_database()").fetchone()[0]
-    db.execute(f"attach '{database.literal(vault_before)}' as {VAULT_BEFORE} (read_only)")
+    db.execute(f"attach {duck.literal(vault_before)} as {VAULT_BEFORE} (read_only)")
     _open_history(db, settings)
     try:
         db.execute("delete from history.corrections where build_number = ?", [build_number])
@@ -68,8 +69,8 @@ def compare_exports(
 
 def _open_history(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     db.execute(
-        f"attach '{database.literal(settings.history)}' as history "
-        f"(storage_version '{database.VAULT_STORAGE_VERSION}')"
+        f"attach {duck.literal(settings.history)} as history "
+        f"(storage_version '{duck.VAULT_STORAGE_VERSION}')"
     )
     os.chmod(settings.history, 0o600)
     db.execute(

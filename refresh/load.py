@@ -11,14 +11,15 @@ from pathlib import Path
 
 import duckdb
 
+from core import duck
+from core.settings import Settings, is_inside
+from core.stop import ExitCode, Stop
 from intake.delivery import open_delivery
 from intake.errors import IntakeError, KeyFileError
 from intake.loader import load_delivery
 from intake.pseudonyms import key_path, load_key
-from refresh import database, erased
-from refresh.codes import ExitCode, Stop
+from refresh import erased
 from refresh.messages import shown
-from refresh.settings import Settings, is_inside
 
 
 def key_fingerprint(settings: Settings) -> str:
@@ -76,8 +77,8 @@ def load(settings: Settings) -> None:
         When intake refuses the delivery, its mapping or the key.
     """
     config = {
-        "memory_limit": database.memory_limit(),
-        "storage_compatibility_version": database.VAULT_STORAGE_VERSION,
+        "memory_limit": duck.memory_limit(),
+        "storage_compatibility_version": duck.VAULT_STORAGE_VERSION,
         "temp_directory": str(settings.work / "tmp"),
     }
     try:
@@ -93,7 +94,7 @@ def load(settings: Settings) -> None:
     except IntakeError as error:
         raise _refusal(error) from None
     if n_left_out:
-        database.rewrite_database(settings.work_file)
+        duck.rewrite_database(settings.work_file)
 
 
 def _attach_served(db: duckdb.DuckDBPyConnection, settings: Settings) -> str | None:
@@ -102,7 +103,7 @@ def _attach_served(db: duckdb.DuckDBPyConnection, settings: Settings) -> str | N
     if not served.exists():
         return None
     try:
-        db.execute(f"attach '{database.literal(served)}' as served_vault (read_only)")
+        db.execute(f"attach {duck.literal(served)} as served_vault (read_only)")
     except duckdb.Error:
         return None  # damaged or of another release: everything is read from the delivery
     return "served_vault"

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from refresh.codes import ExitCode, Stop
+from core.stop import ExitCode, Stop
 
 LOCK_NAME = ".refresh.lock"
 

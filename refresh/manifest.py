@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from refresh import files, killpoints
-from refresh.codes import ExitCode, Stop
+from core import files
+from core.stop import ExitCode, Stop
+from refresh import killpoints
 
 FIRST = "0" * 64
 DESCRIBES = ("published", "rewritten", "adopted")

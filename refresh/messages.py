@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from refresh.codes import ExitCode
+from core.stop import ExitCode
 
 
 @dataclass(frozen=True)

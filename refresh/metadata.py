@@ -7,8 +7,8 @@ from typing import Any
 
 import duckdb
 
-from refresh.described import DescribedTable, create
-from refresh.hashing import TableContent, quote
+from core.duck import DescribedTable, create_tables, quote
+from refresh.hashing import TableContent
 
 SCHEMA = "metadata"
 
@@ -85,7 +85,7 @@ def write(
         The manifest entry.
     """
     schema = f"{quote(catalog)}.{SCHEMA}"
-    create(db, schema, TABLES)
+    create_tables(db, schema, TABLES)
     _write_build(db, schema, contents, build)
     for line in build.get("inputs", []):
         values = [line.get(name) for name in TABLES["inputs"].columns]

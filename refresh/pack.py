@@ -14,11 +14,12 @@ from typing import Any
 
 import duckdb
 
-from refresh import database, killpoints, metadata
-from refresh.codes import ExitCode, Stop
-from refresh.described import comment
-from refresh.hashing import TableContent, columns_of, content_of, quote
-from refresh.settings import STORAGE_VERSION
+from core import duck
+from core.duck import comment, quote
+from core.settings import STORAGE_VERSION
+from core.stop import ExitCode, Stop
+from refresh import killpoints, metadata
+from refresh.hashing import TableContent, columns_of, content_of
 
 PUBLISHED_SCHEMAS = ("marts", "results", "quality")
 CANDIDATE = "candidate"
@@ -67,10 +68,10 @@ def _write(
     work_file: Path, candidate: Path, build: dict[str, Any], published: Path
 ) -> list[TableContent]:
     source = work_file.stem
-    with database.connect(None, work_file.parent / "tmp") as db:
-        db.execute(f"attach '{database.literal(work_file)}' as {quote(source)} (read_only)")
-        target = database.literal(candidate)
-        db.execute(f"attach '{target}' as {CANDIDATE} (storage_version '{STORAGE_VERSION}')")
+    with duck.connect(None, work_file.parent / "tmp") as db:
+        db.execute(f"attach {duck.literal(work_file)} as {quote(source)} (read_only)")
+        target = duck.literal(candidate)
+        db.execute(f"attach {target} as {CANDIDATE} (storage_version '{STORAGE_VERSION}')")
         tables = _tables_to_publish(db, source)
         contents: list[TableContent] = []
         db.execute("begin")

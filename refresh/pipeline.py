@@ -14,14 +14,16 @@ from dataclasses import dataclass, field
 
 import duckdb
 
+from core import duck, files
+from core.progress import Progress
+from core.settings import Settings
+from core.stop import ExitCode, Stop, Terminated
 from expectations.outcomes import CheckReport
 from refresh import (
     baseline,
     changes,
-    database,
     delivery,
     erased,
-    files,
     guard,
     history,
     killpoints,
@@ -37,13 +39,10 @@ from refresh import (
 )
 from refresh.baseline import Baseline
 from refresh.build import BuildResult
-from refresh.codes import ExitCode, Stop, Terminated
 from refresh.gate import record_outcomes, require_passed
 from refresh.manifest import Entry
 from refresh.messages import cause_of
 from refresh.outcomes import Summary
-from refresh.progress import Progress
-from refresh.settings import Settings
 from refresh.summary import read_summary
 
 
@@ -296,11 +295,11 @@ def _build(state: Run, locks: tuple[int, ...]) -> None:
 def _check(state: Run) -> CheckReport:
     """Fill the quality tables that the gate reads, run the gate, and record its outcomes."""
     settings = state.settings
-    with database.connect(settings.work_file) as db:
+    with duck.connect(settings.work_file) as db:
         quality_tables.create_all(db)
         quality_tables.fill_from_vault(db)
     report = state.steps.check(settings, state.baseline)
-    with database.connect(settings.work_file) as db:
+    with duck.connect(settings.work_file) as db:
         record_outcomes(db, settings, report, state.entry["seq"], state.baseline.file)
     state.entry["expectations"] = {
         "n_expected": report.n_expected,
@@ -315,7 +314,7 @@ def _check(state: Run) -> CheckReport:
 
 def _compare(state: Run) -> None:
     settings = state.settings
-    with database.connect(settings.work_file) as db:
+    with duck.connect(settings.work_file) as db:
         if state.baseline.file is not None:
             changes.compare_with(db, state.baseline.file)
             vault_before = history.vault_of(settings, state.baseline.version)

@@ -14,10 +14,11 @@ import os
 import shutil
 from pathlib import Path
 
-from refresh import files, killpoints, manifest
-from refresh.codes import ExitCode, Stop
+from core import files
+from core.settings import KEPT_VERSIONS, Settings
+from core.stop import ExitCode, Stop
+from refresh import killpoints, manifest
 from refresh.manifest import Entry
-from refresh.settings import KEPT_VERSIONS, Settings
 
 READ_ONLY_MODE = 0o444
 VERSION_FILE = "current.duckdb"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import duckdb
 
-from refresh.described import DescribedTable, create
+from core.duck import DescribedTable, create_tables
 
 _EXPORT = ("varchar", "Export: patients, visits, prescriptions, comorbidities, adverse_events.")
 _FILE = ("varchar", "Name of the file in the delivery.")
@@ -128,7 +128,7 @@ def create_all(db: duckdb.DuckDBPyConnection) -> None:
     """Create every quality table anew, empty and described, in the open work file."""
     db.execute("begin")
     db.execute("create schema if not exists quality")
-    create(db, "quality", TABLES)
+    create_tables(db, "quality", TABLES)
     db.execute("commit")
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from refresh.codes import ExitCode, Stop
-from refresh.settings import Settings
+from core.settings import Settings
+from core.stop import ExitCode, Stop
 
 READER_CONFIG = {"enable_external_access": "false", "lock_configuration": "true"}
 """No file, no network, no second database, and no way to switch that back on."""

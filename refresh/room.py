@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from core.settings import Settings
+from core.stop import ExitCode, Stop
 from refresh import publish
-from refresh.codes import ExitCode, Stop
-from refresh.settings import Settings
 
 SPACE_FACTOR = 3
 """Free space wanted, in sizes of what was written last: work file, candidate, temporary files."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import duckdb
 
-from refresh.hashing import quote
-from refresh.settings import Settings
+from core.duck import quote
+from core.settings import Settings
 
 SHORTEST_IN_TEXT = 5
 """An identifier of at least this length is looked for as a word in any text; a shorter one could

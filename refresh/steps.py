@@ -12,15 +12,16 @@ import shutil
 import threading
 from pathlib import Path
 
+from core import files
+from core.progress import Progress
+from core.settings import Settings
+from core.stop import ExitCode, Stop
 from expectations.outcomes import CheckReport
-from refresh import build, files, load, publish
+from refresh import build, load, publish
 from refresh.baseline import Baseline
-from refresh.codes import ExitCode, Stop
 from refresh.manifest import Entry
 from refresh.messages import shown
 from refresh.pipeline import Steps
-from refresh.progress import Progress
-from refresh.settings import Settings
 
 HEAVY_MODULES = ("expectations.gate", "analysis_py.study", "analysis_py.store")
 REPORT_MARK = ".version"

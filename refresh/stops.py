@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import duckdb
 
+from core.settings import Settings
+from core.stop import ExitCode, Stop
 from refresh import manifest
-from refresh.codes import ExitCode, Stop
 from refresh.delivery import DeliveryFacts
 from refresh.manifest import Entry
-from refresh.settings import Settings
 
 FEWEST_PATIENTS = 5
 """Below this number of patients a share says nothing."""

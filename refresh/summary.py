@@ -10,10 +10,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from core.settings import Settings
 from refresh import publish
 from refresh.manifest import Entry
 from refresh.outcomes import Summary
-from refresh.settings import Settings
 
 SHOWN_REFUSALS = 20
 SHOWN_RESULTS = 5

@@ -28,6 +28,9 @@ from pathlib import Path
 
 import duckdb
 
+from core.progress import Progress
+from core.settings import Settings
+from core.stop import ExitCode, Stop
 from refresh import (
     delivery,
     fake_build,
@@ -39,12 +42,9 @@ from refresh import (
     quality_tables,
     versions,
 )
-from refresh.codes import ExitCode, Stop
 from refresh.fake_build import Shape
 from refresh.hashing import content_of
-from refresh.progress import Progress
 from refresh.reader import open_published
-from refresh.settings import Settings
 from refresh.torture_real import RealFigures, RealRoad
 
 REAL_KILLS = 18

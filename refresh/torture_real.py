@@ -22,10 +22,10 @@ from pathlib import Path
 
 import psutil
 
+from core.settings import PROJECT_ROOT, Settings
 from refresh import manifest, publish, versions
 from refresh.hashing import content_of
 from refresh.reader import open_published
-from refresh.settings import PROJECT_ROOT, Settings
 
 LEAST_MARK = 60.0
 """EASI values from here on mark a delivery; no week-4 visit of the demo reaches it."""

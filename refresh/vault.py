@@ -12,8 +12,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from refresh import files, killpoints
-from refresh.settings import KEPT_VAULTS, Settings
+from core import files
+from core.settings import KEPT_VAULTS, Settings
+from refresh import killpoints
 
 FACTS = "facts.json"
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import duckdb
 
-from refresh import files, killpoints, manifest, publish
-from refresh.codes import ExitCode, Stop
+from core import files
+from core.settings import Settings
+from core.stop import ExitCode, Stop
+from refresh import killpoints, manifest, publish
 from refresh.hashing import TableContent
 from refresh.manifest import Entry
 from refresh.pack import verify_against
-from refresh.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,10 @@ from pathlib import Path
 import duckdb
 from short_road import BuildStep
 
+from core import files
+from core.progress import Progress
+from core.settings import Settings
+from core.stop import Stop
 from expectations import gate
 from expectations.catalogue import all_suites
 from expectations.facts import Facts, gather
@@ -19,11 +23,8 @@ from intake.delivery import open_delivery
 from intake.errors import MappingError
 from intake.folder import plan_folder
 from intake.loader import all_judgements
-from refresh import changes, delivery, files, load, quality_tables, stops
-from refresh.codes import Stop
+from refresh import changes, delivery, load, quality_tables, stops
 from refresh.gate import require_passed
-from refresh.progress import Progress
-from refresh.settings import Settings
 
 EXPORTS = ("patients", "visits", "prescriptions", "comorbidities", "adverse_events")
 KEYS = {

@@ -14,10 +14,10 @@ from pathlib import Path
 import duckdb
 from builds import Build
 
+from core.progress import Progress
+from core.settings import Settings
 from refresh.build import BuildResult, RanTests, build
 from refresh.hashing import content_of
-from refresh.progress import Progress
-from refresh.settings import Settings
 
 ROOMS = ("staging", "quarantine", "cohort", "marts")
 BuildStep = Callable[[Settings, Progress, tuple[int, ...]], BuildResult]

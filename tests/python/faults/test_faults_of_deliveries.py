@@ -10,10 +10,10 @@ import fault_endings
 import pytest
 from fault_checks import ALL_FACTS, cells_in
 
+from core.progress import Progress
+from core.settings import Settings
+from core.stop import ExitCode, Stop
 from refresh import manifest, pipeline, publish, versions
-from refresh.codes import ExitCode, Stop
-from refresh.progress import Progress
-from refresh.settings import Settings
 from refresh.steps import real_steps
 from simulator.faults.cases import make_fault
 

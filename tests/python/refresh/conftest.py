@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from invented import folders
 
+from core.settings import Settings
 from refresh import fake_build
-from refresh.settings import Settings
 
 
 @pytest.fixture

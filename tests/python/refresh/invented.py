@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from refresh import files
-from refresh.settings import Settings
+from core import files
+from core.settings import Settings
 
 
 def folders(home: Path) -> Settings:

@@ -11,10 +11,11 @@ import time
 import duckdb
 import pytest
 
-from refresh import build, cli, codes, messages
+from core import stop
+from core.settings import resolve
+from core.stop import ExitCode, Stop
+from refresh import build, cli, messages
 from refresh.build import RanTests, count_tests, require_all_tests
-from refresh.codes import ExitCode, Stop
-from refresh.settings import resolve
 
 
 def artefacts(statuses):
@@ -103,7 +104,7 @@ def test_a_checkpoint_that_does_not_fit_is_an_error_not_silence(tmp_path):
         "import sys, duckdb\n"
         "from pathlib import Path\n"
         "from refresh.build import checkpoint\n"
-        "from refresh.codes import Stop\n"
+        "from core.stop import Stop\n"
         "from refresh.torture import limit_file_size\n"
         "db = duckdb.connect(sys.argv[1])\n"
         "db.execute(\"set wal_autocheckpoint = '1TB'\")\n"
@@ -173,7 +174,7 @@ def test_help_names_every_exit_code_and_needs_no_heavy_package():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     shown = cli.parser().format_help()
-    assert all(str(int(exit_code)) in shown for exit_code in codes.ExitCode)
+    assert all(str(int(exit_code)) in shown for exit_code in stop.ExitCode)
 
 
 def test_an_accepted_rule_wants_a_reason(capsys):
@@ -198,7 +199,7 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job begins without it
 from pathlib import Path
 from refresh import build, cli, commands, fake_build, pipeline, steps, torture
-from refresh.progress import Progress
+from core.progress import Progress
 
 def waiting_build(settings, progress, locks):
     sys.stdout.write("building\\n")
@@ -278,7 +279,7 @@ def test_the_child_of_a_killed_build_dies_with_it(tmp_path):
 
 
 def test_a_build_that_never_started_is_told_by_its_kind(settings, monkeypatch):
-    from refresh.progress import Progress
+    from core.progress import Progress
 
     monkeypatch.setattr(
         build,
@@ -296,7 +297,7 @@ def test_a_build_that_never_started_is_told_by_its_kind(settings, monkeypatch):
 
 
 def test_the_parse_cache_is_private(settings, monkeypatch):
-    from refresh.progress import Progress
+    from core.progress import Progress
 
     manifest, results = artefacts(["pass", "pass", "pass"])
     manifest["metadata"] = {"dbt_version": "1.11"}

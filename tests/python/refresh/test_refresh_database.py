@@ -10,21 +10,22 @@ import duckdb
 import pytest
 from builds import ROOT
 
+from core import duck
 from intake import loader
 from intake.contract import EXPORTS
-from refresh import database, guard, load, pack
+from refresh import guard, load, pack
 
 
 def test_a_database_in_memory_wants_a_folder_for_its_spill_files():
     with pytest.raises(ValueError, match="spill"):
-        database.connect(None)
+        duck.connect(None)
 
 
 def test_a_large_sort_spills_into_the_private_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(database.MEMORY_VARIABLE, "60MB")
+    monkeypatch.setenv(duck.MEMORY_VARIABLE, "60MB")
     spill = tmp_path / "vault" / "tmp"
-    with database.connect(None, spill) as db:
+    with duck.connect(None, spill) as db:
         db.execute("set preserve_insertion_order = false")
         db.execute("create table people as select md5(n::varchar) as p from range(4000000) as r(n)")
         assert list(spill.iterdir())
@@ -38,7 +39,7 @@ def test_packing_and_searching_keep_to_the_limit_and_to_the_work_folder(
 ):
     opened = []
     connect = duckdb.connect
-    monkeypatch.setenv(database.MEMORY_VARIABLE, "1500MB")
+    monkeypatch.setenv(duck.MEMORY_VARIABLE, "1500MB")
 
     def listen(file, *arguments, **options):
         opened.append((file, options.get("config")))
@@ -105,6 +106,6 @@ def test_exports_that_did_not_change_come_from_the_vault(
 
 
 def test_the_limit_is_the_one_that_dbt_keeps_to(monkeypatch):
-    monkeypatch.delenv(database.MEMORY_VARIABLE, raising=False)
+    monkeypatch.delenv(duck.MEMORY_VARIABLE, raising=False)
     profile = (ROOT / "profiles.yml").read_text(encoding="utf-8")
-    assert f"env_var('{database.MEMORY_VARIABLE}', '{database.memory_limit()}')" in profile
+    assert f"env_var('{duck.MEMORY_VARIABLE}', '{duck.memory_limit()}')" in profile

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from core.settings import KEPT_VERSIONS
+from core.stop import EXIT_CODE_HELP
 from refresh import cli, quality_tables, stops
-from refresh.codes import EXIT_CODE_HELP
-from refresh.settings import KEPT_VERSIONS
 
 ROOT = Path(__file__).resolve().parents[3]
 RELIABILITY = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
+from core.progress import Progress
+from core.stop import ExitCode, Stop
 from refresh import doctor, fake_build, killpoints, lock, manifest, pipeline, publish, versions
-from refresh.codes import ExitCode, Stop
 from refresh.fake_build import Shape
-from refresh.progress import Progress
 from refresh.reader import open_published
 
 
@@ -161,7 +161,7 @@ def test_a_copy_taken_during_publishes_is_one_whole_version(published, tmp_path)
         "import sys\n"
         "from pathlib import Path\n"
         "from refresh import torture\n"
-        "from refresh.settings import Settings\n"
+        "from core.settings import Settings\n"
         "root = Path(sys.argv[1])\n"
         "settings = Settings(root=root, delivery=root / 'delivery', vault=root / 'vault',\n"
         "                    published=root / 'published')\n"

@@ -11,11 +11,12 @@ import duckdb
 import pytest
 from invented import folders
 
+from core import files
+from core.progress import Progress
+from core.stop import ExitCode, Stop
 from intake.pseudonyms import load_key
-from refresh import cli, erase, erased, fake_build, files, manifest, pipeline, publish, versions
-from refresh.codes import ExitCode, Stop
+from refresh import cli, erase, erased, fake_build, manifest, pipeline, publish, versions
 from refresh.fake_build import Shape
-from refresh.progress import Progress
 from refresh.reader import open_published
 from refresh.scan import Person, scan, scan_file
 

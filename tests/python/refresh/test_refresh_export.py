@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from core.progress import Progress
 from refresh import cli, export, fake_build, pipeline, spreadsheet, suppression
-from refresh.progress import Progress
 from refresh.suppression import CountTable, intervals, protect, protect_together, too_narrow
 
 

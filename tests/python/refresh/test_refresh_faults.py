@@ -17,15 +17,15 @@ import duckdb
 import pytest
 from builds import ROOT
 
+from core.progress import Progress
+from core.settings import Settings
+from core.stop import ExitCode, Stop
 from intake.delivery import open_delivery
 from intake.errors import MappingError
 from intake.loader import load_delivery
 from intake.pseudonyms import PseudonymKey
 from refresh import fake_build, manifest, pipeline, publish, versions
-from refresh.codes import ExitCode, Stop
 from refresh.fake_build import Shape
-from refresh.progress import Progress
-from refresh.settings import Settings
 from refresh.steps import real_steps
 
 HOSTILE = "w4'); DROP SCHEMA marts CASCADE; --"

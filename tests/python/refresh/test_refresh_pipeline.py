@@ -12,12 +12,12 @@ import sys
 import duckdb
 import pytest
 
+from core.progress import Progress
+from core.stop import ExitCode, Stop, Terminated
 from refresh import fake_build, lock, manifest, pipeline, publish, summary, versions
 from refresh.build import BuildResult, RanTests
-from refresh.codes import ExitCode, Stop, Terminated
 from refresh.fake_build import Shape, passed_report
 from refresh.outcomes import Summary
-from refresh.progress import Progress
 from refresh.reader import open_published
 
 

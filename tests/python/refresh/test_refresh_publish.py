@@ -9,8 +9,8 @@ import stat
 import duckdb
 import pytest
 
+from core.stop import ExitCode, Stop
 from refresh import fake_build, manifest, pack, publish, versions
-from refresh.codes import ExitCode, Stop
 from refresh.hashing import combined
 from refresh.reader import open_published
 

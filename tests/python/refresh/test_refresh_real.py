@@ -22,9 +22,9 @@ import pytest
 from builds import ROOT
 from other_duckdb import RELEASES, read_with
 
+from core.settings import Settings
 from refresh import manifest, publish, versions
 from refresh.reader import open_published
-from refresh.settings import Settings
 
 DEMO = ROOT / "exports" / "demo"
 SECRETS = ("ROSSISECRET", "RSSMRA67D43H501X", "maria.rossi@example.org")

@@ -8,11 +8,11 @@ import types
 
 import pytest
 
+from core.progress import Progress
+from core.stop import ExitCode, Stop
 from refresh import fake_build, load, pipeline, steps
 from refresh.baseline import Baseline
-from refresh.codes import ExitCode, Stop
 from refresh.fake_build import Shape
-from refresh.progress import Progress
 
 
 @pytest.mark.fault("P221")

@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy
 from other_duckdb import RELEASES, read_with
 
+from core.progress import Progress
 from refresh import fake_build, pipeline, publish
 from refresh.fake_build import Shape
-from refresh.progress import Progress
 
 
 @pytest.fixture

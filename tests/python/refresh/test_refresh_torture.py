@@ -10,9 +10,9 @@ import sys
 import duckdb
 import pytest
 
+from core.progress import Progress
 from refresh import fake_build, killpoints, pipeline, publish
 from refresh.fake_build import Shape
-from refresh.progress import Progress
 from refresh.torture_real import LEAST_MARK, RealRoad
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from refresh.codes import ExitCode, Stop
+from core.stop import ExitCode, Stop
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_DELIVERY = "exports/demo"

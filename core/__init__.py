@@ -1,0 +1,1 @@
+"""What every room shares: DuckDB connections, settings, exit codes, files and progress."""
