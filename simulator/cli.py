@@ -1,11 +1,10 @@
-"""The command line: twin, check, solve, cohort, faults."""
+"""The command line: twin, cohort, faults."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,14 +25,6 @@ def build_parser() -> argparse.ArgumentParser:
     _add_output(twin)
     twin.add_argument("--clean", action="store_true", help="leave out the bad records")
     twin.set_defaults(run=_run_twin)
-
-    check = commands.add_parser("check", help="compare a delivery with the published results")
-    check.add_argument("--from", dest="source", type=Path, default=Path("exports/demo"))
-    check.set_defaults(run=_run_check)
-
-    solve = commands.add_parser("solve", help="search for the twin again (needs ortools)")
-    _add_output(solve)
-    solve.set_defaults(run=_run_solve)
 
     cohort = commands.add_parser("cohort", help="a cohort of any size with a declared truth")
     cohort.add_argument("--patients", type=int, required=True, help="number of patients")
@@ -64,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 when done, 1 when a check differs, 2 when the request cannot be done.
+        0 when done, 2 when the request cannot be done.
     """
     options = build_parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
@@ -85,35 +76,6 @@ def _run_twin(options: argparse.Namespace) -> int:
     write_delivery(delivery, options.out)
     counts = ", ".join(f"{len(rows)} {name}" for name, rows in delivery.records.items())
     print(f"Wrote the synthetic twin to {options.out}: {counts}.")
-    return 0
-
-
-def _run_check(options: argparse.Namespace) -> int:
-    # pandas, scipy and statsmodels are loaded for this command only
-    comparisons = importlib.import_module("simulator.check.compare").compare(options.source)
-    different = [each for each in comparisons if not each.is_equal]
-    for each in different:
-        print(f"{each.analysis_id} {each.result_id}: {each.operator} {each.target}, {each.shown}")
-    print(f"{len(comparisons)} published results compared, {len(different)} differ.")
-    return 1 if different else 0
-
-
-def _run_solve(options: argparse.Namespace) -> int:
-    try:
-        solution = importlib.import_module("simulator.solve.solution")
-    except ImportError as error:
-        raise SimulatorError(
-            f"the search needs {error.name}: install the dependency group 'solver' (uv sync "
-            "--group solver). The twin itself needs no solver."
-        ) from error
-    prepare_folder(options.out, options.overwrite)
-    start = time.perf_counter()
-    people, scores, log = solution.find_solution()
-    solution.write_solution(people, scores, options.out)
-    for line in log:
-        print(line)
-    print(f"Wrote twin_people.csv and twin_scores.csv to {options.out}, "
-          f"{time.perf_counter() - start:.0f} s in all.")  # fmt: skip
     return 0
 
 

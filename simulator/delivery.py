@@ -34,8 +34,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 class Delivery:
     """Five exports as lists of text records, in the order of ``COLUMNS``.
 
-    A record may hold more or fewer cells than its export has columns: that is one of the faults
-    that a delivery can carry.
+    A record may have more or fewer cells than its export has columns: one of the simulated faults.
     """
 
     label: str
@@ -45,7 +44,7 @@ class Delivery:
     )
 
     def add(self, export: str, **cells: str) -> None:
-        """Append one record; columns that are not named stay empty."""
+        """Append one record; columns without a value are empty."""
         unknown = set(cells) - set(COLUMNS[export])
         if unknown:
             raise ValueError(f"{export} has no column {', '.join(sorted(unknown))}")
@@ -53,7 +52,7 @@ class Delivery:
 
 
 def delivery_yml(label: str, extraction_date: str) -> str:
-    """Return the text of ``delivery.yml``; every simulated delivery is marked synthetic."""
+    """Return the text of ``delivery.yml``, which marks the delivery as synthetic."""
     return (
         "source_system: clinic\n"
         f"extraction_date: {extraction_date}\n"
@@ -68,7 +67,7 @@ def prepare_folder(folder: Path, overwrite: bool) -> None:
     Raises
     ------
     SimulatorError
-        The folder holds something and ``overwrite`` is false, or the path is no folder.
+        The folder is not empty and ``overwrite`` is false, or the path is a file.
     """
     if folder.exists() and not folder.is_dir():
         raise SimulatorError(f"{folder} is a file. Name a folder with --out.")
@@ -85,7 +84,7 @@ def prepare_folder(folder: Path, overwrite: bool) -> None:
 
 
 def list_written(folder: Path) -> list[str]:
-    """Return the names in ``folder`` that the simulator's commands may have written."""
+    """Return the names in ``folder`` that the simulator may have written."""
     known = {"delivery.yml", "truth.yml", "expected.json", "d1", "d2"}
     return sorted(
         path.name

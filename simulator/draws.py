@@ -1,8 +1,8 @@
-"""Random numbers made of integers only, so that every machine draws the same ones.
+"""Random numbers from integer arithmetic only: the same on every machine.
 
 The generator is SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
-generators", OOPSLA 2014, doi 10.1145/2660193.2660195). Python's and numpy's generators are not
-used for the twin: their helper methods may change between versions, and a float that is rounded
+generators", OOPSLA 2014, doi 10.1145/2660193.2660195). The twin does not use the generators of
+Python and numpy: their helper methods may change between versions, and a float that is rounded
 differently would change a byte of the delivery.
 """
 
@@ -24,8 +24,8 @@ class Draws:
     seed : int
         The seed of the whole delivery.
     label : str
-        The name of the stream, for instance ``"visits/17"``. Two labels give two streams that do
-        not influence each other, so a change in one patient leaves the others as they are.
+        The name of the stream, for instance ``"visits/17"``. Streams are independent: a change in
+        one patient does not change the others.
     """
 
     def __init__(self, seed: int, label: str) -> None:

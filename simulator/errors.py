@@ -1,7 +1,7 @@
-"""The one error that is shown to people without a traceback."""
+"""The error that is shown without a traceback."""
 
 from __future__ import annotations
 
 
 class SimulatorError(Exception):
-    """Something in the request cannot be done; the message says what, where and what to do."""
+    """A request cannot be done; the message says what is wrong, where, and what to do."""

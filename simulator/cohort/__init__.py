@@ -1,1 +1,1 @@
-"""Cohorts of any size from a model whose truth is declared in one YAML file."""
+"""Cohorts of any size, drawn from a truth that one YAML file declares."""

@@ -1,4 +1,4 @@
-"""Reads and judges the YAML file that declares the truth of a simulated cohort."""
+"""Reads and checks the YAML file that declares the truth of a simulated cohort."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Tree = dict[str, Any]
 
 
 def load_effects(path: Path | None) -> Tree:
-    """Return the declared truth: the defaults, overridden by ``path`` where it says otherwise.
+    """Return the declared truth: the defaults, overridden by the values in ``path``.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def load_effects(path: Path | None) -> Tree:
         if given is None:
             raise SimulatorError(f"{path} is empty. Give at least one key, or no --effects.")
         _merge(tree, _read(given, defaults, "", path))
-    _judge_whole(tree, path or DEFAULTS)
+    _check_whole(tree, path or DEFAULTS)
     return tree
 
 
@@ -65,7 +65,7 @@ def _read(node: yaml.Node, default: yaml.Node, name: str, path: Path) -> Any:
         if not isinstance(node, yaml.ScalarNode):
             raise SimulatorError(f"{where}: {name} takes one value.")
         value = yaml.SafeLoader("").construct_object(node)
-        problem = _judge_value(name, value)
+        problem = _problem(name, value)
         if problem:
             raise SimulatorError(f"{where}: {name} is {node.value}. {problem}")
         return value
@@ -85,56 +85,34 @@ def _read(node: yaml.Node, default: yaml.Node, name: str, path: Path) -> Any:
     return values
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _problem(name: str, value: object) -> str | None:
+    """Return what is wrong with a value, None where nothing is; its name decides the rule."""
+    if "_date" in name:
+        return None if isinstance(value, datetime.date) else "Write a day as 2018-06-04."
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = float(value) if is_number else math.nan  # type: ignore[arg-type]
+    for part, is_fine, message in _RULES:
+        if part in name:
+            return None if math.isfinite(number) and is_fine(number) else message
+    return "It has no rule."
 
 
-def _date(value: object) -> str | None:
-    return None if isinstance(value, datetime.date) else "Write a day as 2018-06-04."
-
-
-def _probability(value: object) -> str | None:
-    is_fine = _is_number(value) and 0 <= value <= 1  # type: ignore[operator]
-    return None if is_fine else "A probability lies from 0 to 1."
-
-
-def _share(value: object) -> str | None:
-    is_fine = _is_number(value) and 0 <= value < 1  # type: ignore[operator]
-    return None if is_fine else "A share of the variance lies from 0 to below 1."
-
-
-def _hazard(value: object) -> str | None:
-    is_fine = _is_number(value) and value >= 0  # type: ignore[operator]
-    return None if is_fine else "A hazard or a rate is 0 or more."
-
-
-def _above_zero(value: object) -> str | None:
-    is_fine = _is_number(value) and value > 0  # type: ignore[operator]
-    return None if is_fine else "It must be above 0."
-
-
-def _number(value: object) -> str | None:
-    return None if _is_number(value) else "It must be a number."
-
-
+_IS_PROBABILITY = "A probability lies from 0 to 1."
+_IS_RATE = "A hazard or a rate is 0 or more."
+_IS_POSITIVE = "It must be above 0."
 # The first part of a name that matches decides
-_RULES: tuple[tuple[str, Callable[[object], str | None]], ...] = (
-    ("_date", _date),
-    ("_share", _share),
-    ("hazard_ratio.", _above_zero),
-    (".hazard.", _hazard),
-    ("_probability", _probability),
-    ("_rate", _hazard),
-    ("_shift", _number),
-    (".mean", _above_zero),
-    (".sd", _above_zero),
-    ("age.", _above_zero),
-    ("reference_", _hazard),
+_RULES: tuple[tuple[str, Callable[[float], bool], str], ...] = (
+    ("_share", lambda value: 0 <= value < 1, "A share of the variance lies from 0 to below 1."),
+    ("hazard_ratio.", lambda value: value > 0, _IS_POSITIVE),
+    (".hazard.", lambda value: value >= 0, _IS_RATE),
+    ("_probability", lambda value: 0 <= value <= 1, _IS_PROBABILITY),
+    ("_rate", lambda value: value >= 0, _IS_RATE),
+    ("_shift", lambda value: True, "It must be a number."),
+    (".mean", lambda value: value > 0, _IS_POSITIVE),
+    (".sd", lambda value: value > 0, _IS_POSITIVE),
+    ("age.", lambda value: value > 0, _IS_POSITIVE),
+    ("reference_", lambda value: value >= 0, _IS_RATE),
 )
-
-
-def _judge_value(name: str, value: object) -> str | None:
-    return next((rule(value) for part, rule in _RULES if part in name), "It has no rule.")
 
 
 def _merge(tree: Tree, given: Mapping[str, Any]) -> None:
@@ -145,8 +123,8 @@ def _merge(tree: Tree, given: Mapping[str, Any]) -> None:
             tree[key] = value
 
 
-def _judge_whole(tree: Tree, path: Path) -> None:
-    """Judge what no single value can tell."""
+def _check_whole(tree: Tree, path: Path) -> None:
+    """Check rules that involve more than one value."""
     days = [
         tree["calendar"][f"{name}_date"] for name in ("first_index", "last_index", "extraction")
     ]

@@ -61,7 +61,7 @@ _OUTCOMES = pa.array(["recovered", "recovering", "not_recovered", ""])
 
 @dataclass
 class Counters:
-    """Records written so far, so that identifiers go on from block to block."""
+    """Records written so far; the next block continues the identifiers from here."""
 
     patients: int = 0
     visits: int = 0
@@ -129,7 +129,7 @@ def visits_table(
     rows, weeks = np.nonzero(people.is_seen)
     extra = np.concatenate([np.nonzero(has_screening)[0], np.nonzero(has_unscheduled)[0]])
     patient = np.concatenate([rows, extra])
-    # A screening visit shows the scores of baseline, an unscheduled one those of week 4
+    # A screening visit has the scores of baseline, an unscheduled one those of week 4
     source = np.concatenate(
         [weeks, np.zeros(has_screening.sum(), int), np.ones(has_unscheduled.sum(), int)]
     )
@@ -153,7 +153,7 @@ def visits_table(
         "topical_adherence": _adherence(people, patient, label, rng),
     }
     counters.visits += m
-    # Scores around the timepoints are recorded whole
+    # No score is missing at visits around the timepoints
     recorded = {
         score: people.is_recorded[score][patient, source] | (label == 4) for score in SCORES
     }
@@ -176,13 +176,13 @@ def visits_table(
 def _adherence(
     people: People, patient: np.ndarray, label: np.ndarray, rng: np.random.Generator
 ) -> pa.Array:
-    """Return the review words: a non-adherent patient says so at one visit that was made."""
+    """Return the review of each visit; a non-adherent patient reports it at one attended visit."""
     n_seen = people.is_seen.sum(axis=1)
-    says_at = (rng.random(len(people)) * n_seen).astype(int)  # dropout is monotone
+    reported_at = (rng.random(len(people)) * n_seen).astype(int)  # dropout is monotone
     is_study = label < 4
     week = np.where(is_study, label, 0)
     word = np.where(is_study & ~people.is_reviewed[patient, week], 1, 0)
-    word[is_study & people.is_non_adherent[patient] & (week == says_at[patient])] = 2
+    word[is_study & people.is_non_adherent[patient] & (week == reported_at[patient])] = 2
     return _words(("adherent", "unknown", "non_adherent"), word)
 
 
@@ -196,7 +196,7 @@ def prescriptions_table(
     """Return the prescriptions export of a block, by patient and first day."""
     n = len(people)
     everyone = np.arange(n)
-    parts = [  # patient, product, first day, last day (-1: still going on)
+    parts = [  # patient, product, first day, last day (-1: open)
         (everyone, np.zeros(n, int), people.index_day, people.index_day + 13),
         (everyone, np.ones(n, int), people.index_day + 14, np.full(n, -1)),
         _topical(people, people.on_tacrolimus, _TACROLIMUS, rng),
@@ -207,7 +207,7 @@ def prescriptions_table(
         treated = np.nonzero(rng.random(n) < chance)[0]
         end = people.index_day[treated] - rng.integers(20, 1500, len(treated))
         start = end - rng.integers(shortest, longest, len(treated))
-        # nobody is treated before birth: such a course is moved to the months before the index
+        # A course before the age of 14 is moved to the months before the index date
         early = start < people.birth_day[treated] + 14 * 365
         end = np.where(early, people.index_day[treated] - 20, end)
         start = np.where(early, end - shortest, start)
@@ -236,7 +236,7 @@ def prescriptions_table(
 def _topical(
     people: People, is_on: np.ndarray, product: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, ...]:
-    """Return one course per visit with the drug; it ends before the next visit without it."""
+    """Return one course per visit with the drug, ending before the next visit without it."""
     rows, weeks = np.nonzero(is_on & people.is_seen)
     start = people.visit_day[rows, weeks]
     end = start + rng.integers(14, 70, len(rows))

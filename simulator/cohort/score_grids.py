@@ -1,4 +1,4 @@
-"""Scores as cut points of a normal score, so that drawing is a search and every mean is exact."""
+"""Scores as cut points of a normal score: drawing is a search, and expected means are exact."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Grid:
     values : numpy.ndarray, shape (k,)
         The values that the score can take, ascending, in its own unit.
     cuts : numpy.ndarray, shape (k - 1,)
-        Normal scores at which one value gives way to the next.
+        Normal scores at which the next value begins.
     """
 
     values: np.ndarray

@@ -1,4 +1,4 @@
-"""Writes a simulated cohort block by block, with a progress bar and its truth beside it."""
+"""Writes a simulated cohort block by block, and its truth as ``truth.yml``."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def draw_cohort_block(
     n : int
         Patients in the block.
     seed, block : int
-        Every block has its own stream (numpy PCG64), so a cohort's first patients do not depend on
-        how many follow.
+        Every block has its own stream (numpy PCG64): the first patients of a cohort do not depend
+        on its size.
     counters : Counters
-        Records written before; it is moved on.
+        Records written before; updated.
     """
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, block])))
     grids = make_grids(effects)
@@ -87,7 +87,7 @@ def draw_cohort_block(
 
 
 def truth_text(effects: Tree, n: int, seed: int) -> str:
-    """Return the YAML text that declares what a cohort was drawn from and what it must show."""
+    """Return the YAML text with the declared truth of a cohort and the numbers it implies."""
     truth = {
         "is_synthetic": True,
         "n_patients": n,
@@ -120,7 +120,7 @@ def write_cohort(
         raise SimulatorError("--seed takes a number from 0 on.")
     effects = load_effects(effects_file)
     prepare_folder(folder, overwrite)
-    # The label comes first: a cohort that was stopped half-way says what it is, too
+    # The label is written first, so that an interrupted cohort is labelled synthetic too
     label = f"Simulated cohort of {n} patients, seed {seed}: no real patient is in these files"
     extraction = str(effects["calendar"]["extraction_date"])
     (folder / "delivery.yml").write_text(delivery_yml(label, extraction), encoding="utf-8")

@@ -1,1 +1,1 @@
-"""Bad deliveries made from a clean one, each with a statement of what must happen."""
+"""Bad deliveries made from a clean one, each with the outcomes that are allowed."""

@@ -1,4 +1,4 @@
-"""The delivery that a fault is worked into, and the record of what was touched."""
+"""A copy of a clean delivery to put one fault into, and the list of changed records."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class Table:
 
 @dataclass
 class Bench:
-    """A copy of a clean delivery on which one fault is made.
+    """A copy of a clean delivery to put one fault into.
 
     Attributes
     ----------
     folder : Path
         Where the bad delivery is written.
     tables : dict of Table
-        The five exports; a fault changes them, then ``write_all`` writes them.
+        The five exports.
     touched : list of dict
-        Records that the fault touched: export, record_number (1 is the first record after the
+        Records that the fault changed: export, record_number (1 is the first record after the
         header) and column (None for the whole record).
     files : set of str
-        Names of the files that are not a plain CSV of their table any more.
+        Names of files that the fault wrote or changed as a whole.
     """
 
     folder: Path
@@ -58,7 +58,7 @@ class Bench:
         return self.folder / f"{export}.csv"
 
     def touch(self, export: str, row: int, column: str | None = None) -> None:
-        """Note that a record, or one cell of it, was changed."""
+        """Note a changed record, or a changed cell of it."""
         self.touched.append({"export": export, "record_number": row + 1, "column": column})
 
     def put(self, export: str, row: int, column: str, value: str) -> None:
@@ -80,7 +80,7 @@ class Bench:
         column: str,
         holds: Callable[[str], bool] = bool,
     ) -> list[int]:
-        """Return ``count`` records, spread evenly, whose cell satisfies ``holds``.
+        """Return the numbers of ``count`` records, spread evenly, whose cell satisfies ``holds``.
 
         Raises
         ------
@@ -97,7 +97,7 @@ class Bench:
         if len(found) < count:
             raise SimulatorError(
                 f"the delivery has {len(found)} suitable records in {export}, {count} are needed. "
-                "Take a larger clean delivery, such as the one of 'simulator twin --clean'."
+                "Take a larger clean delivery, such as that of `registry simulate twin --clean`."
             )
         step = len(found) / (count + 1)
         return [found[int(step * (each + 1))] for each in range(count)]
@@ -129,7 +129,7 @@ class Bench:
                     self.put(export, number, "patient_id", new)
 
     def keep_patients(self, kept: set[str]) -> None:
-        """Drop every record of the other patients."""
+        """Remove the records of all other patients."""
         for table in self.tables.values():
             place = table.place("patient_id")
             table.rows = [row for row in table.rows if row[place] in kept]
@@ -150,7 +150,7 @@ class Bench:
             self.path(export).write_text(self.text(export), encoding="utf-8", newline="")
 
     def write_bytes(self, export: str, content: bytes) -> None:
-        """Write an export's file as these bytes and note the file."""
+        """Write the file of an export as these bytes and note the file."""
         self.path(export).write_bytes(content)
         self.files.add(f"{export}.csv")
         self._as_bytes.add(export)
@@ -164,7 +164,7 @@ class Bench:
         return self.text(export).encode("utf-8")
 
     def replace_file(self, export: str, name: str) -> Path:
-        """Take the plain CSV away; return the path of the file that stands in its place."""
+        """Delete the plain CSV; return the path of the file that replaces it."""
         self.path(export).unlink()
         self.files.add(name)
         self._as_bytes.add(export)
@@ -177,7 +177,7 @@ def read_tables(source: Path) -> dict[str, Table]:
     Raises
     ------
     SimulatorError
-        The folder is no delivery of the simulator's own CSV form.
+        A file or a column is missing.
     """
     tables = {}
     for export, columns in COLUMNS.items():
@@ -187,6 +187,6 @@ def read_tables(source: Path) -> dict[str, Table]:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))
         if not rows or not set(columns) <= set(rows[0]):
-            raise SimulatorError(f"{path} has not the columns of {export}.")
+            raise SimulatorError(f"{path} does not have the columns of {export}.")
         tables[export] = Table(rows[0], rows[1:])
     return tables

@@ -1,4 +1,4 @@
-"""The list of cases and the making of one."""
+"""The list of fault cases, and the function that writes one."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ MAKERS: dict[str, Callable[[Bench], None]] = {
 class FaultCase:
     """One kind of bad delivery and the outcomes that are allowed for it.
 
-    Outcomes: ``same`` (marts as from the clean delivery), ``load`` and ``load_flag`` (loaded as it
-    stands, the second with a flag), ``null_value`` (the value is refused and listed),
-    ``quarantine`` (the record is), ``dedupe`` (copies counted, one kept), ``reject_file`` (the
-    delivery is refused and what was published stays).
+    Outcomes: ``same`` (marts equal those of the clean delivery), ``load`` (loaded unchanged),
+    ``load_flag`` (loaded unchanged and flagged), ``null_value`` (the value is rejected and listed),
+    ``quarantine`` (the record is rejected and listed), ``dedupe`` (copies are counted and one is
+    loaded), ``reject_file`` (the delivery is refused and the published version stays).
     """
 
     case_id: str
@@ -68,10 +68,9 @@ def make_fault(case_id: str, source: Path, out: Path, *, overwrite: bool = False
     case_id : str
         For instance ``F037``.
     source : Path
-        A clean CSV delivery; it is not changed.
+        A clean CSV delivery, which is not changed.
     out : Path
-        Gets the delivery in ``d1`` (and ``d2`` where a case needs a second one) and
-        ``expected.json``.
+        Output folder: the delivery ``d1`` (for some cases also ``d2``) and ``expected.json``.
     overwrite : bool
         Whether a folder that is not empty may be used.
 
@@ -82,14 +81,16 @@ def make_fault(case_id: str, source: Path, out: Path, *, overwrite: bool = False
     """
     case = next((each for each in list_cases() if each.case_id == case_id.upper()), None)
     if case is None:
-        raise SimulatorError(f"there is no case {case_id}. 'faults --case list' shows them.")
+        raise SimulatorError(
+            f"there is no case {case_id}. `registry simulate faults --case list` lists them."
+        )
     clean = read_tables(source)
     settings = source / "delivery.yml"
     if not settings.is_file():
         raise SimulatorError(f"{settings} is missing. Name a clean CSV delivery with --from.")
     if "is_synthetic: true" not in settings.read_text(encoding="utf-8"):
         raise SimulatorError(
-            f"{source} is not labelled synthetic; faults are made of synthetic data."
+            f"{source} is not labelled synthetic; faults are made from synthetic data only."
         )
     prepare_folder(out, overwrite)
     is_second = case.case_id in delivery_faults.FAULTS
@@ -107,7 +108,7 @@ def make_fault(case_id: str, source: Path, out: Path, *, overwrite: bool = False
 
 
 def _write_changed(bench: Bench) -> None:
-    """Write the tables that were changed in memory and not already as bytes."""
+    """Write the changed tables, except those that the fault wrote as bytes."""
     for export in bench.tables:
         path = bench.path(export)
         if path.is_file() and not bench.wrote_bytes(export):

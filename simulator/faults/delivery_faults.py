@@ -1,4 +1,4 @@
-"""Faults that show only in a second delivery: each changes the second, the first is clean."""
+"""Faults of a second delivery, which follows a clean first one."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def late_correction(bench: Bench) -> None:
 
 
 def identical_redelivery(bench: Bench) -> None:
-    """Change nothing: the same bytes come again."""
+    """Change nothing: the second delivery has the same bytes."""
 
 
 def volume_drop(bench: Bench) -> None:
-    """Deliver every second patient, as with a filter that was left on."""
+    """Deliver every second patient only, as with a filter left on in the source system."""
     table = bench.tables["patients"]
     bench.keep_patients({row[table.place("patient_id")] for row in table.rows[::2]})
 

@@ -1,4 +1,4 @@
-"""Faults of bytes and files: encodings, torn copies, wrong formats under a right name."""
+"""Faults of bytes and files: encodings, incomplete copies, other formats named CSV."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def bom(bench: Bench) -> None:
 
 
 def utf16_with_tabs(bench: Bench) -> None:
-    """Write every export as UTF-16 with tabs, as a spreadsheet's "Unicode text"."""
+    """Write every export as UTF-16 with tabs, like a spreadsheet's "Unicode text"."""
     for export in bench.tables:
         text = bench.text(export, delimiter="\t", lineterminator="\r\n")
         bench.write_bytes(export, b"\xff\xfe" + text.encode("utf-16-le"))
@@ -50,12 +50,12 @@ def nul_tail(bench: Bench) -> None:
 
 
 def empty_file(bench: Bench) -> None:
-    """Cut visits to no byte."""
+    """Write visits as an empty file."""
     bench.write_bytes("visits", b"")
 
 
 def cut_inside_last_number(bench: Bench) -> None:
-    """Lose the last digit and the line end of prescriptions, after an end date."""
+    """Cut the last digit of an end date and the line end off prescriptions."""
     rows = bench.pick("prescriptions", 1, "end_date", lambda cell: cell[-2:-1] not in ("", "0"))
     table = bench.tables["prescriptions"]
     table.rows.append(table.rows.pop(rows[0]))
@@ -64,23 +64,23 @@ def cut_inside_last_number(bench: Bench) -> None:
 
 
 def gzip_named_csv(bench: Bench) -> None:
-    """Compress visits and keep the name."""
+    """Compress visits under the same name."""
     bench.write_bytes("visits", gzip.compress(bench.read_bytes("visits"), mtime=0))
 
 
 def truncated_gzip(bench: Bench) -> None:
-    """Replace visits by a compressed file that is cut at 70%."""
+    """Replace visits by a compressed file cut at 70%."""
     packed = gzip.compress(bench.read_bytes("visits"), mtime=0)
     bench.replace_file("visits", "visits.csv.gz").write_bytes(packed[: len(packed) * 7 // 10])
 
 
 def zip_named_csv(bench: Bench) -> None:
-    """Put visits into an archive under the old name."""
+    """Put visits into an archive under the same name."""
     bench.write_bytes("visits", _zipped({"visits.csv": bench.read_bytes("visits")}))
 
 
 def workbook_named_csv(bench: Bench) -> None:
-    """Put the skeleton of a workbook under the name of visits."""
+    """Replace visits by a minimal workbook under the same name."""
     members = {
         "[Content_Types].xml": b'<?xml version="1.0"?><Types xmlns='
         b'"http://schemas.openxmlformats.org/package/2006/content-types"/>',
@@ -106,12 +106,12 @@ def blank_tail(bench: Bench) -> None:
 
 
 def concatenated_twice(bench: Bench) -> None:
-    """Write visits after itself, second header included."""
+    """Write visits twice into the same file, header included."""
     bench.write_bytes("visits", bench.read_bytes("visits") * 2)
 
 
 def directory_as_file(bench: Bench) -> None:
-    """Make a directory of the name of visits."""
+    """Replace visits by a directory of the same name."""
     bench.replace_file("visits", "visits.csv").mkdir()
 
 

@@ -9,20 +9,20 @@ from simulator.faults.bench import Bench
 
 
 def leading_zeros(bench: Bench) -> None:
-    """Call two people 0012 and 12."""
+    """Rename two patients to 0012 and 12."""
     for patient, name in zip(bench.pick_patients(2), ("0012", "12"), strict=True):
         bench.rename_patient(patient, name)
 
 
 def looks_numeric(bench: Bench) -> None:
-    """Call four people by numbers that a spreadsheet or a float would merge."""
+    """Rename four patients to numbers that a spreadsheet or a float would merge."""
     names = ("1E5", "100000", "9007199254740993", "9007199254740992")
     for patient, name in zip(bench.pick_patients(4), names, strict=True):
         bench.rename_patient(patient, name)
 
 
 def scientific_identifiers(bench: Bench) -> None:
-    """Give three people one identifier, as a spreadsheet writes long numbers."""
+    """Give three patients the same identifier, as a spreadsheet writes long numbers."""
     for patient in bench.pick_patients(3):
         bench.rename_patient(patient, "1.23457E+11")
 
@@ -42,7 +42,7 @@ def blanks_and_case(bench: Bench) -> None:
 
 
 def exact_copies(bench: Bench) -> None:
-    """Write three patients twice, word for word."""
+    """Add exact copies of three patients."""
     table = bench.tables["patients"]
     for row in bench.pick("patients", 3, "patient_id"):
         table.rows.append([*table.rows[row]])
@@ -50,7 +50,7 @@ def exact_copies(bench: Bench) -> None:
 
 
 def outside_the_windows(bench: Bench) -> None:
-    """Add visits at day 60 and day 230 for two who started long before the newest visit."""
+    """Add visits at day 60 and day 230 for two patients who started early enough."""
     visits = bench.tables["visits"]
     last_date = max(row[visits.place("visit_date")] for row in visits.rows)
     newest = datetime.date.fromisoformat(last_date)
@@ -77,7 +77,7 @@ def outside_the_windows(bench: Bench) -> None:
 
 
 def orphan_prescriptions(bench: Bench) -> None:
-    """Add two prescriptions of nobody in the register."""
+    """Add two prescriptions of a patient who is not in the register."""
     for number in range(2):
         bench.append(
             "prescriptions",
@@ -91,7 +91,7 @@ def orphan_prescriptions(bench: Bench) -> None:
 
 
 def empty_identifiers(bench: Bench) -> None:
-    """Leave two visits and one patient without an identifier."""
+    """Remove the patient identifier of two visits and one patient."""
     for row, name in zip(bench.pick("visits", 2, "patient_id"), ("", " "), strict=True):
         bench.put("visits", row, "patient_id", name)
     row = bench.pick("patients", 1, "patient_id")[0]
@@ -99,7 +99,7 @@ def empty_identifiers(bench: Bench) -> None:
 
 
 def brand_names(bench: Bench) -> None:
-    """Write three prescriptions by brand alone, without a code."""
+    """Write three prescriptions with a brand name and no code."""
     for code, name in (
         ("D11AH01", "Protopic 0.1%"),
         ("D11AH05", "Dupixent"),
@@ -114,7 +114,7 @@ def brand_names(bench: Bench) -> None:
 
 
 def systemic_tacrolimus(bench: Bench) -> None:
-    """Add oral tacrolimus in two patients' past, years before dupilumab."""
+    """Add oral tacrolimus for two patients, long before dupilumab."""
     for number, patient in enumerate(bench.pick_patients(2)):
         start = datetime.date.fromisoformat(bench.first_day_of_dupilumab(patient))
         bench.append(
@@ -141,7 +141,7 @@ def untidy_codes(bench: Bench) -> None:
 
 
 def untidy_names(bench: Bench) -> None:
-    """Write ten drug names in upper case, padded, with double blanks behind."""
+    """Write ten drug names in upper case, padded, or with trailing blanks."""
     table = bench.tables["prescriptions"]
     for number, row in enumerate(bench.pick("prescriptions", 10, "drug_name")):
         name = table.cell(row, "drug_name")
@@ -157,7 +157,7 @@ def shuffled(bench: Bench) -> None:
 
 
 def fiscal_codes(bench: Bench) -> None:
-    """Call every patient by something that looks like an Italian fiscal code."""
+    """Rename every patient to something that looks like an Italian fiscal code."""
     table = bench.tables["patients"]
     names = [row[table.place("patient_id")] for row in table.rows]
     codes = {

@@ -14,13 +14,13 @@ def _write_lines(bench: Bench, export: str, lines: list[str]) -> None:
 
 
 def tab_separated(bench: Bench) -> None:
-    """Separate every export by tabs."""
+    """Write every export with tabs."""
     for export in bench.tables:
         bench.write_bytes(export, bench.text(export, delimiter="\t").encode())
 
 
 def one_other_delimiter(bench: Bench) -> None:
-    """Separate prescriptions alone by bars."""
+    """Write only prescriptions with bars."""
     bench.write_bytes("prescriptions", bench.text("prescriptions", delimiter="|").encode())
 
 
@@ -41,7 +41,7 @@ def decimal_comma_in_three(bench: Bench) -> None:
 
 
 def decimal_comma_unquoted(bench: Bench) -> None:
-    """Write one EASI with a decimal comma outside quotes: one field too many."""
+    """Write one EASI with an unquoted decimal comma: one field too many."""
     row = bench.pick("visits", 1, "easi_score", lambda cell: "." in cell)[0]
     lines = _lines(bench, "visits")
     easi = bench.tables["visits"].cell(row, "easi_score")
@@ -60,7 +60,7 @@ def unbalanced_quote(bench: Bench) -> None:
 
 
 def inner_quotes(bench: Bench) -> None:
-    """Write quotes inside a quoted cell without doubling them."""
+    """Write quotes inside a quoted cell without escaping them."""
     row = bench.pick("prescriptions", 1, "drug_name")[0]
     mark = "says fine today"
     bench.put("prescriptions", row, "body_site", mark)
@@ -70,7 +70,7 @@ def inner_quotes(bench: Bench) -> None:
 
 
 def footer_line(bench: Bench) -> None:
-    """End visits with a report's total."""
+    """Add a report's total as last line of visits."""
     lines = _lines(bench, "visits")
     lines.append(f"Total: {len(bench.tables['visits'].rows)} rows\n")
     bench.touch("visits", len(bench.tables["visits"].rows))
@@ -78,13 +78,13 @@ def footer_line(bench: Bench) -> None:
 
 
 def preamble(bench: Bench) -> None:
-    """Put three report lines before the header of visits."""
+    """Put three report lines above the header of visits."""
     report = ["Visit report\n", "User: m.rossi\n", "Printed: 31/12/2020\n"]
     _write_lines(bench, "visits", report + _lines(bench, "visits"))
 
 
 def no_header(bench: Bench) -> None:
-    """Leave out the header of visits."""
+    """Remove the header of visits."""
     _write_lines(bench, "visits", _lines(bench, "visits")[1:])
 
 
@@ -94,7 +94,7 @@ def _rename_header(bench: Bench, export: str, names: list[str]) -> None:
 
 
 def renamed_column(bench: Bench) -> None:
-    """Rename the EASI column, as an upgrade of the clinic's system does."""
+    """Rename the EASI column, as after an upgrade of the clinic's system."""
     header = bench.tables["visits"].header
     names = ["EASI_total" if name == "easi_score" else name for name in header]
     _rename_header(bench, "visits", names)
@@ -107,7 +107,7 @@ def header_case_and_blanks(bench: Bench) -> None:
 
 
 def missing_key_column(bench: Bench) -> None:
-    """Leave patient_id out of prescriptions."""
+    """Remove patient_id from prescriptions."""
     table = bench.tables["prescriptions"]
     place = table.place("patient_id")
     table.rows = [[*row[:place], *row[place + 1 :]] for row in table.rows]
@@ -115,7 +115,7 @@ def missing_key_column(bench: Bench) -> None:
 
 
 def add_columns(bench: Bench, export: str, place: int, columns: dict[str, list[str]]) -> None:
-    """Insert columns at a place; their values repeat down the records."""
+    """Insert columns; their values repeat over the records."""
     table = bench.tables[export]
     for number, row in enumerate(table.rows):
         row[place:place] = [values[number % len(values)] for values in columns.values()]
@@ -129,7 +129,7 @@ def extra_column(bench: Bench) -> None:
 
 
 def extra_identifiers(bench: Bench) -> None:
-    """Insert surname, fiscal code and telephone into the middle of patients."""
+    """Insert surname, fiscal code and telephone into patients."""
     identifiers = {
         "surname": ["Zanfrilloni", "Quattrocarte", "Belmondoro"],
         "fiscal_code": ["ZNFMRA80A01F205X", "QTTLCU75B41F205Y", "BLMGNN91C12F205Z"],
@@ -145,7 +145,7 @@ def sql_in_header(bench: Bench) -> None:
 
 
 def split_and_reordered(bench: Bench) -> None:
-    """Deliver visits in two parts, the second with itch and sleep exchanged in order."""
+    """Deliver visits in two parts; in the second, itch and sleep change places."""
     table = bench.tables["visits"]
     half = len(table.rows) // 2
     order = list(range(len(table.header)))

@@ -1,4 +1,4 @@
-"""Faults of values: scores that cannot be, dates in other forms, text that attacks or leaks."""
+"""Faults of values: impossible scores, other date forms, unsafe or identifying text."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def shifted_fields(bench: Bench) -> None:
 
 
 def float_noise(bench: Bench) -> None:
-    """Give five EASI the noise of binary fractions."""
+    """Give five EASI the noise of binary floating point."""
     table = bench.tables["visits"]
     for row in bench.pick("visits", 5, "easi_score", lambda cell: "." in cell):
         value = table.cell(row, "easi_score")
@@ -50,7 +50,7 @@ def float_noise(bench: Bench) -> None:
 
 
 def only_women(bench: Bench) -> None:
-    """Deliver the women alone, with sex written F."""
+    """Deliver only women, with sex written F."""
     table = bench.tables["patients"]
     sex, key = table.place("sex"), table.place("patient_id")
     bench.keep_patients({row[key] for row in table.rows if row[sex] == "female"})
@@ -85,7 +85,7 @@ def two_digit_years(bench: Bench) -> None:
 
 
 def born_too_late(bench: Bench) -> None:
-    """Let one patient be born in the future and one after the first visit."""
+    """Give one patient a birth date in the future and one after the first visit."""
     first, second = bench.pick_patients(2)
     table = bench.tables["patients"]
     place = table.place("patient_id")
@@ -102,7 +102,7 @@ def born_too_late(bench: Bench) -> None:
 
 
 def default_births(bench: Bench) -> None:
-    """Give a third of the patients the birth date of a form's default."""
+    """Give a third of the patients the default birth date of a form."""
     for row in range(0, len(bench.tables["patients"].rows), 3):
         bench.put("patients", row, "birth_date", "1900-01-01")
 
@@ -142,7 +142,7 @@ def decomposed_unicode(bench: Bench) -> None:
 
 
 def control_characters(bench: Bench) -> None:
-    """Put an escape sequence into an identifier and a forged log line into a text."""
+    """Put an escape sequence into an identifier and a fake log line into a text."""
     row = bench.pick("visits", 1, "patient_id")[0]
     patient = bench.tables["visits"].cell(row, "patient_id")
     bench.put("visits", row, "patient_id", patient + _ESCAPE)
@@ -159,7 +159,7 @@ def spreadsheet_formulas(bench: Bench) -> None:
 
 
 def _unimportant_names(values: Sequence[str]) -> Callable[[Bench], None]:
-    """Return a fault that writes these drug names where no regimen depends on them."""
+    """Return a fault that writes these drug names where they change no regimen."""
 
     def fault(bench: Bench) -> None:
         table = bench.tables["prescriptions"]

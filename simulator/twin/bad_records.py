@@ -1,7 +1,7 @@
-"""The bad records that the demonstration carries on purpose, so that quarantine is seen at work.
+"""Bad records that the demo delivery contains on purpose, to show the quarantine.
 
-They stand on visits outside every window, on emollients, or on records of their own, so that no
-number of the study moves, whether a reader drops the value, the record, or both copies.
+They affect visits outside every window, emollients, or extra records only. No number of the study
+changes, whether a reader drops the value, the record or both copies of a duplicate.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ def _put(export: str, record: list[str], column: str, value: str) -> None:
 def add_bad_records(
     delivery: Delivery, spare_visits: Sequence[str], spare_patients: Sequence[str]
 ) -> None:
-    """Spoil some records and add others.
+    """Change some records to bad ones and add others.
 
     Parameters
     ----------
     delivery : Delivery
         The clean twin; its records are changed in place.
     spare_visits : sequence of str
-        Identifiers of visits with scores that answer for no timepoint.
+        Identifiers of visits with scores that count for no timepoint.
     spare_patients : sequence of str
-        Identifiers that no patient has: one for the patient with an unknown sex code, one for a
-        patient born in the future, one for the orphan records.
+        Three unused identifiers: for the patient with an unknown sex code, for the patient born in
+        the future, for the orphan records.
     """
-    _spoil_values(delivery, spare_visits)
+    _change_values(delivery, spare_visits)
     _add_bad_visits(delivery, spare_patients)
     _add_bad_patients(delivery, spare_patients)
-    _spoil_prescriptions(delivery)
+    _change_prescriptions(delivery)
     _repeat_records(delivery)
     events = delivery.records["adverse_events"]
     _put("adverse_events", events[30], "is_serious", "perhaps")
 
 
-def _spoil_values(delivery: Delivery, spare_visits: Sequence[str]) -> None:
-    """Give three visits outside the timepoints a value that cannot be."""
+def _change_values(delivery: Delivery, spare_visits: Sequence[str]) -> None:
+    """Give three visits outside the timepoints an impossible value."""
     visits = [
         record
         for record in delivery.records["visits"]
@@ -58,15 +58,15 @@ def _spoil_values(delivery: Delivery, spare_visits: Sequence[str]) -> None:
 
 
 def _add_bad_visits(delivery: Delivery, spare_patients: Sequence[str]) -> None:
-    """Add visits of patients 20, 40, ... whose date, patient or shape is wrong."""
+    """Add visits of patients 20, 40, ... with a wrong date, patient or number of fields."""
     patients = [record[0] for record in delivery.records["patients"]]
     number = len(delivery.records["visits"])
     wrong = (
-        (patients[20], "31/02/2019"),  # other date order, and no such day
+        (patients[20], "31/02/2019"),  # another date order, and not a day
         (patients[40], "giovedi"),
         (patients[60], "2099-05-14"),
         (patients[80], "2019-02-30"),
-        (spare_patients[2], "2019-09-18"),  # nobody in the register
+        (spare_patients[2], "2019-09-18"),  # not in the register
         ("", "2020-06-16"),
     )
     for patient, day in wrong:
@@ -91,7 +91,7 @@ def _add_bad_visits(delivery: Delivery, spare_patients: Sequence[str]) -> None:
 
 
 def _add_bad_patients(delivery: Delivery, spare_patients: Sequence[str]) -> None:
-    """Add a patient with an unknown sex code and one who is born after the extraction."""
+    """Add a patient with an unknown sex code and one born after the extraction."""
     for patient, sex, birth in (
         (spare_patients[0], "X", "1987-03-25"),
         (spare_patients[1], "male", "2068-07-19"),
@@ -118,8 +118,8 @@ def _add_bad_patients(delivery: Delivery, spare_patients: Sequence[str]) -> None
     )
 
 
-def _spoil_prescriptions(delivery: Delivery) -> None:
-    """Let one emollient end before it starts, and give two emollients one identifier."""
+def _change_prescriptions(delivery: Delivery) -> None:
+    """Let one emollient end before it starts; give two emollients the same identifier."""
     emollients = [
         record
         for record in delivery.records["prescriptions"]
@@ -128,8 +128,7 @@ def _spoil_prescriptions(delivery: Delivery) -> None:
     ]
     start = _cell("prescriptions", emollients[10], "start_date")
     _put("prescriptions", emollients[10], "end_date", f"{int(start[:4]) - 1}{start[4:]}")
-    twin = emollients[21][0]
-    emollients[20][0] = twin
+    emollients[20][0] = emollients[21][0]
     number = max(int(record[0][1:]) for record in delivery.records["prescriptions"])
     delivery.add(
         "prescriptions",
@@ -142,7 +141,7 @@ def _spoil_prescriptions(delivery: Delivery) -> None:
 
 
 def _repeat_records(delivery: Delivery) -> None:
-    """Write one visit and one comorbidity twice, word for word."""
+    """Write an exact copy of one visit and of one comorbidity."""
     for export, position in (("visits", 300), ("comorbidities", 120)):
         records = delivery.records[export]
         records.insert(position + 1, [*records[position]])

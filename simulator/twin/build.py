@@ -8,11 +8,16 @@ from datetime import date, timedelta
 from simulator.delivery import Delivery
 from simulator.draws import Draws
 from simulator.twin import history, ineligible
-from simulator.twin.ages import draw_birth_date, draw_diagnosis_date, write_diagnosis_date
 from simulator.twin.bad_records import add_bad_records
 from simulator.twin.courses import Course, draw_topical_courses
-from simulator.twin.index_dates import CLOSING_DAY, draw_index_date, last_week_seen
-from simulator.twin.read_solution import TwinPatient, read_solution
+from simulator.twin.dates import (
+    CLOSING_DAY,
+    draw_birth_date,
+    draw_diagnosis_date,
+    draw_index_date,
+    write_diagnosis_date,
+)
+from simulator.twin.patients import TwinPatient, read_patients
 from simulator.twin.visits import Visit, draw_visits
 
 SEED = 342
@@ -20,8 +25,8 @@ LABEL = "Synthetic twin of the study cohort: no real patient is in these files"
 _YES_NO = {True: "yes", False: "no"}
 
 
-class _Numbering:
-    """Collects the records of all patients and numbers them by date, as a clinic's system does."""
+class _Collected:
+    """Records of all patients, to be numbered by date as a clinic's system does."""
 
     def __init__(self) -> None:
         self.visits: list[tuple[date, str, Visit]] = []
@@ -40,10 +45,10 @@ def build_twin(seed: int = SEED, with_bad_records: bool = True) -> Delivery:
         Whether the bad records of the demonstration are added.
     """
     delivery = Delivery(LABEL, CLOSING_DAY.isoformat())
-    patients = read_solution()
+    patients = read_patients()
     number = len(patients) + len(ineligible.INELIGIBLE)
     identifiers = Draws(seed, "identifiers").shuffled([f"P{n:04d}" for n in range(1, number + 1)])
-    collected = _Numbering()
+    collected = _Collected()
     for patient, identifier in zip(patients, identifiers, strict=False):
         _add_patient(delivery, collected, patient, identifier, seed)
     for other, identifier in zip(ineligible.INELIGIBLE, identifiers[len(patients) :], strict=True):
@@ -59,7 +64,7 @@ def build_twin(seed: int = SEED, with_bad_records: bool = True) -> Delivery:
 
 
 def _add_patient(
-    delivery: Delivery, collected: _Numbering, patient: TwinPatient, identifier: str, seed: int
+    delivery: Delivery, collected: _Collected, patient: TwinPatient, identifier: str, seed: int
 ) -> None:
     draws = Draws(seed, f"patient/{patient.number}")
     index_date = draw_index_date(patient, draws)
@@ -82,7 +87,7 @@ def _add_patient(
 
     last_seen = max(visit.day for visit in visits)
     dupilumab = history.draw_dupilumab(patient, index_date, draws)
-    followed_until = CLOSING_DAY if last_week_seen(patient) == 3 else last_seen
+    followed_until = CLOSING_DAY if patient.last_week_seen() == 3 else last_seen
     events = history.draw_events(
         patient, index_date, max(followed_until, index_date + timedelta(days=4)), draws
     )
@@ -103,7 +108,7 @@ def _add_patient(
 
 def _add_ineligible(
     delivery: Delivery,
-    collected: _Numbering,
+    collected: _Collected,
     patient: ineligible.Ineligible,
     identifier: str,
     seed: int,
@@ -129,18 +134,18 @@ def _add_ineligible(
 
 
 def _collect_courses(
-    collected: _Numbering, courses: Sequence[Course], identifier: str, draws: Draws
+    collected: _Collected, courses: Sequence[Course], identifier: str, draws: Draws
 ) -> None:
-    """Keep the courses; one topical or eye drop in eight has no ATC code in the record."""
+    """Collect the courses; about one topical or eye drop in eight is recorded without ATC code."""
     for course in courses:
         has_code = not (course.product.route in ("topical", "ocular") and draws.chance(12))
         collected.courses.append((course.start, identifier, course, has_code))
 
 
 def _write_numbered(
-    delivery: Delivery, collected: _Numbering, enrolled: set[str], seed: int
+    delivery: Delivery, collected: _Collected, enrolled: set[str], seed: int
 ) -> list[str]:
-    """Write the collected records; return the enrolled patients' visits of no timepoint."""
+    """Write the collected records; return the enrolled patients' visits outside the timepoints."""
     draws = Draws(seed, "handwriting")
     spare_visits = []
     by_day = sorted(collected.visits, key=lambda row: row[:2])
@@ -197,7 +202,7 @@ def _text(value: int | None) -> str:
 
 
 def _typed(name: str, strength: str, draws: Draws) -> tuple[str, str]:
-    """Return name and strength as somebody typed them: now and then the strength in the name."""
+    """Return name and strength as typed: sometimes in capitals, sometimes with the strength."""
     style = draws.below(100)
     if style < 6:
         return name.upper(), strength

@@ -1,8 +1,7 @@
 """Topical courses that give exactly the solved regimen on every reviewed visit day.
 
-A course is prescribed at a visit, refilled, left for weeks, overlapped by the next tube. Between
-the visits everything of that kind happens; on the day of a reviewed visit a corticosteroid or
-tacrolimus course is active if, and only if, the regimen of that visit holds it.
+Between visits courses are refilled, interrupted and overlap. On the day of a reviewed visit a
+corticosteroid or tacrolimus course is active if and only if the solved regimen includes the drug.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from simulator.draws import Draws
-from simulator.twin.index_dates import CLOSING_DAY
+from simulator.twin.dates import CLOSING_DAY
+from simulator.twin.patients import TwinPatient
 from simulator.twin.products import (
     ELIDEL,
     MODERATE_STEROIDS,
@@ -22,7 +22,6 @@ from simulator.twin.products import (
     VERY_POTENT_STEROIDS,
     Product,
 )
-from simulator.twin.read_solution import TwinPatient
 from simulator.twin.visits import Visit
 
 ON_TACROLIMUS, ON_CORTICOSTEROIDS = "TB", "CB"
@@ -32,7 +31,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Course:
-    """One prescribed course; ``end`` is its last day, None while it goes on."""
+    """One prescribed course; ``end`` is its last day, None while the course is open."""
 
     product: Product
     site: str
@@ -111,7 +110,7 @@ def _courses_of_run(
     reviewed: Sequence[tuple[date, str]],
     draws: Draws,
 ) -> list[Course]:
-    """Return one course per visit day of the run, some refills and now and then an overlap."""
+    """Return one course per visit day of the run, with some refills and overlaps."""
     latest = run.off_after - _DAY if run.off_after else None
     site, product = _choose(is_tacrolimus, patient, draws)
     courses = []
@@ -141,7 +140,7 @@ def _courses_of_run(
 
 
 def _course_days(product: Product, draws: Draws) -> int:
-    """Return the days of a course: some weeks, at most four with a very potent corticosteroid."""
+    """Return the length of a course: at most four weeks for a very potent corticosteroid."""
     if product in VERY_POTENT_STEROIDS:
         return draws.between(7, 28)
     return draws.weighted(((draws.between(7, 28), 4), (draws.between(29, 75), 5)))
@@ -153,7 +152,7 @@ def _first_start(
     """Return when the first course of a run starts.
 
     At baseline a combined regimen starts with two weeks of corticosteroids before tacrolimus is
-    added (the study's Results); other courses at baseline may have been going on for weeks.
+    added (the study's Results); other courses at baseline may have started weeks before.
     """
     day = run.days[0]
     if day == reviewed[0][0]:
@@ -181,7 +180,7 @@ def _refill(
 
 
 def _choose(is_tacrolimus: bool, patient: TwinPatient, draws: Draws) -> tuple[str, Product]:
-    """Return body site and product: no very potent corticosteroid on the face or in folds."""
+    """Return body site and product: no very potent corticosteroid on face, folds or genitalia."""
     delicate = ["folds", "neck"]
     if patient.involves_face:
         delicate += ["face", "face", "eyelids", "face and neck"]
@@ -212,7 +211,7 @@ def _earlier_courses(patient: TwinPatient, baseline: date, draws: Draws) -> list
 def _earlier_calcineurin_inhibitor(
     patient: TwinPatient, baseline: date, draws: Draws
 ) -> list[Course]:
-    """Return a tacrolimus or pimecrolimus course of an earlier year, in one patient of eight."""
+    """Return a calcineurin inhibitor course long before baseline, in one patient of eight."""
     if not draws.chance(12):
         return []
     product = draws.weighted(((PROTOPIC, 6), (PROTOPIC_WEAK, 1), (ELIDEL, 4)))

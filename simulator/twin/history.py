@@ -1,4 +1,4 @@
-"""What else stands in the record: dupilumab, earlier treatments, other drugs, events, illnesses."""
+"""Dupilumab, earlier treatments, other drugs, adverse events and comorbidities of a patient."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from simulator.draws import Draws
-from simulator.twin.ages import anniversary, completed_years
 from simulator.twin.courses import Course
-from simulator.twin.index_dates import CLOSING_DAY, TARGET_DAYS, is_too_late, last_week_seen
+from simulator.twin.dates import (
+    CLOSING_DAY,
+    TARGET_DAYS,
+    anniversary,
+    completed_years,
+    is_too_late,
+)
+from simulator.twin.patients import TwinPatient
 from simulator.twin.products import (
     ANTIHISTAMINES,
     DUPIXENT,
@@ -20,7 +26,6 @@ from simulator.twin.products import (
     PRIOR_COURSE_DAYS,
     PRIOR_TREATMENTS,
 )
-from simulator.twin.read_solution import TwinPatient
 
 WASHOUT_DAYS = 14
 
@@ -28,11 +33,12 @@ WASHOUT_DAYS = 14
 def draw_dupilumab(patient: TwinPatient, index_date: date, draws: Draws) -> list[Course]:
     """Return the loading dose, then 300 mg every other week, dispensed for some months at a time.
 
-    Treatment goes on at the closing of the register, except in some of those who were lost.
+    The last course is open at the closing of the register, except in some patients who were lost to
+    follow-up.
     """
     last_day: date | None = None
-    if not is_too_late(patient, index_date) and last_week_seen(patient) < 3 and draws.chance(50):
-        seen = TARGET_DAYS[last_week_seen(patient)]
+    if not is_too_late(patient, index_date) and patient.last_week_seen() < 3 and draws.chance(50):
+        seen = TARGET_DAYS[patient.last_week_seen()]
         last_day = index_date + timedelta(days=seen + 14 * draws.between(2, 7))
         last_day = min(last_day, CLOSING_DAY - timedelta(days=3))
     courses = [Course(DUPIXENT_LOADING, "", index_date, index_date + timedelta(days=13))]
@@ -46,7 +52,7 @@ def draw_dupilumab(patient: TwinPatient, index_date: date, draws: Draws) -> list
             courses.append(Course(DUPIXENT, "", start, None))
             break
         courses.append(Course(DUPIXENT, "", start, end))
-        # A refill that is fetched a few days late or early
+        # The refill is dispensed a few days late or early
         start = end + timedelta(days=draws.weighted(((1, 6), (3, 2), (-2, 2), (8, 1))))
     return courses
 
@@ -72,7 +78,7 @@ def draw_prior_treatments(
 
 
 def draw_other_drugs(patient: TwinPatient, index_date: date, draws: Draws) -> list[Course]:
-    """Return emollients, antihistamines and drugs for rhinitis and asthma: no regimen changes."""
+    """Return drugs that change no regimen: emollients, antihistamines, for rhinitis and asthma."""
     courses = []
     if draws.chance(90):
         start = index_date - timedelta(days=draws.between(0, 200))
@@ -104,8 +110,8 @@ class Event:
     outcome: str
 
 
-# Terms, percent of patients per year of treatment, percent that resolve. The order of the rates is
-# that of the literature: the European product information of Dupixent (injection site reactions
+# Terms, percent of patients per year of treatment, percent that resolve. The rates are ranked as in
+# the literature: the European product information of Dupixent (injection site reactions
 # 10% or more; conjunctivitis, allergic conjunctivitis, oral herpes, eosinophilia, headache and
 # blepharitis 1 to 10%); in daily practice conjunctivitis is more frequent, 34% in BioDay (Ariens
 # et al. 2021, PMID 32946967); most of it resolves, 89% in the open-label extension (Beck et al.
@@ -148,7 +154,7 @@ def draw_events(
     if days > 60 and draws.chance(1):
         day = index_date + timedelta(days=draws.between(20, days - 30))
         events.append(Event(draws.pick(_SERIOUS), day, True, "recovered"))
-    if draws.chance(2):  # told at the first visit: it began before the first dose
+    if draws.chance(2):  # began before the first dose
         day = index_date - timedelta(days=draws.between(2, 20))
         events.append(Event("herpes labialis", day, False, "recovered"))
     return events
@@ -189,8 +195,8 @@ def draw_comorbidities(
 ) -> list[tuple[str, str]]:
     """Return (term, onset date or year or empty) of one patient.
 
-    Other illnesses are noted only in patients who have one of the four of the study: the 31
-    without any comorbidity have none.
+    Other illnesses are recorded only in patients with one of the study's four comorbidities: the 31
+    patients without a comorbidity have none.
     """
     age = completed_years(birth, index_date)
     rows = []

@@ -1,4 +1,4 @@
-"""Patients of the register who are not in the study, at least one for each criterion."""
+"""Patients of the register who are not in the study: at least one per criterion."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from simulator.draws import Draws
-from simulator.twin.clinic_days import nearest_clinic_day
 from simulator.twin.courses import Course
+from simulator.twin.dates import nearest_clinic_day
+from simulator.twin.patients import Scores
 from simulator.twin.products import DUPIXENT, DUPIXENT_LOADING, PRIOR_TREATMENTS, PROTOPIC
-from simulator.twin.visits import Scores, Visit, iga_of
+from simulator.twin.visits import Visit, iga_of
 
 
 @dataclass(frozen=True)
 class Ineligible:
-    """One patient and the reason why the study does not hold the patient."""
+    """One patient and the reason for exclusion."""
 
     reason: str
     sex: str
@@ -67,7 +68,7 @@ def draw_visits(patient: Ineligible, draws: Draws) -> list[Visit]:
 
 
 def draw_courses(patient: Ineligible, visits: Sequence[Visit], draws: Draws) -> list[Course]:
-    """Return dupilumab where it was given, a topical course, and what excludes the patient."""
+    """Return dupilumab where given, sometimes a topical course, and an excluding treatment."""
     topical = Course(PROTOPIC, "face", visits[0].day, visits[0].day + timedelta(days=40))
     courses = [topical] if draws.chance(60) else []
     if patient.index_date is None:

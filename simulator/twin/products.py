@@ -1,6 +1,6 @@
 """Products that a dermatologist in Milan prescribes, with ATC codes (WHO ATC/DDD Index).
 
-Every product name and strength is a real one; which patient got which is drawn.
+Product names and strengths are real; the patients who get them are synthetic.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Product:
-    """A product as it stands in a prescription."""
+    """A product as a prescription names it."""
 
     name: str
     atc: str
@@ -85,7 +85,7 @@ PRIOR_COURSE_DAYS = {
     "azathioprine": (60, 300),
 }
 
-# The last one is made up by a pharmacy and stands on no product list
+# The last one is compounded by a pharmacy and is on no product list
 EMOLLIENTS = (
     (Product("Dexeryl", "", "topical", ""), 12),
     (Product("Lipikar Baume AP+", "", "topical", ""), 9),
@@ -101,7 +101,7 @@ ANTIHISTAMINES = (
     Product("Kestine", "R06AX22", "oral", "20 mg"),
     Product("Xyzal", "R06AE09", "oral", "5 mg"),
 )
-# Corticosteroids and ciclosporin at other sites: neither topical to the skin nor systemic
+# Corticosteroids and ciclosporin at other sites: neither topical on the skin nor systemic
 NASAL_STEROID = Product("Nasonex", "R01AD09", "nasal", "50 mcg")
 INHALER = Product("Symbicort", "R03AK07", "inhaled", "160/4.5 mcg")
 EYE_DROPS = (

@@ -1,15 +1,13 @@
-"""The visits of one patient: those that answer for a timepoint, and those around them."""
+"""The visits of one patient: one per attended timepoint, and the visits around them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from simulator import printed
 from simulator.draws import Draws
-from simulator.twin.clinic_days import nearest_clinic_day
-from simulator.twin.index_dates import CLOSING_DAY, TARGET_DAYS, WINDOWS
-from simulator.twin.read_solution import Scores, TwinPatient
+from simulator.twin.dates import CLOSING_DAY, TARGET_DAYS, WINDOWS, nearest_clinic_day
+from simulator.twin.patients import TIMEPOINTS, Scores, TwinPatient
 
 SEVERE_EASI_TENTHS = 240  # EASI of 24 or more makes a patient eligible for dupilumab in Italy
 SCREENING_DAYS = (-56, -31)
@@ -33,13 +31,13 @@ class Visit:
     label: str
     scores: Scores
     adherence: str
-    week: int | None = None  # the timepoint that this visit answers for
+    week: int | None = None  # number of the timepoint that the visit is for
     iga: int | None = None
     poem: int | None = None
 
 
 def iga_of(easi_tenths: int, draws: Draws) -> int:
-    """Return an IGA (0-4) in step with EASI; near a border either neighbour is possible."""
+    """Return an IGA (0-4) that fits the EASI; near a border either neighbour is possible."""
     for highest, grades in _IGA_BORDERS:
         if easi_tenths <= highest:
             return draws.pick(grades)
@@ -47,7 +45,7 @@ def iga_of(easi_tenths: int, draws: Draws) -> int:
 
 
 def poem_of(scores: Scores, draws: Draws) -> int | None:
-    """Return a POEM (0-28) in step with itch, sleep and DLQI, None where one is missing."""
+    """Return a POEM (0-28) that fits itch, sleep and DLQI, None where one of them is missing."""
     if scores.itch is None or scores.sleep is None or scores.dlqi is None:
         return None
     tenths = 12 * scores.itch + 5 * scores.sleep + 3 * scores.dlqi
@@ -57,8 +55,8 @@ def poem_of(scores: Scores, draws: Draws) -> int | None:
 def draw_visits(patient: TwinPatient, index_date: date, draws: Draws) -> list[Visit]:
     """Return all visits of one patient in the order of their days.
 
-    The visits around the timepoints (screening, unscheduled, moved) stay outside every window or
-    lie further from the target than the visit that answers for the timepoint.
+    The visits around the timepoints (screening, unscheduled, moved) lie outside every window, or
+    further from the target day than the visit for the timepoint.
     """
     visits = [
         _timepoint_visit(patient, week, index_date, draws)
@@ -92,11 +90,11 @@ def _timepoint_visit(patient: TwinPatient, week: int, index_date: date, draws: D
         reach = (_LARGEST_REACH if draws.chance(9) else _USUAL_REACH)[week]
         shift = draws.bell(-reach, reach)
     kind = patient.attendance[week]
-    label = printed.TIMEPOINTS[week]
+    label = TIMEPOINTS[week]
     if draws.chance(3):
         label = ""
     elif week and draws.chance(2):
-        label = draws.pick(("unscheduled", printed.TIMEPOINTS[week - 1]))
+        label = draws.pick(("unscheduled", TIMEPOINTS[week - 1]))
     return Visit(
         day=nearest_clinic_day(target + timedelta(days=shift), first, last),
         label=label,
@@ -107,7 +105,7 @@ def _timepoint_visit(patient: TwinPatient, week: int, index_date: date, draws: D
 
 
 def _mark_non_adherence(visits: list[Visit], draws: Draws) -> None:
-    """Mark one visit or several as non-adherent: the later ones where there are any."""
+    """Mark at least one visit as non-adherent, after baseline where possible."""
     later = [visit for visit in visits if visit.week] or visits
     later[draws.below(len(later))].adherence = "non_adherent"
     for visit in later:
@@ -118,7 +116,7 @@ def _mark_non_adherence(visits: list[Visit], draws: Draws) -> None:
 def _screening(
     patient: TwinPatient, baseline: Visit, index_date: date, draws: Draws
 ) -> list[Visit]:
-    """Return the screening visit: always made where the baseline EASI alone is under 24."""
+    """Return the screening visit: always where the baseline EASI is under 24, else sometimes."""
     at_baseline = baseline.scores.easi_tenths or 0
     if at_baseline >= SEVERE_EASI_TENTHS and not draws.chance(14):
         return []
@@ -177,10 +175,10 @@ def _unscheduled(patient: TwinPatient, index_date: date, draws: Draws) -> list[V
 
 def _second_in_window(visits: list[Visit], index_date: date, draws: Draws) -> list[Visit]:
     """Return, rarely, a check a few days after a timepoint visit, further from the target."""
-    answering = [visit for visit in visits if visit.week in (1, 2)]
-    if not answering or not draws.chance(3):
+    candidates = [visit for visit in visits if visit.week in (1, 2)]
+    if not candidates or not draws.chance(3):
         return []
-    visit = draws.pick(answering)
+    visit = draws.pick(candidates)
     week = visit.week or 0
     days_from_target = (visit.day - index_date).days - TARGET_DAYS[week]
     first = visit.day + timedelta(days=5)

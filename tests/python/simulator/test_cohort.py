@@ -1,29 +1,26 @@
-"""Simulated cohorts show the truth that was declared, in every format, and say what it is."""
+"""Simulated cohorts: declared truth, expected numbers, formats and the effects file."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from simulator.check.numbers import restricted_mean, tacrolimus_numbers
-from simulator.check.register import read_cohort
-from simulator.cli import main
-from simulator.cohort.effects import load_effects
+from simulator.cohort.effects import TIMEPOINTS, load_effects
 from simulator.cohort.expected import expected_numbers
+from simulator.cohort.write import write_cohort
 from simulator.delivery import COLUMNS
 from simulator.errors import SimulatorError
 
 N = 6000
-WEEKS = ("baseline", "week_04", "week_16", "week_52")
 
 
-def write(folder: Path, patients: int, seed: int = 11, *options: str) -> Path:
-    command = ["cohort", "--patients", str(patients), "--seed", str(seed), "--out", str(folder)]
-    assert main([*command, *options]) == 0
+def write(folder: Path, n: int, seed: int = 11, form: str = "csv", overwrite: bool = False) -> Path:
+    write_cohort(n, seed, None, folder, file_format=form, overwrite=overwrite)
     return folder
 
 
@@ -38,84 +35,31 @@ def truth(folder: Path) -> dict:
 
 
 @pytest.fixture(scope="module")
-def cohort(folder: Path):
-    return read_cohort(folder)
+def visits(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "visits.csv")
 
 
-def test_everybody_is_enrolled_and_the_delivery_says_that_it_is_synthetic(folder, truth, cohort):
-    assert len(cohort.patients) == cohort.n_register == N
+def test_the_delivery_is_labelled_synthetic_and_declares_its_truth(folder, truth):
     assert yaml.safe_load((folder / "delivery.yml").read_text())["is_synthetic"] is True
     assert truth["is_synthetic"] is True
     assert truth["n_patients"] == N
     assert truth["declared"]["tacrolimus"]["hazard_ratio"]["female"] == 1.5
+    assert len((folder / "patients.csv").read_bytes().splitlines()) == 1 + N
 
 
 @pytest.mark.parametrize("score", ["easi", "itch_nrs", "sleep_nrs", "dlqi"])
-def test_means_lie_within_monte_carlo_error_of_the_expected_ones(score, truth, cohort):
-    for week, timepoint in enumerate(WEEKS):
-        rows = cohort.timepoints[cohort.timepoints.week == week]
-        values = rows[f"{score}_score"].dropna()
+def test_means_and_deviations_agree_with_the_expected_ones(score, truth, visits):
+    for timepoint in TIMEPOINTS:
+        values = visits.loc[visits.nominal_timepoint == timepoint, f"{score}_score"].dropna()
         expected = truth["expected"]["scores"][score][timepoint]
         error = expected["sd"] / len(values) ** 0.5
         assert abs(values.mean() - expected["mean"]) < 4 * error
         assert values.std() == pytest.approx(expected["sd"], rel=0.12)
 
 
-def test_regimens_lie_within_monte_carlo_error_of_the_expected_ones(truth, cohort):
-    names = {"N": "none", "C": "corticosteroids", "T": "tacrolimus"}
-    for week, timepoint in enumerate(WEEKS):
-        regimen = cohort.timepoints[cohort.timepoints.week == week].regimen.dropna()
-        for letter, name in names.items():
-            expected = truth["expected"]["regimens"][timepoint][f"{name}_pct"] / 100
-            error = (expected * (1 - expected) / len(regimen)) ** 0.5
-            assert abs((regimen == letter).mean() - expected) < 4 * error
-
-
-def test_responders_lie_within_monte_carlo_error_of_the_expected_ones(truth, cohort):
-    for score in ("itch_nrs", "sleep_nrs"):
-        wide = cohort.timepoints.pivot(index="patient_id", columns="week", values=f"{score}_score")
-        for week, timepoint in enumerate(WEEKS[1:], start=1):
-            drop = (wide[0] - wide[week]).dropna()
-            expected = truth["expected"]["proportions"][f"{score}_response"][timepoint]
-            error = (expected * (1 - expected) / len(drop)) ** 0.5
-            assert abs((drop >= 4).mean() - expected) < 4 * error
-
-
-def test_cox_and_the_restricted_mean_find_what_the_truth_implies(truth, cohort):
-    patients = cohort.patients[cohort.patients.is_evaluable]
-    wide = cohort.timepoints.pivot(index="patient_id", columns="week", values="regimen")
-    wide = wide.reindex(patients.index).reindex(columns=range(4))
-    numbers: dict = {}
-    tacrolimus_numbers(numbers, cohort, patients, wide)
-    expected = truth["expected"]["tacrolimus"]
-    mean = numbers["months_to_first_tacrolimus", "mean", "any", ""]
-    error = numbers["months_to_first_tacrolimus", "se", "any", ""]
-    assert abs(mean - expected["restricted_mean_months"]) < 4 * error
-    for measure, name in (
-        ("DLQI_per_point", "dlqi_per_point"),
-        ("age_per_year", "age_per_year"),
-        ("female_vs_male", "female"),
-    ):
-        low = numbers[measure, "ci_lower", "any", ""]
-        high = numbers[measure, "ci_upper", "any", ""]
-        middle = numbers[measure, "hazard_ratio", "any", ""]
-        limit = expected["cox_breslow_hazard_ratio"][name]
-        # within four standard errors: twice the half width of the 95% interval
-        assert middle - 2.04 * (middle - low) < limit < middle + 2.04 * (high - middle)
-
-
-def test_the_restricted_mean_of_a_hand_made_curve():
-    # Months 0, 1, 4, 12; of four patients one starts at 0 and one at 4, two never: S is 3/4 to
-    # month 4 and 1/2 after it, so the area to 12 is 0.75 * 4 + 0.5 * 8 = 7.
-    import numpy as np
-
-    times, events = np.array([0.0, 4.0, 12.0, 12.0]), np.array([True, True, False, False])
-    assert restricted_mean(times, events, 12.0)[0] == pytest.approx(7.0)
-
-
-def test_breslow_finds_the_declared_ratios_when_starts_are_rare():
+def test_the_cox_limit_equals_the_declared_ratios_when_starts_are_rare():
     effects = load_effects(None)
-    effects["tacrolimus"]["hazard"] = dict.fromkeys(WEEKS, 1e-5)
+    effects["tacrolimus"]["hazard"] = dict.fromkeys(TIMEPOINTS, 1e-5)
     effects["tacrolimus"]["hazard_ratio"]["generalized"] = 1.0
     limit = expected_numbers(effects)["tacrolimus"]["cox_breslow_hazard_ratio"]
     assert limit["female"] == pytest.approx(1.5, rel=1e-3)
@@ -133,8 +77,8 @@ def test_without_any_effect_both_groups_have_the_same_easi():
     )
 
 
-def test_expected_regimens_are_a_partition(truth):
-    for timepoint in WEEKS:
+def test_expected_regimens_add_up_to_100_percent(truth):
+    for timepoint in TIMEPOINTS:
         assert sum(truth["expected"]["regimens"][timepoint].values()) == pytest.approx(100)
 
 
@@ -147,9 +91,9 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path):
         assert content != (other / f"{name}.csv").read_bytes()
 
 
-def test_parquet_holds_what_csv_holds(tmp_path):
+def test_parquet_and_csv_have_the_same_records(tmp_path):
     texts = write(tmp_path / "csv", 300)
-    typed = write(tmp_path / "parquet", 300, 11, "--format", "parquet")
+    typed = write(tmp_path / "parquet", 300, form="parquet")
     for name, columns in COLUMNS.items():
         table = pq.read_table(typed / f"{name}.parquet")
         assert table.column_names == list(columns)
@@ -209,7 +153,7 @@ def test_a_wrong_effects_file_is_refused_with_its_line(text, words, tmp_path):
         assert word in message
 
 
-def test_an_effects_file_overrides_only_what_it_says(tmp_path):
+def test_an_effects_file_overrides_only_its_own_keys(tmp_path):
     path = tmp_path / "effects.yml"
     path.write_text("tacrolimus: {hazard_ratio: {female: 2.5}}\n", encoding="utf-8")
     effects, defaults = load_effects(path), load_effects(None)
@@ -218,23 +162,22 @@ def test_an_effects_file_overrides_only_what_it_says(tmp_path):
     assert effects == defaults
 
 
-def test_an_effects_file_that_is_not_there_is_named(tmp_path):
+def test_a_missing_effects_file_is_named(tmp_path):
     with pytest.raises(SimulatorError, match="cannot be read"):
         load_effects(tmp_path / "nothing.yml")
 
 
-@pytest.mark.parametrize("options", [["--patients", "0"], ["--patients", "5", "--seed", "-1"]])
-def test_an_impossible_size_or_seed_is_refused(options, tmp_path, capsys):
-    command = ["cohort", "--out", str(tmp_path / "out"), "--seed", "1", *options]
-    assert main(command) == 2
-    assert "takes a number" in capsys.readouterr().err
+@pytest.mark.parametrize(("patients", "seed"), [(0, 1), (5, -1)])
+def test_an_impossible_size_or_seed_is_refused(patients, seed, tmp_path):
+    with pytest.raises(SimulatorError, match="takes a number"):
+        write(tmp_path / "out", patients, seed)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_is_not_empty_is_refused_unless_told(tmp_path):
+def test_a_folder_that_is_not_empty_is_replaced_only_with_overwrite(tmp_path):
     folder = write(tmp_path / "out", 20)
-    command = ["cohort", "--patients", "20", "--seed", "5", "--out", str(folder)]
-    assert main(command) == 2
-    assert main([*command, "--overwrite", "--format", "parquet"]) == 0
+    with pytest.raises(SimulatorError, match="not empty"):
+        write(folder, 20, 5)
+    write(folder, 20, 5, "parquet", overwrite=True)
     assert not (folder / "visits.csv").exists()
     assert (folder / "visits.parquet").is_file()

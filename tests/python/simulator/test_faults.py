@@ -1,4 +1,4 @@
-"""A fault changes what it says, and nothing else."""
+"""Each fault case changes the files and records that it lists, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from simulator.cli import main
-from simulator.delivery import COLUMNS
+from simulator.cohort.write import write_cohort
+from simulator.delivery import COLUMNS, prepare_folder, write_delivery
 from simulator.errors import SimulatorError
 from simulator.faults.cases import MAKERS, list_cases, make_fault
+from simulator.twin.build import build_twin
 
 CASES = {case.case_id: case for case in list_cases()}
 OUTCOMES = {"same", "load", "load_flag", "null_value", "quarantine", "dedupe", "reject_file"}
-# The tables of these are not read back: other bytes, other formats, broken records on purpose
+# The tables of these cases cannot be read back: other bytes, other formats, broken records
 UNREADABLE = {
     "F002", "F003", "F007", "F008", "F013", "F014", "F016", "F017", "F018", "F022", "F024", "F032",
     "F033", "F037", "F038", "F039", "F063", "F065", "F168",
 }  # fmt: skip
-# ... and these change the shape of a whole table
+# These cases change a whole table
 WHOLE_TABLE = {
     "F001", "F026", "F045", "F046", "F047", "F048", "F049", "F053", "F054", "F055", "F056", "F059",
     "F087", "F150", "F153", "F166", "F175",
@@ -31,14 +32,15 @@ WHOLE_TABLE = {
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cohort")
-    assert main(["cohort", "--patients", "120", "--seed", "3", "--out", str(folder)]) == 0
+    write_cohort(120, 3, None, folder, file_format="csv", overwrite=False)
     return folder
 
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("twin")
-    assert main(["twin", "--clean", "--out", str(folder)]) == 0
+    prepare_folder(folder, overwrite=False)
+    write_delivery(build_twin(with_bad_records=False), folder)
     return folder
 
 
@@ -51,7 +53,7 @@ def read_expected(folder: Path) -> dict:
     return json.loads((folder / "expected.json").read_text(encoding="utf-8"))
 
 
-def test_every_listed_case_can_be_made_and_every_outcome_has_a_meaning():
+def test_every_listed_case_has_a_maker_and_known_outcomes():
     assert set(MAKERS) == set(CASES)
     assert len(CASES) > 75
     for case in CASES.values():
@@ -60,7 +62,7 @@ def test_every_listed_case_can_be_made_and_every_outcome_has_a_meaning():
 
 
 @pytest.mark.parametrize("case_id", sorted(MAKERS))
-def test_a_fault_touches_only_the_files_and_records_that_it_names(case_id, clean, tmp_path):
+def test_a_fault_changes_only_the_files_and_records_that_it_lists(case_id, clean, tmp_path):
     make_fault(case_id, clean, tmp_path / "out")
     expected = read_expected(tmp_path / "out")
     assert expected["is_synthetic"] is True
@@ -85,13 +87,13 @@ def test_a_fault_touches_only_the_files_and_records_that_it_names(case_id, clean
         }
     touched = {(each["export"], each["record_number"]) for each in expected["records_touched"]}
     assert changed <= touched
-    # A cell may already hold what the fault writes (an itch of 5, the 1st of a month)
+    # A cell may already have the value that the fault writes (an itch of 5, the 1st of a month)
     assert changed == touched or case_id in {"F101", "F114", "F152"}
     assert changed or case_id in {"F021", "F171"}
 
 
 @pytest.mark.parametrize("case_id", ["F039", "F092", "F145", "F150", "F162", "F170"])
-def test_a_fault_can_be_made_from_the_twin_as_well(case_id, twin, tmp_path):
+def test_a_fault_can_be_made_from_the_twin(case_id, twin, tmp_path):
     make_fault(case_id, twin, tmp_path / "out")
     expected = read_expected(tmp_path / "out")
     assert len(expected["deliveries"]) == 1 + (case_id in {"F150", "F170"})
@@ -100,7 +102,7 @@ def test_a_fault_can_be_made_from_the_twin_as_well(case_id, twin, tmp_path):
     assert expected["files_touched"]
 
 
-def test_a_fault_is_made_the_same_way_twice(clean, tmp_path):
+def test_a_fault_is_deterministic(clean, tmp_path):
     for case_id in ("F017", "F055", "F079", "F153"):
         for name in ("first", "second"):
             make_fault(case_id, clean, tmp_path / name / case_id)
@@ -111,7 +113,7 @@ def test_a_fault_is_made_the_same_way_twice(clean, tmp_path):
             )
 
 
-def test_the_named_bytes_are_there(clean, tmp_path):
+def test_byte_faults_write_the_expected_bytes(clean, tmp_path):
     visits = (clean / "visits.csv").read_bytes()
     for case_id, content in (
         ("F001", b"\xef\xbb\xbf" + visits),
@@ -128,7 +130,7 @@ def test_the_named_bytes_are_there(clean, tmp_path):
     assert len(lost.rsplit(",", 1)[1]) == len("2019-11-1")
 
 
-def test_a_decimal_comma_outside_quotes_gives_one_field_too_many(clean, tmp_path):
+def test_an_unquoted_decimal_comma_gives_one_field_too_many(clean, tmp_path):
     make_fault("F037", clean, tmp_path / "out")
     record = read_expected(tmp_path / "out")["records_touched"][0]["record_number"]
     rows = read_rows(tmp_path / "out" / "d1" / "visits.csv")
@@ -146,25 +148,15 @@ def test_the_second_part_of_a_split_file_has_its_own_column_order(clean, tmp_pat
         assert records == list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--case", "F999"], "no case F999"),
-        (["--case", "F071", "--from", "nowhere"], "nowhere"),
-        (["--case", "F071"], "name a folder"),
-    ],
-)
-def test_an_impossible_request_is_refused_with_one_line(arguments, words, clean, tmp_path, capsys):
-    command = ["faults", "--from", str(clean), *arguments]
-    if "name a folder" not in words:
-        command += ["--out", str(tmp_path / "out")]
-    assert main(command) == 2
-    error = capsys.readouterr().err
-    assert words in error
-    assert error.count("\n") == 1
+def test_an_unknown_case_and_a_missing_delivery_are_refused(clean, tmp_path):
+    with pytest.raises(SimulatorError, match="no case F999"):
+        make_fault("F999", clean, tmp_path / "out")
+    with pytest.raises(SimulatorError, match="nowhere"):
+        make_fault("F071", tmp_path / "nowhere", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
-def test_faults_are_not_made_of_data_that_is_not_labelled_synthetic(clean, tmp_path):
+def test_a_delivery_that_is_not_labelled_synthetic_is_refused(clean, tmp_path):
     shutil.copytree(clean, tmp_path / "real")
     settings = tmp_path / "real" / "delivery.yml"
     settings.write_text(settings.read_text().replace("true", "false"), encoding="utf-8")
@@ -173,7 +165,7 @@ def test_faults_are_not_made_of_data_that_is_not_labelled_synthetic(clean, tmp_p
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_with_an_earlier_fault_is_replaced_only_when_told(clean, tmp_path):
+def test_a_folder_with_another_fault_is_replaced_only_with_overwrite(clean, tmp_path):
     make_fault("F170", clean, tmp_path / "out")
     with pytest.raises(SimulatorError, match="not empty"):
         make_fault("F071", clean, tmp_path / "out")
