@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-from analysis_py import comparison, show
+from analysis_py import published, show
 from analysis_py.catalogue import ANALYSES, find
 from analysis_py.errors import AnalysisError
 from analysis_py.store import write_results
@@ -39,7 +39,7 @@ def run_all(options: argparse.Namespace) -> int:
             write_results(path, study)
     show.header(study.delivery)
     show.summary(ANALYSES, study.results)
-    show.comparison_counts(comparison.counts(study.compared))
+    show.comparison_counts(published.counts(study.compared))
     return OK
 
 
@@ -48,15 +48,15 @@ def compare(options: argparse.Namespace) -> int:
     reasons = read_reasons(options.reasons) if options.reasons else {}
     with show.progress(total=len(ANALYSES) + READ_AND_COMPARE) as step:
         study = run_study(warehouse_path(options.warehouse), step, reasons)
-    different = comparison.with_status(study.compared, comparison.DIFFERS)
+    different = published.with_status(study.compared, published.DIFFERS)
     show.header(study.delivery)
-    show.comparison_counts(comparison.counts(study.compared))
+    show.comparison_counts(published.counts(study.compared))
     show.compared_rows("Differs", different)
     show.compared_rows(
-        "Equal to the corrected value", comparison.with_status(study.compared, comparison.CORRECTED)
+        "Equal to the corrected value", published.with_status(study.compared, published.CORRECTED)
     )
     show.idle_reasons(sorted(set(reasons) - {row.published_result_id for row in different}))
-    return DIFFERENT if comparison.unexplained(study.compared) else OK
+    return DIFFERENT if published.unexplained(study.compared) else OK
 
 
 def report(options: argparse.Namespace) -> int:

@@ -29,30 +29,30 @@ HOLDS = "holds"
 DOUBTFUL = "doubtful"
 NOT_ASSESSED = "not assessed"
 
-COLUMNS: tuple[tuple[str, str, str], ...] = (
-    ("result_id", "VARCHAR", "Key: analysis.population.group.timepoint.term.statistic"),
-    ("analysis_id", "VARCHAR", "Analysis, A01 to A21"),
-    ("role", "VARCHAR", "estimate, assumption, sensitivity, curve (a point of it) or flow"),
-    ("population", "VARCHAR", "Patients the number speaks of"),
-    ("group", "VARCHAR", "Group within the population; all: no grouping. In a flow: from"),
-    ("timepoint", "VARCHAR", "Timepoint; any: not tied to one. In a flow: the later one"),
-    ("term", "VARCHAR", "What was measured, counted or modelled. In a flow: to"),
-    ("term_label", "VARCHAR", "Label of the term for people"),
-    ("statistic", "VARCHAR", "Kind of number"),
-    ("comparator", "VARCHAR", "Timepoint, group or reference compared with; empty: none"),
-    ("time_months", "DOUBLE", "Months since the index date, of a point of a curve"),
-    ("value", "DOUBLE", "The number, unrounded; NULL: not estimable, see warning"),
-    ("ci_lower", "DOUBLE", "Lower end of the 95% interval; NULL: none or unbounded"),
-    ("ci_upper", "DOUBLE", "Upper end of the 95% interval; NULL: none or unbounded"),
-    ("p_value", "DOUBLE", "Two-sided p-value, unrounded"),
-    ("n", "BIGINT", "Patients counted, or patients (pairs) the number was computed from"),
-    ("denominator", "BIGINT", "Patients of the population who could have contributed"),
-    ("unit", "VARCHAR", "Unit of value"),
-    ("method", "VARCHAR", "How the number was computed"),
-    ("assumptions_verdict", "VARCHAR", "Whether what the method assumes holds; empty: nothing"),
-    ("warning", "VARCHAR", "What the reader must know first; empty: nothing"),
-    ("sort_order", "BIGINT", "Order in which the analyses produced the rows"),
-)
+COLUMNS: dict[str, tuple[str, str]] = {
+    "result_id": ("VARCHAR", "Key: analysis.population.group.timepoint.term.statistic"),
+    "analysis_id": ("VARCHAR", "Analysis, A01 to A21"),
+    "role": ("VARCHAR", "estimate, assumption, sensitivity, curve (a point of it) or flow"),
+    "population": ("VARCHAR", "Patients the number speaks of"),
+    "group": ("VARCHAR", "Group within the population; all: no grouping. In a flow: from"),
+    "timepoint": ("VARCHAR", "Timepoint; any: not tied to one. In a flow: the later one"),
+    "term": ("VARCHAR", "What was measured, counted or modelled. In a flow: to"),
+    "term_label": ("VARCHAR", "Label of the term for people"),
+    "statistic": ("VARCHAR", "Kind of number"),
+    "comparator": ("VARCHAR", "Timepoint, group or reference compared with; empty: none"),
+    "time_months": ("DOUBLE", "Months since the index date, of a point of a curve"),
+    "value": ("DOUBLE", "The number, unrounded; NULL: not estimable, see warning"),
+    "ci_lower": ("DOUBLE", "Lower end of the 95% interval; NULL: none or unbounded"),
+    "ci_upper": ("DOUBLE", "Upper end of the 95% interval; NULL: none or unbounded"),
+    "p_value": ("DOUBLE", "Two-sided p-value, unrounded"),
+    "n": ("BIGINT", "Patients counted, or patients (pairs) the number was computed from"),
+    "denominator": ("BIGINT", "Patients of the population who could have contributed"),
+    "unit": ("VARCHAR", "Unit of value"),
+    "method": ("VARCHAR", "How the number was computed"),
+    "assumptions_verdict": ("VARCHAR", "Whether what the method assumes holds; empty: nothing"),
+    "warning": ("VARCHAR", "What the reader must know first; empty: nothing"),
+    "sort_order": ("BIGINT", "Order in which the analyses produced the rows"),
+}
 
 _PART = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 
@@ -152,18 +152,14 @@ class Results:
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per estimate with the columns of :data:`COLUMNS`."""
-        names = [name for name, _, _ in COLUMNS]
-        computed = {"sort_order"}
+        *names, _ = COLUMNS
         rows = [
-            [getattr(estimate, name) for name in names if name not in computed] + [number]
+            [*(getattr(estimate, name) for name in names), number]
             for number, estimate in enumerate(self, start=1)
         ]
-        frame = pd.DataFrame(rows, columns=names)
-        for name, kind, _ in COLUMNS:
-            frame[name] = frame[name].astype(
-                {"DOUBLE": "float64", "BIGINT": "Int64"}.get(kind, "str")
-            )
-        return frame
+        frame = pd.DataFrame(rows, columns=list(COLUMNS))
+        kinds = {"DOUBLE": "float64", "BIGINT": "Int64", "VARCHAR": "str"}
+        return frame.astype({name: kinds[kind] for name, (kind, _) in COLUMNS.items()})
 
 
 def result_id(

@@ -17,7 +17,7 @@ from analysis_py.vocabulary import label
 
 if TYPE_CHECKING:
     from analysis_py.catalogue import Analysis
-    from analysis_py.comparison import Compared
+    from analysis_py.published import Compared
     from analysis_py.results import Estimate, Results
     from analysis_py.study import Delivery
 

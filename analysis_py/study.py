@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis_py import comparison
+from analysis_py import published
 from analysis_py.catalogue import ANALYSES, Analysis, required_columns
-from analysis_py.comparison import Compared
 from analysis_py.errors import AnalysisError
 from analysis_py.frames import FrameError, Frames
 from analysis_py.marts import Marts, MartsError
+from analysis_py.published import Compared
 from analysis_py.results import Results
 
 PACKAGES = ("duckdb", "pandas", "numpy", "scipy", "statsmodels", "lifelines")
@@ -130,7 +130,7 @@ def run_study(
     progress : callable
         Told each step before it starts.
     reasons : mapping, optional
-        See :func:`analysis_py.comparison.compare`.
+        See :func:`analysis_py.published.compare`.
 
     Raises
     ------
@@ -143,15 +143,15 @@ def run_study(
     with Marts(path) as marts:
         delivery = read_delivery(marts)
         frames = marts.frames(required_columns(ANALYSES))
-        ledger = marts.frames(comparison.COLUMNS)
+        ledger = marts.frames(published.COLUMNS)
         ledger.update(_optional(marts))
-    known = ledger[comparison.LEDGER]["result_id"].astype(str)
+    known = ledger[published.LEDGER]["result_id"].astype(str)
     strange = sorted(set(reasons or {}) - set(known))
     if strange:
         raise ReasonsError(f"the paper's ledger has no {', '.join(strange)}: correct the reasons.")
     results = _run(path, frames, ANALYSES, progress)
     progress("Comparing with the paper")
-    compared = comparison.compare(results, ledger, reasons)
+    compared = published.compare(results, ledger, reasons)
     return Study(delivery, results, compared, software_versions())
 
 
@@ -193,5 +193,5 @@ def _run(
 
 def _optional(marts: Marts) -> dict[str, pd.DataFrame]:
     return marts.frames(
-        {mart: names for mart, names in comparison.OPTIONAL_COLUMNS.items() if marts.has(mart)}
+        {mart: names for mart, names in published.OPTIONAL_COLUMNS.items() if marts.has(mart)}
     )

@@ -6,9 +6,9 @@ import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 
-from analysis_py import comparison, conventions
+from analysis_py import conventions, published
 from analysis_py.catalogue import ANALYSES
-from analysis_py.comparison import Compared
+from analysis_py.published import Compared
 from analysis_py.report.blocks import (
     Block,
     Facts,
@@ -28,11 +28,11 @@ from analysis_py.rounding import MISSING, format_number
 from analysis_py.vocabulary import ALL, ANY_TIME, POPULATIONS, label
 
 STATUS_LABELS = {
-    comparison.DIFFERS: "Differs",
-    comparison.CORRECTED: "Equal to the corrected value",
-    comparison.EQUAL: "Equal at printed precision",
-    comparison.CONFIRMED: "Protocol constant confirmed",
-    comparison.NOT_COMPUTABLE: "Not computable",
+    published.DIFFERS: "Differs",
+    published.CORRECTED: "Equal to the corrected value",
+    published.EQUAL: "Equal at printed precision",
+    published.CONFIRMED: "Protocol constant confirmed",
+    published.NOT_COMPUTABLE: "Not computable",
 }
 COMPARED_COLUMNS = (
     "Number",
@@ -73,8 +73,8 @@ def compared(source: ReportSource) -> Section:
     rows = sorted(
         source.study.compared, key=lambda row: (order.index(row.status), bool(row.reason))
     )
-    counts = comparison.counts(rows)
-    unexplained = len(comparison.unexplained(rows))
+    counts = published.counts(rows)
+    unexplained = len(published.unexplained(rows))
     filters = (
         Filter("", "All", len(rows)),
         *(Filter(status, STATUS_LABELS[status], counts[status]) for status in order),
@@ -92,11 +92,11 @@ def compared(source: ReportSource) -> Section:
         blocks.append(Note(NO_COMPARISON_ON_SYNTHETIC))
     blocks += [
         Text(
-            f"Of {len(rows)} numbers, {counts[comparison.EQUAL]} are equal at the printed "
-            f"precision, {counts[comparison.CORRECTED]} equal the corrected value where the paper "
-            f"contradicts itself, {counts[comparison.CONFIRMED]} are constants of the protocol "
-            f"that ours confirm, {counts[comparison.DIFFERS]} differ ({unexplained} without a "
-            f"given reason), and {counts[comparison.NOT_COMPUTABLE]} cannot be computed from the "
+            f"Of {len(rows)} numbers, {counts[published.EQUAL]} are equal at the printed "
+            f"precision, {counts[published.CORRECTED]} equal the corrected value where the paper "
+            f"contradicts itself, {counts[published.CONFIRMED]} are constants of the protocol "
+            f"that ours confirm, {counts[published.DIFFERS]} differ ({unexplained} without a "
+            f"given reason), and {counts[published.NOT_COMPUTABLE]} cannot be computed from the "
             "data."
         ),
         Text(

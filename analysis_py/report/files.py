@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis_py import comparison
+from analysis_py import published
 from analysis_py.errors import AnalysisError
 from analysis_py.figures import Figure, draw_all
 from analysis_py.report import appendix, data_quality, sections
@@ -147,7 +147,7 @@ def _result_files(source: ReportSource) -> dict[str, bytes]:
     results.extend(source.rows)
     return {
         "tables/all_results.csv": _frame_csv(results.to_frame()),
-        "tables/published_comparison.csv": _frame_csv(comparison.to_frame(source.study.compared)),
+        "tables/published_comparison.csv": _frame_csv(published.to_frame(source.study.compared)),
     }
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from analysis_py.comparison import Compared
 from analysis_py.marts import MartsError, explain, schema_of
+from analysis_py.published import Compared
 from analysis_py.report_rows import estimates_of
 from analysis_py.results import ResultError, Results
 from analysis_py.store import SCHEMA, TABLES
@@ -54,9 +54,9 @@ def _frames(connection: duckdb.DuckDBPyConnection) -> dict[str, pd.DataFrame] | 
         "order by ordinal_position",
         [SCHEMA],
     ).fetchall()
-    for table, (_, columns) in TABLES.items():
+    for table, spec in TABLES.items():
         names = [column for name, column in found if name == table]
-        if names != [column for column, _, _ in columns]:
+        if names != list(spec.columns):
             return None
     return {table: connection.sql(f"select * from {schema}.{table}").df() for table in TABLES}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analysis_py import comparison
+from analysis_py import published
 from analysis_py.figures import Figure
 from analysis_py.report import findings
 from analysis_py.report.blocks import (
@@ -88,9 +88,9 @@ def at_a_glance(source: ReportSource) -> Section:
     users = _early(rows, "tacrolimus_at_baseline")
     others = _early(rows, "no_tacrolimus_at_baseline")
     mean = rows.get("A12", "tacrolimus_start", "restricted_mean")
-    counts = comparison.counts(source.study.compared)
-    equal = counts[comparison.EQUAL] + counts[comparison.CORRECTED] + counts[comparison.CONFIRMED]
-    comparable = sum(counts.values()) - counts[comparison.NOT_COMPUTABLE]
+    counts = published.counts(source.study.compared)
+    equal = counts[published.EQUAL] + counts[published.CORRECTED] + counts[published.CONFIRMED]
+    comparable = sum(counts.values()) - counts[published.NOT_COMPUTABLE]
     items = (
         ("Enrolled", _count(enrolled), "patients who meet every criterion"),
         ("Evaluable", _count(evaluable), "enrolled and adherent to topical therapy"),
@@ -112,8 +112,8 @@ def at_a_glance(source: ReportSource) -> Section:
         (
             "Numbers of the paper reached",
             f"{equal} of {comparable}",
-            f"{counts[comparison.DIFFERS]} differ, "
-            f"{counts[comparison.NOT_COMPUTABLE]} cannot be computed",
+            f"{counts[published.DIFFERS]} differ, "
+            f"{counts[published.NOT_COMPUTABLE]} cannot be computed",
         ),
     )
     return Section("at-a-glance", "At a glance", (Facts(items, is_large=True), Text(HOW_TO_READ)))

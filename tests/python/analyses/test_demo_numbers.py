@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from oracle_agreement import agrees, read_output
 
-from analysis_py import comparison
+from analysis_py import published
 from analysis_py.study import Study, run_study
 
 # Not part of the solved twin: it follows from the day of the extraction.
@@ -20,10 +20,10 @@ def demo(warehouse: Path) -> Study:
 
 
 def test_no_printed_number_differs(demo: Study) -> None:
-    apart = comparison.with_status(demo.compared, comparison.DIFFERS)
+    apart = published.with_status(demo.compared, published.DIFFERS)
     assert not [(row.published_result_id, row.printed, row.ours) for row in apart]
-    found = comparison.counts(demo.compared)
-    assert found[comparison.EQUAL] + found[comparison.CORRECTED] == 294 + 5
+    found = published.counts(demo.compared)
+    assert found[published.EQUAL] + found[published.CORRECTED] == 294 + 5
 
 
 def test_results_agree_with_r(demo: Study) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from analysis_py import comparison
-from analysis_py.comparison import (
+from analysis_py import published
+from analysis_py.published import (
     CONFIRMED,
     CORRECTED,
     DIFFERS,
@@ -53,7 +53,7 @@ def compared(results: Results, study_frames: Frames) -> dict[str, Compared]:
 
 
 def ledger_row(**changes: object) -> pd.DataFrame:
-    row = dict.fromkeys(comparison.LEDGER_COLUMNS)
+    row = dict.fromkeys(published.COLUMNS[published.LEDGER])
     row.update(
         result_id="x",
         section="results",
@@ -246,11 +246,11 @@ def test_a_difference_may_be_given_a_reason(results: Results, study_frames: Fram
     found = {row.published_result_id: row for row in rows}
     assert found["res_age_mean"].status == DIFFERS
     assert found["res_age_mean"].reason == "other calendar years"
-    assert [row.published_result_id for row in comparison.unexplained(rows)] == ["res_age_sd"]
+    assert [row.published_result_id for row in published.unexplained(rows)] == ["res_age_sd"]
 
 
 def test_counts_name_every_status(compared: dict[str, Compared]) -> None:
-    found = comparison.counts(compared.values())
-    assert tuple(found) == comparison.STATUSES
+    found = published.counts(compared.values())
+    assert tuple(found) == published.STATUSES
     assert sum(found.values()) == 351
     assert (found[CONFIRMED], found[NOT_COMPUTABLE]) == (31, 21)

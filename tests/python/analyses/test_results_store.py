@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from analysis_py import store
-from analysis_py.comparison import Compared
 from analysis_py.marts import MartsError
-from analysis_py.results import COLUMNS
-from analysis_py.store import COMPARISON_COLUMNS, TABLES, write_results
+from analysis_py.store import TABLES, write_results
 from analysis_py.study import Study, run_study
+from core.duck import DescribedTable
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +79,7 @@ def test_every_column_is_described(written: Path) -> None:
         "select table_name, list(column_name order by column_index) from duckdb_columns() "
         "where schema_name = 'results' group by table_name",
     )
-    expected = {name: [column for column, _, _ in spec] for name, (_, spec) in TABLES.items()}
-    assert dict(columns) == expected
-
-
-def test_comparison_columns_are_those_of_a_compared_row() -> None:
-    assert [name for name, _, _ in COMPARISON_COLUMNS] == [f.name for f in fields(Compared)]
-    assert len({name for name, _, _ in COLUMNS}) == len(COLUMNS)
+    assert dict(columns) == {name: list(table.columns) for name, table in TABLES.items()}
 
 
 def test_the_same_study_twice_is_the_same_content(
@@ -104,7 +97,7 @@ def test_a_failure_leaves_the_old_results(
     written: Path, study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = read(written, "select * from results.estimates order by all")
-    broken = {**TABLES, "run": ("Broken", (("no_such_column", "BIGINT", "none"),))}
+    broken = {**TABLES, "run": DescribedTable("Broken", {"no_such_column": ("BIGINT", "none")})}
     monkeypatch.setattr(store, "TABLES", broken)
     changed = replace(study, results=type(study.results)())
     with pytest.raises(MartsError, match="holds what it held before"):

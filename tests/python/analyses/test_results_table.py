@@ -53,7 +53,7 @@ def test_a_key_is_computed_once() -> None:
 
 def test_frame_has_the_declared_columns(results: Results) -> None:
     frame = results.to_frame()
-    assert list(frame.columns) == [name for name, _, _ in COLUMNS]
+    assert list(frame.columns) == list(COLUMNS)
     assert frame["result_id"].is_unique
     assert frame["sort_order"].tolist() == list(range(1, len(results) + 1))
     assert str(frame["n"].dtype) == "Int64"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from browser import MISSING, find_browser, run_browser, with_probe
 
-from analysis_py import comparison
+from analysis_py import published
 from analysis_py.report.source import ReportSource
 
 # Contrast of every text with what is painted behind it, width of the page, rows that are shown.
@@ -112,7 +112,7 @@ def test_nothing_was_asked_of_the_network(measured: dict) -> None:
 
 
 def test_the_choice_of_rows_works_without_a_script(measured: dict, source: ReportSource) -> None:
-    counts = comparison.counts(source.study.compared)
+    counts = published.counts(source.study.compared)
     expected = {f"show-{status}": n for status, n in counts.items()}
     assert measured["rows"] == {"show-all": 351, **expected}
 

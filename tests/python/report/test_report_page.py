@@ -10,7 +10,7 @@ import pytest
 from html_outline import Outline, outline_of
 from report_warehouses import HOSTILE, LOAD_ID, SECRET
 
-from analysis_py import comparison
+from analysis_py import published
 from analysis_py.figures import FIGURES
 from analysis_py.report.page import TEMPLATE
 from analysis_py.report.source import ReportSource
@@ -185,13 +185,13 @@ def test_all_printed_numbers_are_compared_those_that_differ_first(
     rows = [
         e.attributes["class"]
         for e in outline.all("tr")
-        if e.attributes.get("class") in comparison.STATUSES
+        if e.attributes.get("class") in published.STATUSES
     ]
     assert len(rows) == 351
-    order = [comparison.DIFFERS, comparison.CORRECTED, comparison.EQUAL, comparison.CONFIRMED]
-    order.append(comparison.NOT_COMPUTABLE)
+    order = [published.DIFFERS, published.CORRECTED, published.EQUAL, published.CONFIRMED]
+    order.append(published.NOT_COMPUTABLE)
     assert [order.index(row) for row in rows] == sorted(order.index(row) for row in rows)
-    counts = comparison.counts(source.study.compared)
+    counts = published.counts(source.study.compared)
     assert {status: rows.count(status) for status in order} == counts
 
 
@@ -199,7 +199,7 @@ def test_every_status_can_be_chosen(outline: Outline) -> None:
     style = (TEMPLATE / "style.css").read_text(encoding="utf-8")
     choices = [e.attributes["id"] for e in outline.all("input")]
     assert choices[0] == "show-all"
-    for status in comparison.STATUSES:
+    for status in published.STATUSES:
         assert f"show-{status}" in choices
         assert f"#show-{status}:checked ~ .scroll tbody tr:not(.{status})" in style
 
