@@ -58,7 +58,7 @@ def measure_judging(delivery: Path) -> Rows:
     loader = importlib.import_module("intake.loader")
     plan_folder = importlib.import_module("intake.folder").plan_folder
     opened = importlib.import_module("intake.delivery").open_delivery(delivery, "")
-    key = importlib.import_module("intake.pseudonyms").load_key(is_synthetic=True)
+    key = importlib.import_module("privacy.pseudonyms").load_key(is_synthetic=True)
 
     def work() -> str:
         judgements = loader.judge_files(opened, plan_folder(opened), key)
@@ -101,7 +101,7 @@ def measure_intake(delivery: Path) -> Rows:
     """Load a delivery into a new file, on the settings of a build."""
     loader = importlib.import_module("intake.loader")
     opened = importlib.import_module("intake.delivery").open_delivery(delivery, "")
-    key = importlib.import_module("intake.pseudonyms").load_key(is_synthetic=True)
+    key = importlib.import_module("privacy.pseudonyms").load_key(is_synthetic=True)
     with tempfile.TemporaryDirectory(dir=delivery.parent) as folder:
 
         def work() -> str:

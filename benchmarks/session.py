@@ -147,7 +147,7 @@ class _Size:
     def _make_key(self) -> None:
         """Have the key made before anybody is measured."""
         work = self._work(self._scratch, "key")
-        code = "from intake.pseudonyms import load_key; load_key(True)"
+        code = "from privacy.pseudonyms import load_key; load_key(True)"
         log = work.folder / "key.log"
         if run_measured([PYTHON, "-c", code], log, work.environment).exit_code:
             raise BenchmarkError(f"No pseudonym key could be made:\n{tail(log)}")

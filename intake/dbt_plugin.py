@@ -15,10 +15,11 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import SourceConfig
 from dbt_common.exceptions import DbtRuntimeError
 
+from core.stop import Stop
 from intake.delivery import DEFAULT_DELIVERY, open_delivery
 from intake.errors import IntakeError
 from intake.loader import load_delivery
-from intake.pseudonyms import load_key
+from privacy.pseudonyms import load_key
 
 
 class Plugin(BasePlugin):
@@ -61,6 +62,8 @@ class Plugin(BasePlugin):
             return load_delivery(delivery, key, cursor, self._working_folder())
         except IntakeError as error:
             raise DbtRuntimeError(str(error)) from None
+        except Stop as stop:
+            raise DbtRuntimeError(f"{stop.what}; {stop.todo}") from None
         finally:
             cursor.close()
 

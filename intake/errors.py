@@ -16,10 +16,6 @@ class MappingError(IntakeError):
     """A mapping file or delivery.yml is not valid."""
 
 
-class KeyFileError(IntakeError):
-    """The pseudonym key cannot be used."""
-
-
 @dataclass
 class FileRefusedError(IntakeError):
     """One file of a delivery cannot be trusted.

@@ -14,11 +14,11 @@ from intake.file_kinds import check_kind
 from intake.folder import PlannedFile
 from intake.layout import Layout
 from intake.projection import Projection
-from intake.pseudonyms import PseudonymKey
 from intake.records import Tally
 from intake.source_bytes import Progress, SourceBytes
 from intake.table_records import ParquetReader, WorkbookReader, private_copy
 from intake.text_blocks import inflate, to_utf8, with_head, with_line_feeds
+from privacy.pseudonyms import PseudonymKey
 
 MOST_FAULTY_SHARE = 0.10
 MOST_FAULTY_RECORDS = 5

@@ -15,10 +15,10 @@ from intake.errors import DeliveryRefusedError
 from intake.folder import FolderPlan, PlannedFile, plan_folder
 from intake.judgement import FileJudgement, judge_file, judged_rows
 from intake.projection import Projection
-from intake.pseudonyms import PseudonymKey
 from intake.raw_tables import RawWriter, earlier_load, export_schema
 from intake.spool import SpoolRack
 from intake.unchanged import find_unchanged, open_folder
+from privacy.pseudonyms import PseudonymKey
 
 FileProgress = Callable[[str, int], None]
 """Told the name of a file and how many of its bytes were just read."""

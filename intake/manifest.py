@@ -12,7 +12,6 @@ from intake.contract import EXPORTS, INTAKE_CONTRACT_VERSION
 from intake.delivery import Delivery
 from intake.folder import FolderPlan
 from intake.judgement import FileJudgement
-from intake.pseudonyms import PseudonymKey
 from intake.raw_tables import (
     DELIVERY,
     DELIVERY_FILES,
@@ -21,6 +20,7 @@ from intake.raw_tables import (
     SOURCE_WORDS,
 )
 from intake.unchanged import Unchanged
+from privacy.pseudonyms import PseudonymKey
 
 
 def load_id(delivery: Delivery, plan: FolderPlan, hashes: dict[str, str]) -> str:

@@ -9,8 +9,8 @@ from intake.contract import column_names
 from intake.folder import FileUse
 from intake.layout import Layout, normal_header
 from intake.mapping import ColumnSource
-from intake.pseudonyms import PseudonymKey
 from intake.raw_tables import export_schema
+from privacy.pseudonyms import PseudonymKey
 
 
 class Projection:

@@ -24,8 +24,7 @@ from core.duck import quote
 from core.progress import Progress
 from core.settings import STORAGE_VERSION, Settings
 from core.stop import ExitCode, Stop
-from intake.errors import IntakeError
-from intake.pseudonyms import key_path, load_key
+from privacy.pseudonyms import key_path, load_key
 from refresh import erased, load, lock, manifest, metadata, pack, pipeline, publish, vault, versions
 from refresh.hashing import content_of
 from refresh.manifest import Entry
@@ -76,10 +75,7 @@ def identify(settings: Settings, patient_id: str) -> tuple[Person, str]:
     if last is None:
         raise Stop(ExitCode.USAGE, "nothing is published here; there is nobody to erase")
     load.require_key_kept(settings, key_path(bool(last.get("is_synthetic"))))
-    try:
-        key = load_key(bool(last.get("is_synthetic")))
-    except IntakeError as error:
-        raise Stop(ExitCode.ENVIRONMENT, shown(str(error)), rule="key") from None
+    key = load_key(bool(last.get("is_synthetic")))
     if key.fingerprint != last.get("key_fingerprint"):
         raise Stop(
             ExitCode.ENVIRONMENT,

@@ -15,9 +15,9 @@ from core import duck
 from core.settings import Settings, is_inside
 from core.stop import ExitCode, Stop
 from intake.delivery import open_delivery
-from intake.errors import IntakeError, KeyFileError
+from intake.errors import IntakeError
 from intake.loader import load_delivery
-from intake.pseudonyms import key_path, load_key
+from privacy.pseudonyms import key_path, load_key
 from refresh import erased
 from refresh.messages import shown
 
@@ -111,11 +111,10 @@ def _attach_served(db: duckdb.DuckDBPyConnection, settings: Settings) -> str | N
 
 def _refusal(error: IntakeError) -> Stop:
     first, *more = str(error).splitlines()
-    is_key = isinstance(error, KeyFileError)
     return Stop(
-        ExitCode.ENVIRONMENT if is_key else ExitCode.DELIVERY_REFUSED,
+        ExitCode.DELIVERY_REFUSED,
         shown(first, 300),
-        "" if is_key else "ask the sender for a corrected export, then run again",
-        "key" if is_key else "delivery_refused",
+        "ask the sender for a corrected export, then run again",
+        "delivery_refused",
         tuple(shown(line, 300) for line in more),
     )

@@ -19,12 +19,12 @@ from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop, Terminated
 from expectations.outcomes import CheckReport
+from privacy import leaks
 from refresh import (
     baseline,
     changes,
     delivery,
     erased,
-    guard,
     history,
     killpoints,
     lock,
@@ -340,7 +340,7 @@ def _publish(state: Run) -> Summary:
     }
     candidate = settings.incoming / "candidate.duckdb"
     contents = pack.pack(settings.work_file, candidate, state.entry, settings.published)
-    guard.require_no_person(settings.work_file, candidate)
+    leaks.require_no_person(settings.work_file, candidate)
     killpoints.reach("candidate_verified", settings.published)
     state.entry["tables"] = [content.as_entry() for content in contents]
     remembered = delivery.private_facts_of(settings.work_file)

@@ -17,7 +17,7 @@ from faults.short_road import from_build
 
 from intake.delivery import open_delivery
 from intake.loader import load_delivery
-from intake.pseudonyms import load_key
+from privacy.pseudonyms import load_key
 from simulator.cli import main as simulate
 
 N_PATIENTS = 400

@@ -14,7 +14,7 @@ from fault_checks import Track
 from judged_once import Verdicts, judged_once
 from short_road import BuildStep, ShortRoad
 
-from intake.pseudonyms import load_key
+from privacy.pseudonyms import load_key
 from simulator.cli import main
 
 

@@ -8,7 +8,8 @@ import duckdb
 import pytest
 from fault_checks import EXPORT_CASES, check, flags_of, outcome_of
 
-from refresh import guard, pack
+from privacy import leaks
+from refresh import pack
 
 DELIVERIES = ("F150", "F170", "F171", "F175", "F176")
 RENAMED = ("F089", "F090", "F166")
@@ -86,7 +87,7 @@ def assert_published_without(secrets, ending, home) -> None:
         {"seq": 1, "build_id": "tried", "packed_at": "2021-01-01T00:00:00+00:00"},
         home,
     )
-    assert guard.require_no_person(copy, candidate) > 30
+    assert leaks.require_no_person(copy, candidate) > 30
     with duckdb.connect(str(candidate), read_only=True) as db:
         columns = db.execute(
             "select schema_name, table_name, column_name from duckdb_columns() "

@@ -11,7 +11,7 @@ from intake.delivery import open_delivery
 from intake.folder import plan_folder
 from intake.judgement import FileJudgement
 from intake.loader import all_judgements
-from intake.pseudonyms import PseudonymKey
+from privacy.pseudonyms import PseudonymKey
 
 KEY = PseudonymKey(bytes(range(32)))
 N_PATIENTS = 20

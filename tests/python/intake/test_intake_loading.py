@@ -16,7 +16,7 @@ from intake import raw_tables
 from intake.contract import EXPORTS
 from intake.delivery import open_delivery
 from intake.loader import load_delivery
-from intake.pseudonyms import PseudonymKey
+from privacy.pseudonyms import PseudonymKey
 
 PLACE = ["source_file", "record_number", "line_number", "record_fault", "record_fault_detail"]
 

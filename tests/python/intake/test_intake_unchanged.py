@@ -12,9 +12,9 @@ from intake_deliveries import HEADERS, KEY, as_csv, records, table, write_delive
 from intake.delivery import open_delivery
 from intake.errors import DeliveryRefusedError
 from intake.loader import load_delivery
-from intake.pseudonyms import PseudonymKey
 from intake.raw_tables import table_schemas
 from intake.source_bytes import SourceBytes
+from privacy.pseudonyms import PseudonymKey
 
 TWO_FROM_ONE = """\
 version: 1

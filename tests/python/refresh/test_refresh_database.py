@@ -13,7 +13,8 @@ from builds import ROOT
 from core import duck
 from intake import loader
 from intake.contract import EXPORTS
-from refresh import guard, load, pack
+from privacy import leaks
+from refresh import load, pack
 
 
 def test_a_database_in_memory_wants_a_folder_for_its_spill_files():
@@ -49,7 +50,7 @@ def test_packing_and_searching_keep_to_the_limit_and_to_the_work_folder(
     candidate = settings.incoming / "candidate.duckdb"
     build = {"seq": 1, "build_id": "0", "packed_at": "2020-12-31T00:00:00"}
     pack.pack(work_file, candidate, build, settings.published)
-    guard.require_no_person(work_file, candidate)
+    leaks.require_no_person(work_file, candidate)
     in_memory = [config for file, config in opened if file == ":memory:"]
     assert len(in_memory) == 2
     for config in in_memory:

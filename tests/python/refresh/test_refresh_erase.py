@@ -14,7 +14,7 @@ from invented import folders
 from core import files
 from core.progress import Progress
 from core.stop import ExitCode, Stop
-from intake.pseudonyms import load_key
+from privacy.pseudonyms import load_key
 from refresh import cli, erase, erased, fake_build, manifest, pipeline, publish, versions
 from refresh.fake_build import Shape
 from refresh.reader import open_published

@@ -23,7 +23,7 @@ from core.stop import ExitCode, Stop
 from intake.delivery import open_delivery
 from intake.errors import MappingError
 from intake.loader import load_delivery
-from intake.pseudonyms import PseudonymKey
+from privacy.pseudonyms import PseudonymKey
 from refresh import fake_build, manifest, pipeline, publish, versions
 from refresh.fake_build import Shape
 from refresh.steps import real_steps

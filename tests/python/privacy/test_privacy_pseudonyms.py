@@ -1,4 +1,4 @@
-"""The pseudonym key: made once, kept to its owner, never the demo's for real patients."""
+"""Pseudonyms and their key: made once, private to its owner, never the demo's for real patients."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from intake.errors import KeyFileError
-from intake.pseudonyms import KEY_FILE_VARIABLE, PseudonymKey, load_key
+from core.stop import ExitCode, Stop
+from privacy.pseudonyms import KEY_FILE_VARIABLE, PseudonymKey, load_key
 
 GOOD_KEY = bytes(range(32)).hex()
 
@@ -31,7 +31,7 @@ def key_file(path: Path, text: str, mode: int = 0o600) -> Path:
 
 
 @pytest.mark.parametrize(("is_synthetic", "name"), [(True, "demo.key"), (False, "registry.key")])
-def test_a_key_is_made_on_first_use_and_kept(own_configuration, is_synthetic, name):
+def test_a_key_is_made_on_first_use_and_used_again(own_configuration, is_synthetic, name):
     said: list[str] = []
     first = load_key(is_synthetic, said.append)
     path = own_configuration / name
@@ -54,7 +54,7 @@ def test_runs_that_start_at_once_find_one_whole_key(own_configuration):
         (own_configuration / "demo.key").unlink()
 
 
-def test_the_new_key_is_said_on_standard_error(capsys):
+def test_a_new_key_is_announced_on_standard_error(capsys):
     load_key(True)
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -76,27 +76,29 @@ def test_the_new_key_is_said_on_standard_error(capsys):
 )
 def test_a_short_or_trivial_key_is_refused(tmp_path, monkeypatch, text, words):
     monkeypatch.setenv(KEY_FILE_VARIABLE, str(key_file(tmp_path / "a.key", text)))
-    with pytest.raises(KeyFileError, match=words):
+    with pytest.raises(Stop, match=words):
         load_key(False)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666, 0o620])
 def test_a_key_that_others_can_read_is_refused(tmp_path, monkeypatch, mode):
     monkeypatch.setenv(KEY_FILE_VARIABLE, str(key_file(tmp_path / "a.key", GOOD_KEY, mode)))
-    with pytest.raises(KeyFileError, match="chmod 600"):
+    with pytest.raises(Stop, match="can be read by others") as stopped:
         load_key(False)
+    assert "chmod 600" in stopped.value.todo
+    assert (stopped.value.code, stopped.value.rule) == (ExitCode.ENVIRONMENT, "key")
 
 
-def test_a_folder_is_no_key(tmp_path, monkeypatch):
+def test_a_folder_is_refused_as_a_key(tmp_path, monkeypatch):
     monkeypatch.setenv(KEY_FILE_VARIABLE, str(tmp_path))
-    with pytest.raises(KeyFileError):
+    with pytest.raises(Stop):
         load_key(False)
 
 
-def test_a_key_that_cannot_be_made_is_said(tmp_path, monkeypatch):
+def test_a_key_that_cannot_be_made_stops_with_the_reason(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(KEY_FILE_VARIABLE, str(tmp_path / "file" / "a.key"))
-    with pytest.raises(KeyFileError, match="could not be made"):
+    with pytest.raises(Stop, match="could not be made"):
         load_key(False)
 
 
@@ -108,7 +110,7 @@ def test_the_demo_key_is_refused_for_a_delivery_that_is_not_synthetic(
     for path in (own_configuration / "demo.key", copy):
         monkeypatch.setenv(KEY_FILE_VARIABLE, str(path))
         assert load_key(True)
-        with pytest.raises(KeyFileError, match="not labelled synthetic"):
+        with pytest.raises(Stop, match="not labelled synthetic"):
             load_key(False)
 
 
@@ -128,7 +130,7 @@ def test_a_pseudonym_is_a_keyed_hash_of_the_trimmed_composed_identifier():
     assert key.pseudonym("1") != key.pseudonym("01")
 
 
-def test_the_fingerprint_tells_keys_apart_and_shows_neither():
+def test_fingerprints_differ_between_keys_and_reveal_neither():
     key, other = PseudonymKey(bytes(range(32))), PseudonymKey(bytes(range(1, 33)))
     assert len(key.fingerprint) == 8
     assert key.fingerprint != other.fingerprint

@@ -1,4 +1,4 @@
-"""Pseudonyms: a keyed hash of the patient's identifier; the key stays outside the project.
+"""Pseudonyms: a keyed hash of the patient's identifier; the key lies outside the project.
 
 A plain hash of a patient number is reversed by trying all numbers (ten million seven-digit
 numbers take seconds); a keyed hash is not, as long as the key is secret. HMAC: RFC 2104.
@@ -13,15 +13,17 @@ import secrets
 import stat
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from intake.errors import KeyFileError
+from core.stop import ExitCode, Stop
 
 KEY_FILE_VARIABLE = "REGISTRY_KEY_FILE"
 KEY_BYTES = 32
+MINIMUM_DIFFERENT_BYTES = 8
+"""A key with fewer different bytes was typed, not drawn."""
 _FINGERPRINT_TEXT = b"dupilumab-registry key fingerprint"
 
 
@@ -33,12 +35,12 @@ def key_folder() -> Path:
 
 @dataclass(frozen=True)
 class PseudonymKey:
-    """A key that has passed every check. Its value is never shown.
+    """A key that has passed every check. Its value is never printed.
 
     Attributes
     ----------
     fingerprint : str
-        8 hex characters that tell two keys apart and reveal neither.
+        8 hex characters: they distinguish two keys and reveal neither.
     """
 
     _key: bytes
@@ -92,14 +94,14 @@ class PseudonymKey:
 
 
 def key_path(is_synthetic: bool) -> Path:
-    """Return where the key of a delivery lies, whether or not it is there."""
+    """Return the path of a delivery's key, whether or not the file exists."""
     given = os.environ.get(KEY_FILE_VARIABLE)
     if given:
         return Path(given)
     return key_folder() / ("demo.key" if is_synthetic else "registry.key")
 
 
-def load_key(is_synthetic: bool, say: object = None) -> PseudonymKey:
+def load_key(is_synthetic: bool, say: Callable[[str], None] | None = None) -> PseudonymKey:
     """Return the key of this user, made on first use.
 
     Parameters
@@ -107,7 +109,7 @@ def load_key(is_synthetic: bool, say: object = None) -> PseudonymKey:
     is_synthetic : bool
         Whether the delivery is labelled synthetic; only then the demo's key may be used.
     say : callable, optional
-        Takes the one line that tells the user about a new key; standard error by default.
+        Takes the one line about a new key; default: it goes to standard error.
 
     Returns
     -------
@@ -115,8 +117,9 @@ def load_key(is_synthetic: bool, say: object = None) -> PseudonymKey:
 
     Raises
     ------
-    KeyFileError
-        The key is short, trivial, readable by others, not a plain file, or the demo's.
+    Stop
+        Rule ``key``: the key is short, trivial, readable by others, not a plain file, or the
+        demo's.
     """
     demo, path = key_folder() / "demo.key", key_path(is_synthetic)
     if not os.path.lexists(path) and _create(path):
@@ -127,9 +130,9 @@ def load_key(is_synthetic: bool, say: object = None) -> PseudonymKey:
         (say or _say_on_stderr)(line)
     key = _read(path)
     if not is_synthetic and os.path.lexists(demo) and hmac.compare_digest(key, _read(demo)):
-        raise KeyFileError(
-            f"{path} holds the demo's key, and this delivery is not labelled synthetic. "
-            f"Use a key of its own: unset {KEY_FILE_VARIABLE}, or name a new file in it."
+        raise _refused(
+            f"{path} holds the demo's key, and this delivery is not labelled synthetic",
+            f"use a key of its own: unset {KEY_FILE_VARIABLE}, or name a new file in it",
         )
     return PseudonymKey(key)
 
@@ -138,8 +141,12 @@ def _say_on_stderr(line: str) -> None:
     print(line, file=sys.stderr)
 
 
+def _refused(what: str, todo: str) -> Stop:
+    return Stop(ExitCode.ENVIRONMENT, what, todo, "key")
+
+
 def _create(path: Path) -> bool:
-    """Make a key file, whole from its first moment; False when another process was faster."""
+    """Make a complete key file in one step; False when another process was faster."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -149,53 +156,45 @@ def _create(path: Path) -> bool:
                 file.write(secrets.token_hex(KEY_BYTES) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
-            return _takes_its_place(draft, path)
+            os.link(draft, path)
+        except FileExistsError:
+            return False
         finally:
             draft.unlink()
     except OSError as error:
-        raise _not_made(path, error) from None
-
-
-def _takes_its_place(draft: Path, path: Path) -> bool:
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        return False
+        raise _refused(
+            f"the pseudonym key {path} could not be made ({error.strerror})",
+            f"set {KEY_FILE_VARIABLE} to a file in a folder that you may write",
+        ) from None
     return True
 
 
-def _not_made(path: Path, error: OSError) -> KeyFileError:
-    return KeyFileError(
-        f"The pseudonym key {path} could not be made ({error.strerror}). "
-        f"Set {KEY_FILE_VARIABLE} to a file in a folder that you may write."
-    )
-
-
 def _read(path: Path) -> bytes:
+    name = f"the pseudonym key {path}"
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(handle, "rb") as file:
             state = os.fstat(file.fileno())
             if not stat.S_ISREG(state.st_mode):
-                raise KeyFileError(f"The pseudonym key {path} is not a plain file.")
+                raise _refused(f"{name} is not a plain file", "name a file of its own")
             if os.name == "posix" and state.st_mode & 0o077:
-                raise KeyFileError(
-                    f"The pseudonym key {path} can be read by others. Run: chmod 600 {path}"
-                )
+                raise _refused(f"{name} can be read by others", f"run: chmod 600 {path}")
             text = file.read(4096)
     except OSError as error:
-        raise KeyFileError(f"The pseudonym key {path} cannot be read ({error.strerror}).") from None
+        raise _refused(
+            f"{name} cannot be read ({error.strerror})",
+            f"make it readable for this account, or name another file in {KEY_FILE_VARIABLE}",
+        ) from None
     try:
         key = bytes.fromhex(text.decode("ascii").strip())
     except ValueError:
         key = b""
     if len(key) < KEY_BYTES:
-        raise KeyFileError(
-            f"The pseudonym key {path} is too short or not hexadecimal: {KEY_BYTES} random bytes "
-            f"as {2 * KEY_BYTES} hex characters are needed. Remove the file to have one made."
+        raise _refused(
+            f"{name} is too short or not hexadecimal",
+            f"{KEY_BYTES} random bytes as {2 * KEY_BYTES} hex characters are needed; "
+            "remove the file to have one made",
         )
-    if len(set(key)) < 8:
-        raise KeyFileError(
-            f"The pseudonym key {path} is not random. Remove the file to have one made."
-        )
+    if len(set(key)) < MINIMUM_DIFFERENT_BYTES:
+        raise _refused(f"{name} is not random", "remove the file to have one made")
     return key

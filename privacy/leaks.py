@@ -1,7 +1,8 @@
-"""The last look before publishing: nothing in the candidate may point at a person.
+"""Leak check: search a candidate for identifiers of the delivery before it is published.
 
-The marts are built to hold no identifier, date or free text. This gate does not trust that: it
-searches the candidate for the identifiers of the raw records and for types that carry dates.
+The marts contain no identifier, calendar date or free text by design. This check verifies it: it
+compares every text of the candidate with the identifiers of the raw records, and refuses column
+types that can carry a date.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ IDENTIFIERS = (
     ("adverse_events", "adverse_event_id"),
 )
 DATED_TYPES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIME", "BLOB")
-SHORTEST_TELLING_IDENTIFIER = 6
-"""In tables without patients an identifier shorter than this may be a number by chance."""
+MINIMUM_IDENTIFIER_LENGTH = 6
+"""In tables without patients a shorter identifier may equal a count or a code by chance."""
 
 
 def require_no_person(work_file: Path, candidate: Path) -> int:
@@ -36,7 +37,7 @@ def require_no_person(work_file: Path, candidate: Path) -> int:
     Raises
     ------
     Stop
-        Naming the table and column; never the value.
+        Names the table and column; never the value.
     """
     with duck.connect(None, work_file.parent / "tmp") as db:
         db.execute(f"attach {duck.literal(candidate)} as candidate (read_only)")
@@ -52,7 +53,8 @@ def require_no_person(work_file: Path, candidate: Path) -> int:
         n_searched = _collect_texts(db, columns)
         found = db.execute(
             "select place, count(*) from texts semi join identifiers "
-            "on texts.text = identifiers.identifier and length(identifier) >= texts.shortest "
+            "on texts.text = identifiers.identifier "
+            "and length(identifiers.identifier) >= texts.minimum_length "
             "group by place order by place limit 1"
         ).fetchone()
     if found:
@@ -61,29 +63,29 @@ def require_no_person(work_file: Path, candidate: Path) -> int:
 
 
 def _collect_texts(db: duckdb.DuckDBPyConnection, columns: list[tuple[str, str, str, str]]) -> int:
-    """Collect the different texts of every text column; most columns hold a handful of codes."""
-    db.execute("create temp table texts (place varchar, shortest integer, text varchar)")
+    """Collect the distinct texts of every text column; most columns hold a handful of codes."""
+    db.execute("create temp table texts (place varchar, minimum_length integer, text varchar)")
     patient_tables = {(s, t) for s, t, column, _ in columns if column == "patient_id"}
     texts = [column for column in columns if column[3] == "VARCHAR"]
     for schema, table, column, _ in texts:
-        shortest = 1 if (schema, table) in patient_tables else SHORTEST_TELLING_IDENTIFIER
+        minimum = 1 if (schema, table) in patient_tables else MINIMUM_IDENTIFIER_LENGTH
         db.execute(
             f"insert into texts select distinct ?, ?::integer, trim({quote(column)}) "
-            f"from candidate.{quote(schema)}.{quote(table)} where {quote(column)} is not null",
-            [f"{schema}.{table}.{column}", shortest],
+            f"from candidate.{quote(schema, table)} where {quote(column)} is not null",
+            [f"{schema}.{table}.{column}", minimum],
         )
     return len(texts)
 
 
 def _collect_identifiers(db: duckdb.DuckDBPyConnection) -> None:
-    """List the delivery's identifiers; a word of our own code lists is not a telling one."""
+    """Collect the delivery's identifiers, except those that are words of our code lists."""
     db.execute("create temp table identifiers (identifier varchar)")
-    held = db.execute(
+    raw_columns = db.execute(
         "select table_name, column_name from duckdb_columns() "
         "where database_name = 'vault' and schema_name = 'raw'"
     ).fetchall()
     for table, column in IDENTIFIERS:
-        if (table, column) in held:
+        if (table, column) in raw_columns:
             db.execute(
                 f"insert into identifiers select distinct trim({column}) from vault.raw.{table} "
                 f"where trim({column}) <> ''"
@@ -102,6 +104,6 @@ def _leak(where: str, what: str) -> Stop:
     return Stop(
         ExitCode.CHECKS_FAILED,
         f"{where}: {what} of a person must not be published; nothing was published",
-        "mend the mart; only pseudonyms, codes, study days and ages may be in it",
+        "correct the mart; only pseudonyms, codes, study days and ages may be in it",
         "person_in_published_file",
     )
