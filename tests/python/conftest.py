@@ -24,7 +24,7 @@ LONG_GROUPS = (
     "refresh/test_refresh_torture.py",
     "analyses",
     "refresh/test_refresh_faults.py",
-    "end_to_end/test_truth_recovery.py",
+    "validation/test_truth_recovery.py",
     "end_to_end/test_cdisc_pilot.py",
     "faults/test_short_road.py",
     "faults/test_input_limits.py",

@@ -1,17 +1,18 @@
-"""Simulated studies with declared truth: how often the intervals of the pipeline cover it.
+"""Coverage study: how often the intervals of the analyses contain the declared truth.
 
-One large synthetic delivery goes through intake and `dbt build` once. Its patients, in the order
-of the export, are cut into studies of 342; the analyses run on the marts of each study. Every
-estimate that the declared truth implies is compared with it::
+One large synthetic delivery goes through intake and `dbt build` once. Its patients, in the order of
+the export, are split into studies of 342, and the analyses run on the marts of each study::
 
-    python -m benchmarks.validation --studies 1000 --seed 7
+    .venv/bin/python tests/validation/coverage_study.py --studies 1000 --seed 2022
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -19,8 +20,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
+from estimands import estimands
+from results_page import replace_block, results_block
 from rich.console import Console
 from rich.progress import track
 from scipy import stats
@@ -29,28 +33,27 @@ from analysis_py.catalogue import ANALYSES, Analysis, required_columns
 from analysis_py.marts import Marts
 from analysis_py.results import Estimate, Results
 from analysis_py.study import run_analyses, software_versions
-from benchmarks.synthetic_build import build_delivery
-from benchmarks.validation_page import replace_block, results_block
 from simulator.cohort.effects import Tree, load_effects
 from simulator.cohort.write import write_cohort
-from simulator.validation.estimands import estimands
 
 STUDY_SIZE = 342
 LARGE = 20_000  # patients of the one large study, whose estimates must lie near the truth
-PAGE = Path("docs") / "validation.md"
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "validation.md"
+COMMAND = ".venv/bin/python tests/validation/coverage_study.py --studies {studies} --seed {seed}"
 Z = float(stats.norm.ppf(0.975))
 ON_LOG_SCALE = ("hazard_ratio", "odds_ratio", "odds_ratio_joint")
 
 
 @dataclass
 class Coverage:
-    """What the studies showed of one estimate.
+    """Results of all studies for one estimate.
 
-    `truth` in the unit of the result; `interval` its kind, such as Wilson. One entry per study
-    with an interval in `values` (the estimates, logarithms for ratios), `errors` (interval's width
-    in standard errors of that scale) and `sizes` (denominators). `n_below` and `n_above` intervals
-    lie wholly below or above the truth; `n_without` studies gave no interval; `z_large` is the
-    distance of the large study in its own standard errors.
+    `truth` in the unit of the result; `interval` its kind, such as Wilson. One entry per study with
+    an interval in `values` (the estimates, logarithms for ratios), `errors` (standard errors behind
+    the intervals, on that scale) and `sizes` (denominators). `n_below` and `n_above` intervals lie
+    wholly below or above the truth; `n_without` studies gave no interval; `z_large` is the distance
+    of the large study from the truth in its own standard errors.
     """
 
     key: str
@@ -71,7 +74,7 @@ class Coverage:
 
     @property
     def percent(self) -> float:
-        """Intervals that hold the truth, of 100."""
+        """Percent of the intervals that contain the truth."""
         return 100 * (1 - (self.n_below + self.n_above) / self.n) if self.n else math.nan
 
     @property
@@ -88,14 +91,14 @@ class Coverage:
 
     @property
     def error_ratio(self) -> float:
-        """Standard error that the intervals report over the standard deviation of the estimates."""
+        """Reported standard error divided by the standard deviation of the estimates."""
         if self.n < 2 or np.ptp(self.values) == 0:
             return math.nan
         return float(np.sqrt(np.mean(np.square(self.errors))) / np.std(self.values, ddof=1))
 
     @property
     def exact_percent(self) -> float:
-        """Coverage that a Wilson interval has by theory at this truth and these denominators."""
+        """Theoretical coverage of a Wilson interval at this truth and these denominators."""
         if self.interval != "Wilson":
             return math.nan
         sizes, counts = np.unique(self.sizes, return_counts=True)
@@ -118,9 +121,9 @@ class Coverage:
 
 
 def wilson_coverage(probability: float, n: int) -> float:
-    """Return P(Wilson's interval holds the probability) for a binomial count out of n.
+    """Return P(Wilson's interval contains the probability) for a binomial count out of n.
 
-    The interval holds it when the score test does not reject it (Wilson, JASA 1927;22:209-212).
+    The interval contains it when the score test does not reject it (Wilson, JASA 1927;22:209-212).
     """
     spread = Z * math.sqrt(n * probability * (1 - probability))
     lowest = math.ceil(n * probability - spread)
@@ -130,7 +133,7 @@ def wilson_coverage(probability: float, n: int) -> float:
 
 
 def interval_name(method: str) -> str:
-    """Return the kind of interval that the method of a result names.
+    """Return the kind of interval in the method of a result.
 
     Examples
     --------
@@ -145,7 +148,7 @@ def interval_name(method: str) -> str:
 
 
 def is_ratio(key: str) -> bool:
-    """Whether an estimate is a ratio, whose interval is symmetric on the log scale."""
+    """Whether an estimate is a ratio: its interval is symmetric on the log scale."""
     return key.rsplit(".", 1)[-1] in ON_LOG_SCALE
 
 
@@ -154,7 +157,7 @@ def _scaled(key: str, number: float) -> float:
 
 
 def distance(row: Estimate, truth: float) -> float:
-    """Return (estimate - truth) in standard errors, read from the half of the interval facing it.
+    """Return (estimate - truth) in standard errors, from the half of the interval facing the truth.
 
     Half of a 95% interval is 1.96 standard errors, on the log scale for a ratio.
     """
@@ -164,6 +167,59 @@ def distance(row: Estimate, truth: float) -> float:
     low, value, high, truth = (_scaled(row.result_id, x) for x in (low, value, high, truth))
     half = (value - low) if truth < value else (high - value)
     return Z * (value - truth) / half if half else math.nan
+
+
+def build_delivery(delivery: Path, folder: Path, n_patients: int, *options: str) -> Path:
+    """Run `dbt build` on a synthetic delivery in which every patient is eligible.
+
+    Parameters
+    ----------
+    folder : Path
+        For warehouse, key, dbt's target and logs; created if missing.
+    n_patients : int
+        Patients that must be enrolled.
+    *options : str
+        Further options of `dbt build`.
+
+    Returns
+    -------
+    Path
+        The warehouse file.
+
+    Raises
+    ------
+    RuntimeError
+        If dbt fails, or another number of patients is enrolled.
+    """
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    warehouse = folder / "warehouse.duckdb"
+    warehouse.unlink(missing_ok=True)
+    environment = {
+        "REGISTRY_DELIVERY": str(delivery.resolve()),
+        "REGISTRY_MAPPING": "",
+        "REGISTRY_WAREHOUSE": str(warehouse),
+        "REGISTRY_KEY_FILE": str(folder / "synthetic.key"),
+        "DBT_USE_COLORS": "false",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "dbt"), "build", *options, *places],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        tail = (done.stdout + done.stderr)[-3000:]
+        raise RuntimeError(f"dbt build of {delivery} failed:\n{tail}")
+    with duckdb.connect(str(warehouse), read_only=True) as db:
+        enrolled = db.sql("select count(*) from marts.dim_patients").fetchone()[0]
+    if enrolled != n_patients:
+        raise RuntimeError(f"{enrolled} of {n_patients} synthetic patients were enrolled")
+    return warehouse
 
 
 def analyses_of(truth: Mapping[str, float]) -> tuple[Analysis, ...]:
@@ -180,9 +236,9 @@ def read_marts(
     Returns
     -------
     frames : dict of pandas.DataFrame
-        Frames with a patient are sorted by the patient's place in the export.
+        Frames with a patient are sorted by the patient's record number in the export.
     places : dict of numpy.ndarray
-        For these, the place of each row's patient in the export, from 0 on.
+        For these, the position of each row's patient in the export, from 0.
     """
     with Marts(path) as marts:
         frames = marts.frames(required_columns(analyses))
@@ -194,7 +250,7 @@ def read_marts(
             patient = frame["patient_id"].astype(str)
             place = patient.map(place_of).to_numpy(dtype=np.int64)
             order = np.argsort(place, kind="stable")
-            # Plain text: a category would carry every patient of the delivery into each study
+            # Plain text: a categorical column would list all patients of the delivery in each study
             frames[name] = frame.assign(patient_id=patient.astype(object)).iloc[order]
             places[name] = place[order]
     return frames, places
@@ -203,7 +259,7 @@ def read_marts(
 def cut(
     frames: Mapping[str, pd.DataFrame], places: Mapping[str, np.ndarray], first: int, last: int
 ) -> dict[str, pd.DataFrame]:
-    """Return the frames of the patients whose place is from `first` to below `last`."""
+    """Return the frames of the patients at positions `first` to `last - 1`."""
     answer = dict(frames)
     for name, place in places.items():
         start, end = np.searchsorted(place, [first, last])
@@ -244,7 +300,7 @@ def _each_study(
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.validation", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--studies", type=int, default=1000, help="studies of 342 patients")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--page", type=Path, default=PAGE, help="document whose table is replaced")
@@ -274,7 +330,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("Building the warehouse once, data tests included ...", file=sys.stderr)
         warehouse = build_delivery(folder / "delivery", folder / "build", n_patients)
         found = run_studies(warehouse, load_effects(None), options.studies)
-    command = f"python -m benchmarks.validation --studies {options.studies} --seed {options.seed}"
+    command = COMMAND.format(studies=options.studies, seed=options.seed)
     block = results_block(found, command, options.studies, LARGE, software_versions())
     replace_block(options.page, block)
     print(f"{options.page}: {len(found)} estimates, {time.perf_counter() - began:.0f} s")

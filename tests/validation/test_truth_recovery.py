@@ -1,29 +1,26 @@
-"""A simulated cohort goes the whole road, and the analyses find the truth it was drawn from.
+"""The analyses of a simulated cohort, through intake and `dbt build`, find its declared truth.
 
-Tolerances are not chosen: they are the standard errors behind the reported intervals, times the
-normal quantile at which all estimates together have a chance of 1 in 1,000 to fail by accident.
+Tolerances: the standard errors behind the reported intervals, times the normal quantile at which
+all estimates together fail by chance once in 1,000 seeds.
 """
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 import yaml
+from coverage_study import COMMAND, PAGE, Coverage, analyses_of, build_delivery, distance
+from estimands import estimands
+from results_page import BEGIN, END, replace_block, results_block
 from scipy import stats
+from starts import expected_starts, visit_record
 
 from analysis_py.results import Results
 from analysis_py.study import run_some
-from benchmarks.synthetic_build import build_delivery
-from benchmarks.validation import Coverage, analyses_of, distance
-from benchmarks.validation_page import BEGIN, END, replace_block, results_block
-from simulator.cli import main
 from simulator.cohort.effects import load_effects
 from simulator.cohort.expected import expected_numbers
-from simulator.validation.estimands import estimands
-from simulator.validation.starts import expected_starts
-from simulator.validation.visit_record import visit_record
+from simulator.cohort.write import write_cohort
 
 N = 12_000
 SEED = 29
@@ -33,10 +30,9 @@ NEEDED = ("fct_patient_timepoints", "fct_tacrolimus_initiation", "dim_patients",
 
 @pytest.fixture(scope="module")
 def truth(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    """What truth.yml says, with the folder it was written to."""
+    """The content of truth.yml, and the folder of its delivery."""
     folder = tmp_path_factory.mktemp("truth") / "delivery"
-    command = ["cohort", "--patients", str(N), "--seed", str(SEED), "--out", str(folder)]
-    assert main(command) == 0
+    write_cohort(N, SEED, None, folder, file_format="csv", overwrite=False)
     written = yaml.safe_load((folder / "truth.yml").read_text(encoding="utf-8"))
     return {**written, "folder": folder}
 
@@ -60,15 +56,15 @@ def limit(n_estimates: int) -> float:
     return float(stats.norm.ppf(1 - CHANCE_OF_ACCIDENT / (2 * n_estimates)))
 
 
-def test_every_estimate_lies_within_monte_carlo_error_of_its_truth(found, implied):
+def test_every_estimate_agrees_with_its_truth(found, implied):
     distances = {key: distance(found[key], value) for key, value in implied.items()}
     assert len(distances) > 90
     far = {key: z for key, z in distances.items() if not abs(z) < limit(len(distances))}
     assert far == {}
 
 
-def test_hazard_ratios_meet_the_limit_that_truth_yml_gives_and_not_one(found, truth):
-    """The declared ratios are pulled towards 1 by Breslow's ties at months 0, 1, 4 and 12."""
+def test_hazard_ratios_agree_with_the_limits_in_truth_yml_and_differ_from_1(found, truth):
+    """The limits are nearer to 1 than the declared ratios: ties at months 0, 1, 4 and 12."""
     limits = truth["expected"]["tacrolimus"]["cox_breslow_hazard_ratio"]
     names = {
         "dlqi_per_point": "dlqi_baseline_score",
@@ -83,7 +79,7 @@ def test_hazard_ratios_meet_the_limit_that_truth_yml_gives_and_not_one(found, tr
         assert abs(math.log(limits[name])) < abs(math.log(declared[name])), name
 
 
-def test_the_restricted_mean_meets_truth_yml(found, truth):
+def test_the_restricted_mean_agrees_with_truth_yml(found, truth):
     row = found["a12.evaluable.all.any.tacrolimus_start.restricted_mean"]
     assert abs(distance(row, truth["expected"]["tacrolimus"]["restricted_mean_months"])) < limit(1)
 
@@ -113,7 +109,7 @@ def test_the_restricted_mean_meets_truth_yml(found, truth):
         ),
     ],
 )
-def test_another_truth_would_be_noticed(found, implied, path, value, key):
+def test_another_truth_is_detected(found, implied, path, value, key):
     effects = load_effects(None)
     branch = effects
     for name in path[:-1]:
@@ -145,7 +141,7 @@ def test_quadrature_and_truth_yml_agree_on_early_response(implied, truth):
     assert implied[key] == pytest.approx(100 * expected["with_tacrolimus_at_baseline"], abs=1e-3)
 
 
-def test_what_the_visits_show_is_a_probability():
+def test_the_visit_record_is_a_distribution():
     record = visit_record(load_effects(None))
     assert (record.event + record.censored).sum(axis=1) == pytest.approx([1.0] * 5)
     assert record.event[4] == pytest.approx([0.0] * 4)
@@ -166,7 +162,7 @@ def test_coverage_counts_intervals_and_studies_without_one(found):
     assert covered.middle == pytest.approx(row.value)
 
 
-def test_the_page_keeps_what_stands_around_its_table(found, tmp_path):
+def test_the_page_is_changed_only_between_its_marks(found, tmp_path):
     key = "a13.evaluable.all.any.is_female.hazard_ratio"
     coverage = Coverage(key, 0.5, z_large=1.25)
     coverage.add(found[key])
@@ -178,12 +174,12 @@ def test_the_page_keeps_what_stands_around_its_table(found, tmp_path):
     replace_block(page, block)
     assert page.read_text(encoding="utf-8") == f"Before\n{block}\nAfter\n"
     page.write_text("no marks\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="between"):
+    with pytest.raises(ValueError, match="no marks"):
         replace_block(page, block)
 
 
-def test_the_page_of_the_repository_has_its_table_and_its_command():
-    text = (Path(__file__).resolve().parents[3] / "docs" / "validation.md").read_text("utf-8")
+def test_the_committed_page_has_its_table_and_its_command():
+    text = PAGE.read_text("utf-8")
     block = text[text.index(BEGIN) : text.index(END)]
-    assert "`python -m benchmarks.validation --studies" in block
+    assert COMMAND.split(" {")[0] in block
     assert block.count("| A13 ") >= 3

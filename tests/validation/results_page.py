@@ -1,4 +1,4 @@
-"""The table of docs/validation.md, between two marks that the rest of the page does not touch."""
+"""The generated part of docs/validation.md: results between two marks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from analysis_py.vocabulary import label
 
 if TYPE_CHECKING:
-    from benchmarks.validation import Coverage
+    from coverage_study import Coverage
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 LOWEST, HIGHEST = 93.5, 96.5  # of 100 intervals of 95%
@@ -35,7 +35,7 @@ _HOME = {
 
 
 def is_covered(coverage: Coverage) -> bool:
-    """Whether the coverage lies in the range that was asked for."""
+    """Whether the coverage lies in the accepted range."""
     return LOWEST <= coverage.percent <= HIGHEST
 
 
@@ -61,8 +61,8 @@ def results_block(
         + ".",
         "",
         f"{len(found) - len(outside)} of {len(found)} estimates have a coverage of {LOWEST} to "
-        f"{HIGHEST}%. In one study of {n_large:,} patients the estimate that lies farthest from "
-        f"its truth is {farthest:.1f} standard errors away.",
+        f"{HIGHEST}%. In one study of {n_large:,} patients the estimate farthest from its truth is "
+        f"{farthest:.1f} standard errors away.",
         "",
         "#### Outside the range",
         "",
@@ -128,7 +128,7 @@ def _name(key: str) -> str:
 
 
 def replace_block(page: Path, block: str) -> None:
-    """Put the block between the marks of the page, or make a page of it where there is none."""
+    """Write the block between the marks of the page, or a new page."""
     if not page.exists():
         page.write_text(block + "\n", encoding="utf-8")
         return
@@ -136,5 +136,5 @@ def replace_block(page: Path, block: str) -> None:
     before, _, rest = text.partition(BEGIN)
     _, mark, after = rest.partition(END)
     if not mark:
-        raise ValueError(f"{page} has no {BEGIN} and {END} to put the table between")
+        raise ValueError(f"{page} has no marks {BEGIN} and {END} for the table")
     page.write_text(before + block + after, encoding="utf-8")
