@@ -55,13 +55,13 @@ def measure_bytes(delivery: Path) -> Rows:
 
 def measure_judging(delivery: Path) -> Rows:
     """Judge a delivery, pseudonyms included, and keep nothing of it."""
-    loader = importlib.import_module("intake.loader")
-    plan_folder = importlib.import_module("intake.folder").plan_folder
-    opened = importlib.import_module("intake.delivery").open_delivery(delivery, "")
+    judge_files = importlib.import_module("intake.judgement").judge_files
+    deliveries = importlib.import_module("intake.delivery")
+    opened = deliveries.open_delivery(delivery, "")
     key = importlib.import_module("privacy.pseudonyms").load_key(is_synthetic=True)
 
     def work() -> str:
-        judgements = loader.judge_files(opened, plan_folder(opened), key)
+        judgements = judge_files(opened, deliveries.plan_folder(opened), key)
         return f"{len(judgements)} files"
 
     return _timed(work)

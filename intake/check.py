@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from intake.delivery import open_delivery
-from intake.folder import plan_folder
-from intake.judgement import FileJudgement
-from intake.loader import FileProgress, all_judgements
+from intake.delivery import open_delivery, plan_folder
+from intake.judgement import FileJudgement, FileProgress, judge_files
 
 _MOST_NOTICES_SHOWN = 5
 
@@ -58,9 +56,6 @@ class CheckReport:
 def check(folder: Path, mapping: str = "", progress: FileProgress | None = None) -> CheckReport:
     """Judge every file of a delivery; load nothing and make no key.
 
-    Signature: ``check(folder, mapping="", progress=None) -> CheckReport``; the report has
-    ``folder``, ``mapping``, ``lines`` of (name, verdict, words), and ``is_refused``.
-
     Parameters
     ----------
     folder : Path
@@ -83,7 +78,7 @@ def check(folder: Path, mapping: str = "", progress: FileProgress | None = None)
     plan = plan_folder(delivery)
     lines = [
         line
-        for judgement in all_judgements(delivery, plan, progress=progress)
+        for judgement in judge_files(delivery, plan, progress=progress)
         for line in _lines(judgement)
     ]
     lines += [

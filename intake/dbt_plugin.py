@@ -1,4 +1,4 @@
-"""The door by which dbt calls intake: a dbt-duckdb plugin behind the source ``intake.delivery``.
+"""dbt calls intake through this dbt-duckdb plugin, which is behind the source ``intake.delivery``.
 
 The on-run-start hook renders that source, so ``dbt build`` alone loads a delivery. A refused
 delivery stops dbt before any model runs.
@@ -11,13 +11,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import SourceConfig
 from dbt_common.exceptions import DbtRuntimeError
 
+from core.settings import DEFAULT_DELIVERY
 from core.stop import Stop
-from intake.delivery import DEFAULT_DELIVERY, open_delivery
-from intake.errors import IntakeError
+from intake import raw_tables
+from intake.delivery import open_delivery
 from intake.loader import load_delivery
 from privacy.pseudonyms import load_key
 
@@ -28,8 +30,8 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: Any) -> None:
         """Keep the connection of the warehouse; ``load`` works on a cursor of its own."""
         self._connection = conn
-        # dbt's manifest lives as long as the process; without this the garbage collector walks
-        # through all of it again and again, which is a sixth of a small build.
+        # dbt's manifest lives as long as the process; without this the garbage collector visits
+        # all of it again and again, which is a sixth of a small build.
         gc.freeze()
 
     def load(self, source_config: SourceConfig) -> Any:
@@ -39,7 +41,7 @@ class Plugin(BasePlugin):
         ----------
         source_config : SourceConfig
             Its meta may hold ``delivery`` and ``mapping``; REGISTRY_DELIVERY and
-            REGISTRY_MAPPING win over them.
+            REGISTRY_MAPPING come first.
 
         Returns
         -------
@@ -59,16 +61,16 @@ class Plugin(BasePlugin):
         try:
             delivery = open_delivery(Path(folder), mapping)
             key = load_key(delivery.about.is_synthetic)
-            return load_delivery(delivery, key, cursor, self._working_folder())
-        except IntakeError as error:
-            raise DbtRuntimeError(str(error)) from None
+            row = load_delivery(delivery, key, cursor, self._working_folder())
+            return pa.Table.from_pylist([row], raw_tables.DELIVERY)
         except Stop as stop:
-            raise DbtRuntimeError(f"{stop.what}; {stop.todo}") from None
+            lines = [stop.what, *stop.details, stop.todo]
+            raise DbtRuntimeError("\n  ".join(filter(None, lines))) from None
         finally:
             cursor.close()
 
     def _working_folder(self) -> Path | None:
-        """Return the warehouse's folder: working copies stay where the warehouse is."""
+        """Return the warehouse's folder, where working copies are made; None without a file."""
         path = getattr(self.creds, "path", None)
         folder = Path(path).parent if path and path != ":memory:" else None
         return folder if folder is not None and folder.is_dir() else None

@@ -1,6 +1,6 @@
 """The exact CSV reader: one record at a time, Python's csv module in strict mode.
 
-It reads the records that the whole-array judgement leaves over, and alone it reads any file.
+It reads every record that is not a plain line, and can read a whole file alone.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from intake.errors import FileRefusedError
-from intake.layout import Layout
-from intake.records import Fault, field_count_fault, judge_fields
+from intake.records import Fault, Layout, field_count_fault, judge_fields
+from intake.refusals import FileRefusedError
 
 MOST_LINES_IN_RECORD = 1000
 MOST_BYTES_IN_RECORD = 1 << 20
@@ -84,9 +83,9 @@ class ExactReader:
             words = str(error)
         if words.startswith("new-line character"):
             self._refuse_lone_line_ends(line, line_number)
-            return Fault("control_character", "a carriage return stands alone"), place + 1
+            return Fault("control_character", "a lone carriage return"), place + 1
         if not words.startswith("unexpected end of data"):
-            return Fault("bad_quoting", "text stands beside a closing quote"), place + 1
+            return Fault("bad_quoting", "text follows a closing quote"), place + 1
         return self._read_over_lines(place, line_number, is_last)
 
     def _read_over_lines(

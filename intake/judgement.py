@@ -1,23 +1,31 @@
-"""Judging one file of a delivery from its first byte to its last."""
+"""Judge one file of a delivery from its first byte to its last, and map it to raw tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from intake.cells import ParquetReader, WorkbookReader, private_copy
+from intake.contract import column_names
 from intake.csv_reader import CsvReader
-from intake.errors import FileRefusedError, shown_name
-from intake.file_kinds import check_kind
-from intake.folder import PlannedFile
-from intake.layout import Layout
-from intake.projection import Projection
-from intake.records import Tally
-from intake.source_bytes import Progress, SourceBytes
-from intake.table_records import ParquetReader, WorkbookReader, private_copy
-from intake.text_blocks import inflate, to_utf8, with_head, with_line_feeds
+from intake.delivery import Delivery, FileUse, FolderPlan, PlannedFile
+from intake.file_bytes import (
+    Progress,
+    SourceBytes,
+    check_kind,
+    inflate,
+    open_folder,
+    to_utf8,
+    with_head,
+    with_line_feeds,
+)
+from intake.mapping import ColumnSource
+from intake.raw_tables import export_schema
+from intake.records import Layout, Tally, normal_header
+from intake.refusals import FileRefusedError, shown_name
 from privacy.pseudonyms import PseudonymKey
 
 MOST_FAULTY_SHARE = 0.10
@@ -26,6 +34,116 @@ MOST_FAULTY_RECORDS = 5
 
 _LEAST_UNDECODABLE = 3
 _MOST_COLUMNS_NOTED = 50
+
+FileProgress = Callable[[str, int], None]
+"""Called with the name of a file and the number of its bytes that were just read."""
+
+
+class Projection:
+    """Turns batches of records into rows of one raw table, as the mapping says.
+
+    Parameters
+    ----------
+    use : FileUse
+        Export, columns and filter.
+    file_name : str
+        Name of the file in the delivery folder.
+    layout : Layout
+        Columns of the batches.
+    key : PseudonymKey or None
+        For the patients' pseudonyms; None makes none.
+    takes_faulty : bool
+        Whether faulty records are counted here. A file with several uses counts them once, because
+        a record that cannot be read fits no filter.
+
+    Attributes
+    ----------
+    n_records, n_faulty : int
+        Rows made so far, and how many of them are faulty records.
+    absent : list of str
+        Contract columns that the file does not have.
+    """
+
+    def __init__(
+        self,
+        use: FileUse,
+        file_name: str,
+        layout: Layout,
+        key: PseudonymKey | None,
+        takes_faulty: bool,
+    ) -> None:
+        self.use = use
+        self.source_file = use.source_file(file_name)
+        self.schema = export_schema(use.export_name)
+        self.n_records = 0
+        self.n_faulty = 0
+        self._key = key
+        self._takes_faulty = takes_faulty
+        self._place = {name: str(place) for place, name in enumerate(layout.keys)}
+        self.absent = [
+            name
+            for name, source in use.columns.items()
+            if any(normal_header(header) not in self._place for header in source.headers)
+        ]
+
+    def rows(self, batch: pa.Table) -> pa.Table:
+        """Return the rows of the raw table in a batch with the columns of ``batch_schema``."""
+        batch = self._selected(batch)
+        faults = batch.column("record_fault")
+        n_faulty = len(faults) - faults.null_count
+        self.n_records += batch.num_rows
+        self.n_faulty += n_faulty
+        columns = {
+            name: self._column(batch, source, n_faulty)
+            for name, source in self.use.columns.items()
+            if name not in self.absent
+        }
+        empty = pa.nulls(batch.num_rows, pa.string())
+        arrays = [columns.get(name, empty) for name in column_names(self.use.export_name)]
+        arrays.append(_constant(self.source_file, batch.num_rows))
+        arrays += [batch.column(name) for name in ("record_number", "line_number")]
+        arrays += [faults, batch.column("record_fault_detail")]
+        if "pseudonym" in self.schema.names:
+            arrays.append(empty if self._key is None else self._pseudonyms(columns["patient_id"]))
+        return pa.Table.from_arrays(arrays, schema=self.schema)
+
+    def selects(self, batch: pa.Table) -> pa.Array | pa.ChunkedArray:
+        """Return which sound records of a batch belong to this use, shape (records,)."""
+        is_chosen = pc.is_null(batch.column("record_fault"))
+        for header, texts in self.use.source.records.items():
+            text = pc.utf8_trim_whitespace(batch.column(self._place[normal_header(header)]))
+            is_chosen = pc.and_(is_chosen, pc.fill_null(pc.is_in(text, pa.array(texts)), False))
+        return is_chosen
+
+    def _selected(self, batch: pa.Table) -> pa.Table:
+        if self._takes_faulty and not self.use.source.records:
+            return batch
+        is_chosen = self.selects(batch)
+        if self._takes_faulty:
+            is_chosen = pc.or_(is_chosen, pc.is_valid(batch.column("record_fault")))
+        return batch.filter(is_chosen)
+
+    def _column(
+        self, batch: pa.Table, source: ColumnSource, n_faulty: int
+    ) -> pa.Array | pa.ChunkedArray:
+        if source.constant is not None:
+            constant = _constant(source.constant, batch.num_rows)
+            if n_faulty == 0:
+                return constant
+            is_sound = pc.is_null(batch.column("record_fault"))
+            return pc.if_else(is_sound, constant, pa.scalar(None, pa.string()))
+        columns = [batch.column(self._place[normal_header(name)]) for name in source.headers]
+        if source.column is not None:
+            return columns[0]
+        return pc.binary_join_element_wise(*columns, source.separator)
+
+    def _pseudonyms(self, patient_ids: pa.ChunkedArray) -> pa.Array:
+        assert self._key is not None
+        return pa.array(self._key.pseudonyms(patient_ids.to_pylist()), pa.string())
+
+
+def _constant(text: str, length: int) -> pa.Array:
+    return pa.repeat(pa.scalar(text, pa.string()), length)
 
 
 @dataclass
@@ -60,38 +178,52 @@ class FileJudgement:
     refusal: FileRefusedError | None = None
 
 
-def judge_file(
-    planned: PlannedFile,
-    folder_handle: int,
+def judge_files(
+    delivery: Delivery,
+    plan: FolderPlan,
     key: PseudonymKey | None = None,
-    progress: Progress | None = None,
-) -> FileJudgement:
-    """Read a file once, judge it and keep nothing of its rows; parameters as judged_rows."""
-    judgement = FileJudgement(planned)
-    for _ in judged_rows(judgement, folder_handle, key, progress):
-        pass
-    return judgement
+    progress: FileProgress | None = None,
+) -> list[FileJudgement]:
+    """Judge every file of a delivery, refused ones included, and keep nothing of its rows.
+
+    Parameters
+    ----------
+    delivery : Delivery
+        The folder and its mapping.
+    plan : FolderPlan
+        Its files.
+    key : PseudonymKey, optional
+        Key of the pseudonyms; None makes none.
+    progress : callable, optional
+        Called for every block that was read.
+    """
+    judgements = [FileJudgement(planned) for planned in plan.files]
+    with open_folder(delivery.folder) as handle:
+        for judgement in judgements:
+            for _ in judged_rows(judgement, handle, key, progress):
+                pass
+    return judgements
 
 
 def judged_rows(
     judgement: FileJudgement,
     folder_handle: int,
     key: PseudonymKey | None = None,
-    progress: Progress | None = None,
+    progress: FileProgress | None = None,
 ) -> Iterator[tuple[Projection, pa.Table]]:
-    """Read a file once: hash it, judge it, and hand its rows over on the way.
+    """Read a file once: hash it, judge it, and yield its rows on the way.
 
     Parameters
     ----------
     judgement : FileJudgement
-        Names the file, and what is asked of it; the rest is filled in, whole when the rows end.
-        With a refusal the rows that were handed over are void.
+        Names the file and its uses; the rest is filled in and complete when the rows end. With a
+        refusal the rows that were yielded are void.
     folder_handle : int
         Open handle of the delivery folder.
     key : PseudonymKey, optional
         For the patients' pseudonyms; None makes none.
     progress : callable, optional
-        Told how many bytes were read.
+        Called for every block that was read.
 
     Yields
     ------
@@ -101,14 +233,14 @@ def judged_rows(
     planned = judgement.planned
     source = None
     try:
-        source = SourceBytes(folder_handle, planned.name, progress)
+        source = SourceBytes(folder_handle, planned.name, _progress_of(planned.name, progress))
         reader = _reader(planned, source)
         judgement.tally, judgement.notices = reader.tally, reader.notices
         for batch in reader.batches():
             if not judgement.projections:
                 judgement.projections = _projections(planned, reader.layout, key)
             yield from _projected(judgement, batch)
-        if not judgement.projections and reader.layout is not None:
+        if not judgement.projections:
             judgement.projections = _projections(planned, reader.layout, key)
         _note_columns(judgement, reader.layout)
         _judge_whole(judgement)
@@ -121,17 +253,8 @@ def judged_rows(
             source.close()
 
 
-def _projected(judgement: FileJudgement, batch: pa.Table) -> Iterator[tuple[Projection, pa.Table]]:
-    """Give a batch to every use of the file; count the records that none of them takes."""
-    for projection in judgement.projections:
-        rows = projection.rows(batch)
-        if rows.num_rows:
-            yield projection, rows
-    if all(projection.use.source.records for projection in judgement.projections):
-        is_taken = pc.is_valid(batch.column("record_fault"))
-        for projection in judgement.projections:
-            is_taken = pc.or_(is_taken, projection.selects(batch))
-        judgement.n_unselected += batch.num_rows - (pc.sum(is_taken).as_py() or 0)
+def _progress_of(name: str, progress: FileProgress | None) -> Progress | None:
+    return None if progress is None else lambda n_bytes: progress(name, n_bytes)
 
 
 def _reader(
@@ -162,15 +285,30 @@ def _reader(
 
 
 def _projections(
-    planned: PlannedFile, layout: Layout, key: PseudonymKey | None
+    planned: PlannedFile, layout: Layout | None, key: PseudonymKey | None
 ) -> list[Projection]:
+    assert layout is not None
     return [
         Projection(use, planned.name, layout, key, takes_faulty=number == 0)
         for number, use in enumerate(planned.uses)
     ]
 
 
-def _note_columns(judgement: FileJudgement, layout: Layout) -> None:
+def _projected(judgement: FileJudgement, batch: pa.Table) -> Iterator[tuple[Projection, pa.Table]]:
+    """Give a batch to every use of the file; count the records that no use takes."""
+    for projection in judgement.projections:
+        rows = projection.rows(batch)
+        if rows.num_rows:
+            yield projection, rows
+    if all(projection.use.source.records for projection in judgement.projections):
+        is_taken = pc.is_valid(batch.column("record_fault"))
+        for projection in judgement.projections:
+            is_taken = pc.or_(is_taken, projection.selects(batch))
+        judgement.n_unselected += batch.num_rows - (pc.sum(is_taken).as_py() or 0)
+
+
+def _note_columns(judgement: FileJudgement, layout: Layout | None) -> None:
+    assert layout is not None
     extra = [shown_name(name.strip()) or "(no name)" for name in layout.extra]
     shown = extra[:_MOST_COLUMNS_NOTED]
     judgement.notices += [("extra_column", f"{name} is not stored") for name in shown]

@@ -1,43 +1,38 @@
-"""From a delivery folder to raw tables: every file is judged while it is written, or none stays."""
+"""Load a delivery into raw tables: all files are judged and written, or nothing changes."""
 
 from __future__ import annotations
 
+import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Self
 
+import duckdb
 import pyarrow as pa
 
-from intake import manifest
-from intake.delivery import Delivery
-from intake.errors import DeliveryRefusedError
-from intake.folder import FolderPlan, PlannedFile, plan_folder
-from intake.judgement import FileJudgement, judge_file, judged_rows
-from intake.projection import Projection
-from intake.raw_tables import RawWriter, earlier_load, export_schema
-from intake.spool import SpoolRack
-from intake.unchanged import find_unchanged, open_folder
+from core import duck
+from intake import facts
+from intake.delivery import Delivery, FolderPlan, plan_folder
+from intake.file_bytes import SourceBytes, open_folder
+from intake.judgement import FileJudgement, Projection, judge_files, judged_rows
+from intake.raw_tables import RawWriter, are_raw_tables_complete, export_schema
+from intake.refusals import DeliveryRefusedError, FileRefusedError, IntakeError
 from privacy.pseudonyms import PseudonymKey
 
-FileProgress = Callable[[str, int], None]
-"""Told the name of a file and how many of its bytes were just read."""
+_COPY_IN_MEMORY_BYTES = 8 << 20
 
 
 def load_delivery(
     delivery: Delivery,
     key: PseudonymKey,
-    cursor: Any,
+    cursor: duckdb.DuckDBPyConnection,
     working_folder: Path | None = None,
-    *,
-    progress: FileProgress | None = None,
-    earlier_database: str | None = None,
-) -> pa.Table:
+) -> dict[str, Any]:
     """Judge a delivery and write its raw tables.
 
-    Every file is read once, and written while it is judged, in one transaction that is taken back
-    when a file is refused. The same delivery with the same mapping and key is recognised by the
-    hashes of its files and not loaded again; so is each export of it whose files did not change.
+    Every file is read once, and written while it is judged, in one transaction that is rolled back
+    when a file is refused. A delivery that the raw tables hold already is not loaded again.
 
     Parameters
     ----------
@@ -49,15 +44,10 @@ def load_delivery(
         A cursor of its own on the warehouse.
     working_folder : Path, optional
         Where large working copies go (unnamed files), for files that feed several exports.
-    progress : callable, optional
-        Told about the bytes that were read.
-    earlier_database : str, optional
-        An attached database with the raw tables of an earlier load; unchanged exports are copied
-        from it. By default the raw tables that are to be replaced are looked at.
 
     Returns
     -------
-    pyarrow.Table
+    dict
         The one row of raw.delivery.
 
     Raises
@@ -67,63 +57,90 @@ def load_delivery(
     """
     plan = plan_folder(delivery)
     if plan.refusals:
-        judge_files(delivery, plan, key, progress)
-    earlier = earlier_load(cursor, earlier_database)
-    if earlier is not None and earlier.reading_id != manifest.reading_id(delivery, key):
-        earlier = None
-    unchanged = find_unchanged(cursor, earlier, delivery.folder, plan)
-    changed = [planned for planned in plan.files if planned.name not in unchanged.hashes]
-    if earlier is not None and earlier_database is None and not changed:
-        identity = manifest.load_id(delivery, plan, unchanged.hashes)
-        if identity == earlier.load_id:
-            return manifest.delivery_row(delivery, plan, key, identity)
-    with RawWriter(cursor, unchanged.exports) as writer, SpoolRack(working_folder) as rack:
-        for export_name in sorted(unchanged.exports):
-            writer.take_over(export_name, earlier)
+        _require_none_refused(delivery, plan, judge_files(delivery, plan, key))
+    loaded = _loaded_row(delivery, plan, key, cursor)
+    if loaded is not None:
+        return loaded
+    with RawWriter(cursor) as writer, _WorkingCopies(working_folder) as copies:
         judgements: list[FileJudgement] = []
         with open_folder(delivery.folder) as handle:
-            for planned in changed:
+            for planned in plan.files:
                 judgement = FileJudgement(planned)
-                rows = judged_rows(judgement, handle, key, _telling(progress, planned))
+                rows = judged_rows(judgement, handle, key)
                 if any(each.refusal for each in judgements):
                     deque(rows, maxlen=0)
                 else:
-                    _write(writer, rack, judgement, rows)
+                    _write(writer, copies, judgement, rows)
                 judgements.append(judgement)
         _require_none_refused(delivery, plan, judgements)
-        for name, stream in rack.readers():
-            writer.write(name, stream)
-        hashes = unchanged.hashes | {each.planned.name: each.sha256 for each in judgements}
-        identity = manifest.load_id(delivery, plan, hashes)
-        row = manifest.delivery_row(delivery, plan, key, identity)
-        writer.finish(
-            {
-                "delivery": row,
-                "delivery_files": manifest.files_table(delivery, judgements, unchanged, identity),
-                "delivery_notices": manifest.notices_table(plan, judgements, unchanged),
-                "source_formats": manifest.formats_table(delivery),
-                "source_words": manifest.words_table(delivery),
-            }
-        )
+        for name, copied in copies.readers():
+            writer.write(name, copied)
+        hashes = {each.planned.name: each.sha256 for each in judgements}
+        row = facts.delivery_row(delivery, plan, key, hashes)
+        writer.finish(facts.small_tables(delivery, plan, judgements, row))
     return row
+
+
+def _require_none_refused(
+    delivery: Delivery, plan: FolderPlan, judgements: list[FileJudgement]
+) -> None:
+    refusals = [*plan.refusals, *(j.refusal for j in judgements if j.refusal is not None)]
+    if refusals:
+        raise DeliveryRefusedError(str(delivery.folder), refusals)
+
+
+def _loaded_row(
+    delivery: Delivery, plan: FolderPlan, key: PseudonymKey, cursor: duckdb.DuckDBPyConnection
+) -> dict[str, Any] | None:
+    """Return the row of raw.delivery when the raw tables hold this delivery, else None."""
+    if not are_raw_tables_complete(cursor):
+        return None
+    stored = dict(
+        cursor.execute("select distinct source_file, n_bytes from raw.delivery_files").fetchall()
+    )
+    hashes = {}
+    with open_folder(delivery.folder) as handle:
+        for planned in plan.files:
+            if any(
+                stored.get(u.source_file(planned.name)) != planned.n_bytes for u in planned.uses
+            ):
+                return None
+            hashes[planned.name] = _hash(handle, planned.name)
+    row = facts.delivery_row(delivery, plan, key, hashes)
+    return row if duck.rows(cursor, "from raw.delivery") == [row] else None
+
+
+def _hash(handle: int, name: str) -> str:
+    """Return the hash of a file; an empty one when it cannot be read, which judging will report."""
+    source = None
+    try:
+        source = SourceBytes(handle, name)
+        for _ in source.blocks():
+            pass
+        return source.sha256
+    except FileRefusedError:
+        return ""
+    finally:
+        if source is not None:
+            source.close()
 
 
 def _write(
     writer: RawWriter,
-    rack: SpoolRack,
+    copies: _WorkingCopies,
     judgement: FileJudgement,
     rows: Iterator[tuple[Projection, pa.Table]],
 ) -> None:
     """Write the rows of a file while they are judged.
 
-    A file with one use flows straight into its raw table: the database pulls the next rows from
-    the judge in one thread and stores the last ones in another. With several uses the rows wait in
-    working copies, because a table is written in one go.
+    A file with one use flows straight into its raw table: the database requests the next rows in
+    one thread and stores the last ones in another. With several uses the rows wait in working
+    copies, because a table is written in one go.
     """
     uses = judgement.planned.uses
     if len(uses) > 1:
         for projection, table in rows:
-            rack.take(projection, table)
+            copies.add(projection, table)
         return
     errors: list[BaseException] = []
 
@@ -141,59 +158,53 @@ def _write(
         raise errors[0]
 
 
-def judge_files(
-    delivery: Delivery,
-    plan: FolderPlan,
-    key: PseudonymKey | None = None,
-    progress: FileProgress | None = None,
-) -> list[FileJudgement]:
-    """Judge every file of a delivery.
+class _WorkingCopies:
+    """Judged rows of files that feed several exports, until all files have been judged.
+
+    Small copies stay in memory; large ones are unnamed files, which no crash leaves behind.
 
     Parameters
     ----------
-    delivery : Delivery
-        The folder and its mapping.
-    plan : FolderPlan
-        Its files.
-    key : PseudonymKey, optional
-        Key of the pseudonyms; None makes none.
-    progress : callable, optional
-        Told about the bytes that were read.
-
-    Returns
-    -------
-    list of FileJudgement
-
-    Raises
-    ------
-    DeliveryRefusedError
-        A file is refused; all of them have been judged.
+    folder : Path or None
+        Where unnamed files are made; None: the system's folder for temporary files.
     """
-    judgements = all_judgements(delivery, plan, key, progress)
-    _require_none_refused(delivery, plan, judgements)
-    return judgements
 
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._copies: dict[Projection, tuple[IO[bytes], pa.RecordBatchStreamWriter]] = {}
 
-def _require_none_refused(
-    delivery: Delivery, plan: FolderPlan, judgements: list[FileJudgement]
-) -> None:
-    refusals = [*plan.refusals, *(j.refusal for j in judgements if j.refusal is not None)]
-    if refusals:
-        raise DeliveryRefusedError(str(delivery.folder), refusals)
+    def __enter__(self) -> Self:
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        for file, _writer in self._copies.values():
+            file.close()
 
-def all_judgements(
-    delivery: Delivery,
-    plan: FolderPlan,
-    key: PseudonymKey | None = None,
-    progress: FileProgress | None = None,
-) -> list[FileJudgement]:
-    """Judge every file of a delivery and return refused ones too; parameters as judge_files."""
-    with open_folder(delivery.folder) as handle:
-        return [
-            judge_file(planned, handle, key, _telling(progress, planned)) for planned in plan.files
-        ]
+    def add(self, projection: Projection, rows: pa.Table) -> None:
+        """Keep rows of a raw table.
 
+        Raises
+        ------
+        IntakeError
+            The disk is full.
+        """
+        if projection not in self._copies:
+            file = tempfile.SpooledTemporaryFile(  # noqa: SIM115 (closed on exit)
+                max_size=_COPY_IN_MEMORY_BYTES, dir=str(self._folder) if self._folder else None
+            )
+            self._copies[projection] = file, pa.ipc.new_stream(file, projection.schema)
+        try:
+            self._copies[projection][1].write_table(rows)
+        except OSError as error:
+            raise IntakeError(
+                f"The working copy of the delivery cannot be written ({error.strerror or error}) "
+                f"in {self._folder or tempfile.gettempdir()}.",
+                "free disk space there and run again",
+            ) from None
 
-def _telling(progress: FileProgress | None, planned: PlannedFile) -> Callable[[int], None] | None:
-    return None if progress is None else lambda n_bytes: progress(planned.name, n_bytes)
+    def readers(self) -> Iterator[tuple[str, pa.RecordBatchReader]]:
+        """Yield raw table and rows, file by file in the order of the delivery's plan."""
+        for projection, (file, writer) in self._copies.items():
+            writer.close()
+            file.seek(0)
+            yield projection.use.export_name, pa.ipc.open_stream(file)

@@ -1,8 +1,7 @@
 """Mapping files: how one source system names its files, columns, words, dates and marks.
 
 A mapping is data. It is validated as a whole before any file of a delivery is opened: an unknown
-key, a word kind that does not exist, a column that the contract does not know or a file name that
-could leave the delivery folder is an error that names the mapping file, its line and the key.
+key, word kind, export or column, or a file name that could leave the delivery folder, is an error.
 """
 
 from __future__ import annotations
@@ -10,19 +9,16 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from intake.contract import EXPORTS, column_names, required_columns
-from intake.errors import shown_name
+from intake.refusals import MappingError, shown_name
+from intake.yaml_files import StrictModel, read_settings
+
+MAPPINGS_FOLDER = Path(__file__).parent / "mappings"
 
 ENCODINGS = {
     "utf-8": "utf-8",
@@ -56,14 +52,11 @@ WORD_KINDS = (
 )
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,40}")
-_CODE = re.compile(r"[a-z][a-z0-9_]{0,60}")
-_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,80}")
-_HEADER = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 
 
-def _full_match(pattern: re.Pattern[str], what: str) -> Any:
+def _full_match(pattern: re.Pattern[str] | str, what: str) -> Any:
     def check(value: str) -> str:
-        if not pattern.fullmatch(value) or ".." in value:
+        if not re.fullmatch(pattern, value) or ".." in value:
             raise ValueError(what)
         return value
 
@@ -73,21 +66,20 @@ def _full_match(pattern: re.Pattern[str], what: str) -> Any:
 Identifier = Annotated[
     str, _full_match(IDENTIFIER, "must be lower snake case, at most 41 characters")
 ]
-Code = Annotated[str, _full_match(_CODE, "must be one of our codes: lower snake case")]
+Code = Annotated[
+    str, _full_match(r"[a-z][a-z0-9_]{0,60}", "must be one of our codes: lower snake case")
+]
 FileName = Annotated[
     str,
     _full_match(
-        _FILE, "must be the name of a file in the delivery folder: letters, digits, blank . _ -"
+        r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,80}",
+        "must be the name of a file in the delivery folder: letters, digits, blank . _ -",
     ),
 ]
-Header = Annotated[str, _full_match(_HEADER, "must be a column header, 1 to 200 characters")]
-Text = Annotated[str, _full_match(re.compile(r"[^\x00-\x1f\x7f]{0,200}"), "must be short text")]
-
-
-class StrictModel(BaseModel):
-    """Base of everything read from YAML: unknown keys are refused, values never shown."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+Header = Annotated[
+    str, _full_match(r"[^\x00-\x1f\x7f]{1,200}", "must be a column header, 1 to 200 characters")
+]
+Text = Annotated[str, _full_match(r"[^\x00-\x1f\x7f]{0,200}", "must be short text")]
 
 
 class ColumnSource(StrictModel):
@@ -157,8 +149,8 @@ class FileSource(StrictModel):
     sheet: Text | None = None
     preamble_lines: Annotated[int, Field(ge=0, le=100)] = 0
     part: Identifier | None = None
-    records: dict[Header, tuple[Text, ...]] = {}
-    columns: dict[str, ColumnSource] = {}
+    records: dict[Header, tuple[Text, ...]] = Field(default_factory=dict)
+    columns: dict[str, ColumnSource] = Field(default_factory=dict)
     may_be_absent: tuple[str, ...] = ()
 
 
@@ -214,7 +206,7 @@ class MappingContent(StrictModel):
     label: Text
     extraction_date: datetime.date | None = None
     criteria: tuple[Code, ...] = ()
-    words: dict[str, dict[Text, Code]] = {}
+    words: dict[str, dict[Text, Code]] = Field(default_factory=dict)
     exports: dict[str, ExportSource]
     ignored_files: tuple[FileName, ...] = ()
 
@@ -228,7 +220,7 @@ class MappingContent(StrictModel):
                 )
             folded = [word.strip().lower() for word in words]
             if len(set(folded)) != len(folded):
-                raise ValueError(f"{kind}: a word stands twice (case and blanks do not count)")
+                raise ValueError(f"{kind}: a word is there twice (case and blanks do not count)")
         return value
 
     @model_validator(mode="after")
@@ -288,18 +280,29 @@ def _check_columns(export_name: str, source: FileSource) -> None:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A validated mapping.
+    """A validated mapping: the file's name without ending, its content and the sha256 of its bytes.
 
-    Attributes
-    ----------
-    name : str
-        File name without ending.
-    content : MappingContent
-        What it says.
-    sha256 : str
-        Hash of the bytes of the mapping file; part of the load id.
+    The name and the hash are part of the load id.
     """
 
     name: str
     content: MappingContent
     sha256: str
+
+
+def load_mapping(name: str, folder: Path = MAPPINGS_FOLDER) -> Mapping:
+    """Read and validate the mapping of this name.
+
+    Raises
+    ------
+    MappingError
+        No such mapping, or it is not valid.
+    """
+    known = sorted(path.stem for path in folder.glob("*.yml"))
+    if name not in known or not IDENTIFIER.fullmatch(name):
+        raise MappingError(
+            f"There is no mapping named {shown_name(name)!r}. Known: {', '.join(known)}. "
+            "Choose one with REGISTRY_MAPPING or delivery.yml (source_system), "
+            "or add intake/mappings/<source>.yml (docs/how_to_add.md)."
+        )
+    return Mapping(name, *read_settings(folder / f"{name}.yml", MappingContent))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Any
+from typing import Self
 
+import duckdb
 import pyarrow as pa
 
+from core import duck
+from core.duck import quote
 from intake.contract import EXPORTS, column_names
 
 RECORD_FIELDS = [
@@ -18,7 +19,7 @@ RECORD_FIELDS = [
     pa.field("record_fault", pa.string()),
     pa.field("record_fault_detail", pa.string()),
 ]
-"""Where a record stood and what is wrong with it; the same in every raw table."""
+"""Place of a record in the delivery and what is wrong with it; the same in every raw table."""
 
 DELIVERY = pa.schema(
     [
@@ -77,18 +78,9 @@ SQL_TYPES = {
 
 
 def export_schema(export_name: str) -> pa.Schema:
-    """Return the columns of the raw table of an export.
+    """Return the columns of an export's raw table: the contract's as text, then RECORD_FIELDS.
 
-    Parameters
-    ----------
-    export_name : str
-        One of the contract's exports.
-
-    Returns
-    -------
-    pyarrow.Schema
-        The contract's columns as text, where the record stood, its fault; patients have their
-        pseudonym as the last column.
+    Patients have their pseudonym as the last column.
     """
     fields = [pa.field(name, pa.string()) for name in column_names(export_name)]
     fields += RECORD_FIELDS
@@ -108,56 +100,32 @@ def table_schemas() -> dict[str, pa.Schema]:
     }
 
 
-@dataclass(frozen=True)
-class Earlier:
-    """Raw tables that hold a load.
-
-    Attributes
-    ----------
-    database : str
-        Name of the database that holds them, as the connection knows it.
-    load_id, reading_id, key_fingerprint : str
-        The row of its raw.delivery.
-    """
-
-    database: str
-    load_id: str
-    reading_id: str
-    key_fingerprint: str
-
-    def table(self, name: str) -> str:
-        """Return the full name of one of its raw tables, quoted."""
-        database = self.database.replace('"', '""')
-        return f'"{database}".raw."{name}"'
-
-
 class RawWriter:
-    """One transaction that replaces the raw tables; whatever interrupts it leaves the old ones.
+    """One transaction that replaces the raw tables; an interruption leaves the old ones.
 
-    Rows are written while files are still being judged. They count for nothing until ``finish``:
-    leaving the context before that takes all of them back.
+    Rows are written while files are still being judged. Leaving the context before ``finish`` takes
+    all of them back.
 
     Parameters
     ----------
     cursor : duckdb.DuckDBPyConnection
         A cursor of its own, outside any transaction.
-    kept : collection of str
-        Raw tables that stay as they are or are copied from an earlier load.
     """
 
-    def __init__(self, cursor: Any, kept: Collection[str] = ()) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor = cursor
-        self._kept = kept
         self._n_written: Counter[str] = Counter()
         self._is_finished = False
 
-    def __enter__(self) -> RawWriter:
+    def __enter__(self) -> Self:
         self._cursor.execute("begin transaction")
         try:
             self._cursor.execute("create schema if not exists raw")
-            for name in table_schemas():
-                if name not in self._kept:
-                    self._create(name)
+            for name, schema in table_schemas().items():
+                # Declared columns, not `create ... as` from an empty table: with the latter DuckDB
+                # 1.5 shows none of more than 122,880 rows inserted in the same transaction.
+                columns = ", ".join(f"{quote(f.name)} {SQL_TYPES[f.type]}" for f in schema)
+                self._cursor.execute(f"create or replace table raw.{quote(name)} ({columns})")
         except BaseException:
             self._cursor.execute("rollback")
             raise
@@ -167,30 +135,15 @@ class RawWriter:
         if not self._is_finished:
             self._cursor.execute("rollback")
 
-    def _create(self, name: str) -> None:
-        # Declared columns, not `create ... as` from an empty table: with the latter DuckDB 1.5
-        # shows none of more than 122,880 rows inserted in the same transaction.
-        columns = _columns(table_schemas()[name])
-        self._cursor.execute(f'create or replace table raw."{name}" ({columns})')
-
     def write(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         """Add rows to a raw table, in their order."""
         self._cursor.register("intake_rows", rows)
         try:
-            found = self._cursor.execute(f'insert into raw."{name}" from intake_rows').fetchone()
+            self._n_written[name] += duck.scalar(
+                self._cursor, f"insert into raw.{quote(name)} from intake_rows"
+            )
         finally:
             self._cursor.unregister("intake_rows")
-        self._n_written[name] += found[0]
-
-    def take_over(self, name: str, earlier: Earlier) -> None:
-        """Copy a raw table from the earlier load, unless it already stands in this database."""
-        here = self._cursor.execute("select current_database()").fetchone()[0]
-        if earlier.database != here:
-            self._create(name)
-            found = self._cursor.execute(
-                f'insert into raw."{name}" from {earlier.table(name)}'
-            ).fetchone()
-            self._n_written[name] += found[0]
 
     def finish(self, tables: dict[str, pa.Table]) -> None:
         """Write the small tables, commit, and read back how many rows each table holds.
@@ -213,47 +166,34 @@ class RawWriter:
     def _require_all_rows(self) -> None:
         """Stop when a table is shorter than what was written into it."""
         for name, n_expected in self._n_written.items():
-            query = f'select count(*) from raw."{name}"'
-            n_read = self._cursor.execute(query).fetchone()[0]
+            n_read = duck.scalar(self._cursor, f"select count(*) from raw.{quote(name)}")
             if n_read != n_expected:
-                self._cursor.execute('delete from raw."delivery"')
+                self._cursor.execute("delete from raw.delivery")
                 raise RuntimeError(
                     f"raw.{name} holds {n_read} of {n_expected} records after loading. "
                     "The database file did not keep what was written; run the build again."
                 )
 
 
-def _columns(schema: pa.Schema) -> str:
-    return ", ".join(f'"{field.name}" {SQL_TYPES[field.type]}' for field in schema)
-
-
-def earlier_load(cursor: Any, database: str | None = None) -> Earlier | None:
-    """Return what the raw tables of a database hold.
-
-    Parameters
-    ----------
-    cursor : duckdb.DuckDBPyConnection
-        Open on the warehouse.
-    database : str, optional
-        An attached database; the connection's own by default.
-
-    Returns
-    -------
-    Earlier or None
-        None when a raw table is missing or holds other columns than intake writes today.
-    """
-    database = database or cursor.execute("select current_database()").fetchone()[0]
+def are_raw_tables_complete(cursor: duckdb.DuckDBPyConnection) -> bool:
+    """Return whether every raw table has today's columns and all records of its files."""
     found: dict[str, list[str]] = {}
     query = """
         select table_name, column_name
         from duckdb_columns()
-        where schema_name = 'raw' and database_name = ?
+        where schema_name = 'raw' and database_name = current_database()
         order by table_name, column_index
     """
-    for table, column in cursor.execute(query, [database]).fetchall():
+    for table, column in cursor.execute(query).fetchall():
         found.setdefault(table, []).append(column)
     if any(found.get(name) != schema.names for name, schema in table_schemas().items()):
-        return None
-    delivery = Earlier(database, "", "", "").table("delivery")
-    rows = cursor.execute(f"select load_id, reading_id, key_fingerprint from {delivery}").fetchall()
-    return Earlier(database, *rows[0]) if len(rows) == 1 else None
+        return False
+    n_read = dict(
+        cursor.execute(
+            "select export_name, sum(n_records_read) from raw.delivery_files group by all"
+        ).fetchall()
+    )
+    return all(
+        duck.scalar(cursor, f"select count(*) from raw.{quote(name)}") == n_read.get(name, 0)
+        for name in EXPORTS
+    )

@@ -15,11 +15,9 @@ from core import duck
 from core.settings import Settings, is_inside
 from core.stop import ExitCode, Stop
 from intake.delivery import open_delivery
-from intake.errors import IntakeError
 from intake.loader import load_delivery
 from privacy.pseudonyms import key_path, load_key
 from refresh import erased
-from refresh.messages import shown
 
 
 def key_fingerprint(settings: Settings) -> str:
@@ -31,14 +29,11 @@ def key_fingerprint(settings: Settings) -> str:
         When intake refuses the delivery or the key, when the key lies where the data lie, or
         when it is gone although versions were published with it.
     """
-    try:
-        about = open_delivery(settings.delivery, settings.mapping).about
-        path = key_path(about.is_synthetic)
-        _require_key_apart(settings, path)
-        require_key_kept(settings, path)
-        return load_key(about.is_synthetic).fingerprint
-    except IntakeError as error:
-        raise _refusal(error) from None
+    about = open_delivery(settings.delivery, settings.mapping).about
+    path = key_path(about.is_synthetic)
+    _require_key_apart(settings, path)
+    require_key_kept(settings, path)
+    return load_key(about.is_synthetic).fingerprint
 
 
 def _require_key_apart(settings: Settings, path: Path) -> None:
@@ -67,9 +62,8 @@ def require_key_kept(settings: Settings, path: Path) -> None:
 def load(settings: Settings) -> None:
     """Let intake judge the delivery and write its raw tables into the work file.
 
-    ``dbt build`` finds the load there and does not load again. Exports that did not change since
-    the version that is being served are copied from its vault, unless the run is forced. Records
-    of erased patients are taken out before anything else reads them.
+    ``dbt build`` finds the load there and does not load again. Records of erased patients are
+    taken out before anything else reads them.
 
     Raises
     ------
@@ -81,40 +75,11 @@ def load(settings: Settings) -> None:
         "storage_compatibility_version": duck.VAULT_STORAGE_VERSION,
         "temp_directory": str(settings.work / "tmp"),
     }
-    try:
-        with duckdb.connect(str(settings.work_file), config=config) as db:
-            os.chmod(settings.work_file, 0o600)
-            delivery = open_delivery(settings.delivery, settings.mapping)
-            key = load_key(delivery.about.is_synthetic)
-            earlier = None if settings.is_forced else _attach_served(db, settings)
-            load_delivery(delivery, key, db.cursor(), earlier_database=earlier)
-            if earlier is not None:
-                db.execute(f"detach {earlier}")
-            n_left_out = erased.leave_out(db, settings, key.pseudonym)
-    except IntakeError as error:
-        raise _refusal(error) from None
+    with duckdb.connect(str(settings.work_file), config=config) as db:
+        os.chmod(settings.work_file, 0o600)
+        delivery = open_delivery(settings.delivery, settings.mapping)
+        key = load_key(delivery.about.is_synthetic)
+        load_delivery(delivery, key, db.cursor())
+        n_left_out = erased.leave_out(db, settings, key.pseudonym)
     if n_left_out:
         duck.rewrite_database(settings.work_file)
-
-
-def _attach_served(db: duckdb.DuckDBPyConnection, settings: Settings) -> str | None:
-    """Attach the vault file of the served version for reading; None when there is none."""
-    served = settings.vault_current / settings.work_file.name
-    if not served.exists():
-        return None
-    try:
-        db.execute(f"attach {duck.literal(served)} as served_vault (read_only)")
-    except duckdb.Error:
-        return None  # damaged or of another release: everything is read from the delivery
-    return "served_vault"
-
-
-def _refusal(error: IntakeError) -> Stop:
-    first, *more = str(error).splitlines()
-    return Stop(
-        ExitCode.DELIVERY_REFUSED,
-        shown(first, 300),
-        "ask the sender for a corrected export, then run again",
-        "delivery_refused",
-        tuple(shown(line, 300) for line in more),
-    )

@@ -14,9 +14,8 @@ from benchmarks.cli import main
 from benchmarks.deliveries import BAD_EVERY, EXPORTS, bad_delivery, count_records, require_room
 from benchmarks.processes import BenchmarkError, run_measured
 from benchmarks.records import PartRow, RunRow, SizeRow
-from intake.delivery import open_delivery
-from intake.folder import plan_folder
-from intake.loader import judge_files
+from intake.delivery import open_delivery, plan_folder
+from intake.judgement import judge_files
 
 
 def test_every_hundredth_record_is_bad_and_intake_sees_each(bench):

@@ -9,7 +9,6 @@ import pytest
 import yaml
 from base_models import EXPORTS, RULES, model_path, rendered, seed_rows, verdicts
 from doc_files import code, codes, document, section, table
-from intake_code import first_arguments, notice_codes
 
 from intake.contract import EXPORTS as CONTRACT
 from intake.delivery import DeliveryFile
@@ -22,6 +21,7 @@ from intake.mapping import (
     FileSource,
     MappingContent,
 )
+from intake.refusals import FILE_REFUSALS, NOTICES, RECORD_FAULTS
 
 PAGE = document("docs/data_contract.md")
 PATIENT_RULES = {"orphan", "parent_rejected", "before_birth"}
@@ -81,7 +81,7 @@ def test_every_rule_is_listed_once_with_what_it_costs() -> None:
         costs[rule].add("record")
     for rule, cost in REPEAT_RULES.items():
         costs[rule].add(cost)
-    for rule in first_arguments("Fault"):
+    for rule in RECORD_FAULTS:
         costs[rule].add("record")
 
     rows = marked("every rule")
@@ -125,12 +125,12 @@ def test_repeats_are_treated_as_the_models_do() -> None:
 
 def test_every_way_to_refuse_a_file_is_listed() -> None:
     stated = [code(row["code"]) for row in marked("file refusals")]
-    assert sorted(stated) == sorted(first_arguments("FileRefusedError"))
+    assert sorted(stated) == sorted(FILE_REFUSALS)
 
 
 def test_every_notice_is_listed() -> None:
     stated = [code(row["notice"]) for row in marked("notices")]
-    assert sorted(stated) == sorted(notice_codes())
+    assert sorted(stated) == sorted(NOTICES)
 
 
 def test_every_key_of_a_mapping_is_listed() -> None:

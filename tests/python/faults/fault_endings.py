@@ -19,10 +19,9 @@ from core.stop import Stop
 from expectations import gate
 from expectations.catalogue import all_suites
 from expectations.facts import Facts, gather
-from intake.delivery import open_delivery
-from intake.errors import MappingError
-from intake.folder import plan_folder
-from intake.loader import all_judgements
+from intake.delivery import open_delivery, plan_folder
+from intake.judgement import judge_files
+from intake.refusals import MappingError
 from refresh import changes, delivery, load, quality_tables, stops
 from refresh.gate import require_passed
 
@@ -170,7 +169,7 @@ def refusal_codes(folder: Path) -> list[str]:
     except MappingError:
         return ["settings"]
     plan = plan_folder(opened)
-    judged = [each.refusal for each in all_judgements(opened, plan)]
+    judged = [each.refusal for each in judge_files(opened, plan)]
     return [refusal.code for refusal in [*plan.refusals, *judged] if refusal is not None]
 
 

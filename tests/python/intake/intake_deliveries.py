@@ -7,10 +7,8 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from intake.delivery import open_delivery
-from intake.folder import plan_folder
-from intake.judgement import FileJudgement
-from intake.loader import all_judgements
+from intake.delivery import open_delivery, plan_folder
+from intake.judgement import FileJudgement, judge_files
 from privacy.pseudonyms import PseudonymKey
 
 KEY = PseudonymKey(bytes(range(32)))
@@ -64,5 +62,5 @@ def write_delivery(folder: Path, n: int = N_PATIENTS) -> Path:
 def judge(folder: Path, mapping: str = "", **options) -> dict[str, FileJudgement]:
     """Judge a delivery; return the judgement of every file that the mapping uses."""
     delivery = open_delivery(folder, mapping, **options)
-    judgements = all_judgements(delivery, plan_folder(delivery), KEY)
+    judgements = judge_files(delivery, plan_folder(delivery), KEY)
     return {judgement.planned.name: judgement for judgement in judgements}

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intake.csv_reader import CsvReader
-from intake.errors import FileRefusedError
-from intake.layout import HeaderContract
-from intake.text_blocks import to_utf8, with_line_feeds
+from intake.file_bytes import to_utf8, with_line_feeds
+from intake.records import HeaderContract
+from intake.refusals import FileRefusedError
 
 CONTRACT = HeaderContract(("id", "day"), ("name", "score"))
 

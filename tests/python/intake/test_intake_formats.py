@@ -16,11 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 from intake_deliveries import HEADERS, KEY, as_csv, judge, table, write_delivery
 
+from intake.cells import render
 from intake.delivery import open_delivery
 from intake.loader import load_delivery
-from intake.mapping import ExportSource
-from intake.mapping_file import MAPPINGS_FOLDER
-from intake.rendering import render
+from intake.mapping import MAPPINGS_FOLDER, ExportSource
 
 ORDER = "order by record_number"
 

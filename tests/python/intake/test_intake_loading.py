@@ -15,14 +15,16 @@ from intake_deliveries import HEADERS, KEY, as_csv, table, write_delivery
 from intake import raw_tables
 from intake.contract import EXPORTS
 from intake.delivery import open_delivery
+from intake.file_bytes import SourceBytes
 from intake.loader import load_delivery
+from intake.refusals import DeliveryRefusedError
 from privacy.pseudonyms import PseudonymKey
 
 PLACE = ["source_file", "record_number", "line_number", "record_fault", "record_fault_detail"]
 
 
 def load(folder: Path, connection: duckdb.DuckDBPyConnection, key: PseudonymKey = KEY) -> dict:
-    return load_delivery(open_delivery(folder), key, connection.cursor()).to_pylist()[0]
+    return load_delivery(open_delivery(folder), key, connection.cursor())
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def test_raw_tables_hold_the_contract_as_text_with_place_and_fault(tmp_path, con
         assert {types[name] for name in set(types) - numbers} == {"VARCHAR"}
 
 
-def test_text_stands_exactly_as_in_the_file(tmp_path, connection):
+def test_text_is_exactly_that_of_the_file(tmp_path, connection):
     write_delivery(tmp_path)
     cells = [" 0012 ", "1E5", "=cmd|' /C calc'!A0", "{{ env_var('HOME') }}", "'); DROP TABLE x; --"]
     rows = table("prescriptions")
@@ -176,7 +178,48 @@ def test_a_damaged_or_older_raw_schema_is_loaded_anew(tmp_path, connection):
     assert connection.sql("select count(line_number) from raw.visits").fetchone() == (20,)
 
 
-def test_a_failure_while_writing_leaves_the_tables_of_before(tmp_path, connection, monkeypatch):
+def test_a_raw_table_that_lost_records_is_loaded_again(tmp_path, connection):
+    write_delivery(tmp_path)
+    load(tmp_path, connection)
+    connection.execute("delete from raw.visits where record_number = 3")
+    load(tmp_path, connection)
+    assert connection.sql("select count(*) from raw.visits").fetchone() == (20,)
+
+
+def test_the_same_files_with_another_label_are_loaded_again(tmp_path, connection):
+    first = load(write_delivery(tmp_path), connection)
+    (tmp_path / "delivery.yml").write_text(
+        "is_synthetic: true\nextraction_date: 2020-12-31\nlabel: b\n"
+    )
+    second = load(tmp_path, connection)
+    assert second == {**first, "delivery_label": "b"}
+    assert connection.sql("select delivery_label from raw.delivery").fetchall() == [("b",)]
+
+
+def test_a_refused_file_rolls_back_the_files_written_before_it(tmp_path, connection):
+    load(write_delivery(tmp_path), connection)
+    (tmp_path / "patients.csv").write_text(as_csv(table("patients", 9)))
+    (tmp_path / "prescriptions.csv").write_text("x\n")
+    with pytest.raises(DeliveryRefusedError):
+        load(tmp_path, connection)
+    assert connection.sql("select count(*) from raw.patients").fetchone() == (20,)
+
+
+def test_an_error_while_reading_is_raised_as_itself(tmp_path, connection, monkeypatch):
+    load(write_delivery(tmp_path), connection)
+    other_bytes(tmp_path)
+
+    def stopping(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SourceBytes, "sha256", property(stopping))
+    with pytest.raises(KeyboardInterrupt):
+        load(tmp_path, connection)
+    monkeypatch.undo()
+    assert connection.sql("select count(*) from raw.visits").fetchone() == (20,)
+
+
+def test_a_failure_while_writing_leaves_the_earlier_tables(tmp_path, connection, monkeypatch):
     write_delivery(tmp_path)
     first = load(tmp_path, connection)
     other_bytes(tmp_path)
@@ -194,7 +237,7 @@ def test_a_failure_while_writing_leaves_the_tables_of_before(tmp_path, connectio
     assert connection.sql("select load_id from raw.delivery").fetchone() == (first["load_id"],)
 
 
-def test_pseudonyms_stand_beside_sound_patients_only(tmp_path, connection):
+def test_only_sound_patients_have_a_pseudonym(tmp_path, connection):
     write_delivery(tmp_path)
     rows = table("patients")
     rows[1][0] = " P0001 "

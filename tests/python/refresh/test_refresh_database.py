@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import stat
 
 import duckdb
@@ -11,8 +10,6 @@ import pytest
 from builds import ROOT
 
 from core import duck
-from intake import loader
-from intake.contract import EXPORTS
 from privacy import leaks
 from refresh import load, pack
 
@@ -71,39 +68,6 @@ def test_raw_records_are_private_from_their_first_byte(settings, tmp_path, monke
     monkeypatch.setattr(load.erased, "leave_out", lambda *_: 0)
     load.load(dataclasses.replace(settings, delivery=ROOT / "exports" / "demo"))
     assert modes == [0o600]
-
-
-@pytest.mark.parametrize("is_forced", [False, True])
-def test_exports_that_did_not_change_come_from_the_vault(
-    settings, tmp_path, monkeypatch, is_forced
-):
-    monkeypatch.setenv("REGISTRY_KEY_FILE", str(tmp_path / "registry.key"))
-    folder = tmp_path / "exports"
-    shutil.copytree(ROOT / "exports" / "demo", folder)
-    settings = dataclasses.replace(settings, delivery=folder, is_forced=is_forced)
-    settings.work.mkdir(parents=True, exist_ok=True)
-    load.load(settings)
-    kept = settings.vault / "000001_00000000"
-    kept.mkdir()
-    settings.work_file.rename(kept / settings.work_file.name)
-    settings.vault_current.symlink_to(kept.name)
-    with (folder / "visits.csv").open("ab") as visits:
-        visits.write(b"\n")
-    judged = []
-    rows = loader.judged_rows
-    monkeypatch.setattr(
-        loader, "judged_rows", lambda j, *r: judged.append(j.planned.name) or rows(j, *r)
-    )
-    load.load(settings)
-    assert (judged == ["visits.csv"]) is not is_forced
-    counts = {}
-    for file in (kept / settings.work_file.name, settings.work_file):
-        with duckdb.connect(str(file), read_only=True) as db:
-            counts[file] = [
-                db.execute(f"select count(*), sum(hash(t)) from raw.{name} as t").fetchone()
-                for name in EXPORTS
-            ]
-    assert len(set(map(str, counts.values()))) == 1
 
 
 def test_the_limit_is_the_one_that_dbt_keeps_to(monkeypatch):

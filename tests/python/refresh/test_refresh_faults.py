@@ -21,8 +21,8 @@ from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
 from intake.delivery import open_delivery
-from intake.errors import MappingError
 from intake.loader import load_delivery
+from intake.refusals import MappingError
 from privacy.pseudonyms import PseudonymKey
 from refresh import fake_build, manifest, pipeline, publish, versions
 from refresh.fake_build import Shape

@@ -1,8 +1,8 @@
-"""Which lines of a block of CSV text are plain: judged with whole-array operations.
+"""Find the plain lines of a block of CSV text, with whole-array operations.
 
-A plain line is a whole record by itself that every strict reader splits in the same way: the right
-number of fields, quotes only around whole fields and doubled inside them, no control character,
-valid UTF-8 in NFC, nothing that could be too long. All other lines go to the exact reader.
+A plain line is a whole record that every strict reader splits in the same way: the right number of
+fields, quotes only around whole fields and doubled inside them, no control character, valid UTF-8
+in NFC, not too long. All other lines go to the exact reader.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DELETE = 0x7F
 FIRST_LEAD_BYTE_OF_COMBINING = 0xCC
 """U+0300, the first character that can make text not NFC, starts with this byte in UTF-8."""
 
-_LINES_PER_QUOTE_WORTH_IT = 15
+_FEW_QUOTES = 15
 """With more lines than this per quote, the exact reader takes every line that has one."""
 
 _SEPARATORS_TO_FIND = (b"\xe2\x80\xa8", b"\xe2\x80\xa9", b"\xef\xbb\xbf")
@@ -50,17 +50,7 @@ class Lines:
 
 
 def split_lines(block: bytes) -> Lines:
-    """Return the lines of a block with none called plain.
-
-    Parameters
-    ----------
-    block : bytes
-        Text that ends in a line feed.
-
-    Returns
-    -------
-    Lines
-    """
+    """Return the lines of a block, none of them plain; the block ends in a line feed."""
     ends = np.flatnonzero(np.frombuffer(block, np.uint8) == LINE_FEED)
     return Lines(_starts(ends), ends, np.zeros(len(ends), bool))
 
@@ -76,10 +66,6 @@ def judge_lines(block: bytes, delimiter: int, n_columns: int) -> Lines:
         The delimiter's byte.
     n_columns : int
         Fields that a record must have; at least 2, so that a blank line is not plain.
-
-    Returns
-    -------
-    Lines
     """
     array = np.frombuffer(block, np.uint8)
     separators = np.flatnonzero((array == delimiter) | (array == LINE_FEED))
@@ -88,7 +74,7 @@ def judge_lines(block: bytes, delimiter: int, n_columns: int) -> Lines:
     starts = _starts(ends)
     is_plain = np.diff(line_places, prepend=-1) == n_columns
     n_quotes = block.count(b'"')
-    if n_quotes * _LINES_PER_QUOTE_WORTH_IT > len(ends):
+    if n_quotes * _FEW_QUOTES > len(ends):
         is_plain = _well_quoted_lines(array, delimiter, n_columns)
     elif n_quotes:
         is_plain[np.searchsorted(ends, np.flatnonzero(array == QUOTE))] = False
@@ -158,7 +144,10 @@ def _exclude_control_characters(array: np.ndarray, ends: np.ndarray, is_plain: n
 
 
 def _judge_text(block: bytes, array: np.ndarray, lines: Lines) -> np.ndarray:
-    """Exclude lines with bytes or characters that need a closer look; return who has any."""
+    """Exclude lines with characters that the exact reader must judge.
+
+    Returns which lines hold valid text beyond ASCII, shape (lines,).
+    """
     starts, ends, is_plain = lines.starts, lines.ends, lines.is_plain
     places_beyond = np.flatnonzero(array >= 0x80)
     highest = int(array[places_beyond].max())

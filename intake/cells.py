@@ -1,13 +1,20 @@
-"""Records of formats that have cells instead of text: workbooks and Parquet files."""
+"""Reading formats that have typed cells instead of text: workbooks and Parquet files.
+
+A cell becomes the text that a careful person would type into a CSV file of the same source: numbers
+with the declared decimal mark and no exponent, dates in the declared order. Staging reads it like
+any text.
+"""
 
 from __future__ import annotations
 
+import datetime
 import re
 import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from itertools import islice
 from typing import IO, Any
 
@@ -15,23 +22,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from intake.errors import FileRefusedError, shown_name
-from intake.layout import HeaderContract, Layout, fits, judge_header
 from intake.mapping import ExportSource
 from intake.records import (
     LONGEST_CELL,
     Fault,
+    HeaderContract,
+    Layout,
     Tally,
     batch_of_rows,
     batch_schema,
+    fits,
     judge_fields,
+    judge_header,
 )
-from intake.rendering import render
+from intake.refusals import FileRefusedError, shown_name
 
 _COPY_IN_MEMORY_BYTES = 32 << 20
 _ROWS_PER_BATCH = 10_000
 _ROWS_SEARCHED_FOR_HEADER = 25
 _LARGEST_UNPACKED_BYTES = 2 << 30
+_SIGNIFICANT_DIGITS = ".15g"
+"""As many as a spreadsheet shows: 12.300000000000001 was typed as 12.3."""
+_CONTROL_CHARACTER = "[\\x00-\\x08\\x0a-\\x1f\\x7f]"
 _FORMULA_WITHOUT_RESULT = re.compile(
     rb"<c\b([^>]*)>\s*<f\b(?:[^>]*/>|[^>]*>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>"
 )
@@ -48,13 +60,61 @@ def private_copy(blocks: Iterable[bytes]) -> IO[bytes]:
     Returns
     -------
     file
-        In memory when small, else an unnamed file that vanishes with the process.
+        In memory when small, else an unnamed file that is removed with the process.
     """
     copy = tempfile.SpooledTemporaryFile(max_size=_COPY_IN_MEMORY_BYTES)  # noqa: SIM115
     for block in blocks:
         copy.write(block)
     copy.seek(0)
     return copy
+
+
+def render(value: Any, export: ExportSource) -> str:
+    """Write a cell as text.
+
+    Parameters
+    ----------
+    value : object
+        Text, number, boolean, date, time or None.
+    export : ExportSource
+        Declared decimal mark and date format.
+
+    Returns
+    -------
+    str
+        "" for an empty cell; the same text for the same cell, always.
+    """
+    if value is None or isinstance(value, str):
+        text = value or ""
+    elif isinstance(value, bool):
+        text = "TRUE" if value else "FALSE"
+    elif isinstance(value, float):
+        text = _number(value, export.decimal_mark)
+    elif isinstance(value, Decimal):
+        text = format(value, "f").replace(".", export.decimal_mark)
+    elif isinstance(value, (datetime.datetime, datetime.date)):
+        text = _date(value, export)
+    elif isinstance(value, datetime.time):
+        text = value.isoformat()
+    else:
+        text = str(value)
+    return text
+
+
+def _number(value: float, decimal_mark: str) -> str:
+    text = format(value, _SIGNIFICANT_DIGITS)
+    if "e" in text:
+        text = format(Decimal(text), "f")
+    return text.replace(".", decimal_mark)
+
+
+def _date(value: datetime.datetime | datetime.date, export: ExportSource) -> str:
+    date = value.date() if isinstance(value, datetime.datetime) else value
+    parts = {"y": f"{date.year:04d}", "m": f"{date.month:02d}", "d": f"{date.day:02d}"}
+    text = export.date_separator.join(parts[part] for part in export.date_order)
+    if isinstance(value, datetime.datetime) and (value.time() != datetime.time.min or value.tzinfo):
+        text += "T" + value.timetz().isoformat()
+    return text
 
 
 @dataclass
@@ -104,12 +164,9 @@ class WorkbookReader(TableReader):
     preamble_lines: int = 0
 
     def batches(self) -> Iterator[pa.Table]:
-        """Yield the records of the sheet, in order.
+        """Yield the records of the sheet in order, with the columns of ``records.batch_schema``.
 
-        Yields
-        ------
-        pyarrow.Table
-            With the columns of ``records.batch_schema``; line_number is the row of the sheet.
+        line_number is the row of the sheet.
 
         Raises
         ------
@@ -185,7 +242,7 @@ class WorkbookReader(TableReader):
                 if fits(self._texts(row), self.contract):
                     raise FileRefusedError(
                         "preamble",
-                        f"its header stands in row {number}, "
+                        f"its header is in row {number}, "
                         f"expected in row {self.preamble_lines + 1}.",
                         f"Remove the rows above it, or declare preamble_lines: {number - 1}.",
                     )
@@ -231,12 +288,9 @@ class ParquetReader(TableReader):
     """Reads a Parquet file; typed columns are written as text."""
 
     def batches(self) -> Iterator[pa.Table]:
-        """Yield the records of the file, in order.
+        """Yield the records of the file in order, with the columns of ``records.batch_schema``.
 
-        Yields
-        ------
-        pyarrow.Table
-            With the columns of ``records.batch_schema``; line_number is the record number.
+        line_number is the record number.
 
         Raises
         ------
@@ -257,14 +311,8 @@ class ParquetReader(TableReader):
         names = file.schema_arrow.names
         layout = judge_header(names, self.contract)
         # Only the stored columns are read, so positions are theirs.
-        self.layout = Layout(
-            layout.keys,
-            layout.keys,
-            tuple(range(len(layout.keys))),
-            layout.probe,
-            layout.absent,
-            layout.extra,
-        )
+        places = tuple(range(len(layout.keys)))
+        self.layout = replace(layout, header=layout.keys, positions=places)
         stored = [names[place] for place in layout.positions]
         for name in stored:
             self._refuse_type(name, file.schema_arrow.field(name).type)
@@ -298,7 +346,7 @@ class ParquetReader(TableReader):
         for column in columns:
             if not pc.all(pc.string_is_ascii(column)).as_py():
                 is_odd = pc.or_(is_odd, pc.invert(pc.string_is_ascii(column)))
-            is_odd = pc.or_(is_odd, pc.match_substring_regex(column, _CONTROL_PATTERN))
+            is_odd = pc.or_(is_odd, pc.match_substring_regex(column, _CONTROL_CHARACTER))
             is_odd = pc.or_(is_odd, pc.greater(pc.binary_length(column), LONGEST_CELL))
         first = self.tally.n_records + 1
         if not pc.any(is_odd).as_py():
@@ -311,6 +359,3 @@ class ParquetReader(TableReader):
         rows = zip(*(column.to_pylist() for column in columns), strict=True)
         judged = [judge_fields(row, self.layout) for row in rows]
         return self._batch(judged, list(range(first, first + n_rows)))
-
-
-_CONTROL_PATTERN = "[\\x00-\\x08\\x0a-\\x1f\\x7f]"

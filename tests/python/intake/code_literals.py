@@ -1,11 +1,11 @@
-"""Reads from the modules of intake which codes they can give, by syntax tree."""
+"""Find the codes that the modules of intake can give, in their syntax trees."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from doc_files import ROOT
+from builds import ROOT
 
 
 def _nodes() -> Iterator[ast.AST]:
@@ -14,7 +14,7 @@ def _nodes() -> Iterator[ast.AST]:
 
 
 def first_arguments(name: str) -> set[str]:
-    """The first argument of every call of a function or class; each must be a plain text."""
+    """Return the first argument of every call of a function or class; each must be a literal."""
     found = set()
     for node in _nodes():
         if not isinstance(node, ast.Call):
@@ -29,7 +29,7 @@ def first_arguments(name: str) -> set[str]:
 
 
 def notice_codes() -> set[str]:
-    """The code of everything that is added to a list called notices."""
+    """Return the code of everything that is added to a list called notices."""
     found = set()
     for node in _nodes():
         is_append = (

@@ -1,76 +1,83 @@
-"""``python -m intake check``: a verdict per file, and an exit code."""
+"""Judging a delivery without a warehouse, and the plugin by which dbt loads one."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
 import pytest
 from intake_deliveries import as_csv, table, write_delivery
 
-from intake.cli import main
+from core.stop import ExitCode
+from intake.check import check
 from intake.dbt_plugin import Plugin
+from intake.refusals import IntakeError
 
 
-def test_a_sound_delivery_can_be_loaded(tmp_path, capsys):
+def test_a_sound_delivery_can_be_loaded(tmp_path):
     write_delivery(tmp_path)
     rows = [[*row, "x"] for row in table("visits")]
     rows[0][-1] = "ward"
     rows[7].append("y")
     (tmp_path / "visits.csv").write_text(as_csv(rows))
-    assert main(["check", str(tmp_path)]) == 0
-    out = capsys.readouterr().out.splitlines()
-    assert out[0].split() == ["patients.csv", "accepted", "20", "records"]
-    assert (
-        "visits.csv          accepted  20 records, 1 faulty: 1 field_count (first on line 8)" in out
-    )
-    assert "visits.csv          notice    extra_column: ward" in out
-    assert out[-1] == f"Delivery {tmp_path} (mapping clinic): can be loaded."
+    report = check(tmp_path)
+    assert (report.folder, report.mapping, report.is_refused) == (str(tmp_path), "clinic", False)
+    assert report.lines[:3] == [
+        ("patients.csv", "accepted", "20 records"),
+        ("visits.csv", "accepted", "20 records, 1 faulty: 1 field_count (first on line 8)"),
+        ("visits.csv", "notice", "extra_column: ward"),
+    ]
 
 
-def test_a_refused_delivery_is_told_file_by_file(tmp_path, capsys):
+def test_many_notices_of_one_code_are_one_line(tmp_path):
+    write_delivery(tmp_path)
+    names = [f"extra {number}" for number in range(7)]
+    rows = [[*row, *names] for row in table("visits")]
+    (tmp_path / "visits.csv").write_text(as_csv(rows))
+    [line] = [line for line in check(tmp_path).lines if line.verdict == "notice"]
+    assert line.words == f"extra_column: {', '.join(names[:5])} and 2 more"
+
+
+def test_every_refused_file_has_a_line(tmp_path):
     write_delivery(tmp_path)
     (tmp_path / "visits.csv").write_bytes(b"<html>\n")
     (tmp_path / "patients2.csv").write_text("x\n")
-    assert main(["check", str(tmp_path)]) == 1
-    out = capsys.readouterr().out
-    assert "visits.csv          REFUSED   looks like an HTML page" in out
-    assert "patients2.csv       REFUSED   no export of the mapping uses this data file." in out
-    assert "prescriptions.csv   accepted  20 records" in out
-    assert out.endswith("(mapping clinic): refused.\n")
+    report = check(tmp_path)
+    assert report.is_refused
+    words = {line.name: line.words for line in report.lines if line.verdict == "REFUSED"}
+    assert words["visits.csv"].startswith("looks like an HTML page")
+    assert words["patients2.csv"].startswith("no export of the mapping uses this data file.")
+    assert ("prescriptions.csv", "accepted", "20 records") in report.lines
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
-    [(["nowhere"], "is not there"), ([".", "--mapping", "nobody"], "no mapping named 'nobody'")],
+    ("folder", "mapping", "words"),
+    [("nowhere", "", "is not there"), (".", "none", "no mapping named 'none'")],
 )
-def test_a_mistake_of_the_user_is_one_line(capsys, tmp_path, monkeypatch, arguments, words):
+def test_a_wrong_folder_or_mapping_is_one_line_with_advice(
+    tmp_path, monkeypatch, folder, mapping, words
+):
     monkeypatch.chdir(tmp_path)
-    assert main(["check", *arguments]) == 1
-    captured = capsys.readouterr()
-    assert words in captured.err
-    assert captured.err.count("\n") == 1
-    assert captured.out == ""
+    with pytest.raises(IntakeError, match=words) as caught:
+        check(Path(folder), mapping)
+    stop = caught.value
+    assert (stop.code, stop.rule, stop.details) == (
+        ExitCode.DELIVERY_REFUSED, "delivery_refused", (),
+    )  # fmt: skip
+    assert stop.todo
 
 
-def test_the_module_runs_and_help_imports_nothing_heavy(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "intake", "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "check" in done.stdout
-    assert "pyarrow" not in done.stderr
-    assert "pydantic" not in done.stderr
+def test_progress_is_called_with_the_bytes_of_every_file(tmp_path):
+    write_delivery(tmp_path)
+    n_bytes: dict[str, int] = {}
+    check(tmp_path, progress=lambda name, n: n_bytes.update({name: n_bytes.get(name, 0) + n}))
+    assert n_bytes == {path.name: path.stat().st_size for path in tmp_path.glob("*.csv")}
 
 
 def test_checking_makes_no_key(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("REGISTRY_KEY_FILE", raising=False)
-    assert main(["check", str(write_delivery(tmp_path / "delivery"))]) == 0
+    assert not check(write_delivery(tmp_path / "delivery")).is_refused
     assert not (tmp_path / "config").exists()
 
 

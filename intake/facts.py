@@ -1,0 +1,156 @@
+"""What is written down about a delivery beside its records: its load id and five small tables."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from intake.contract import EXPORTS, INTAKE_CONTRACT_VERSION
+from intake.delivery import Delivery, FolderPlan
+from intake.judgement import FileJudgement
+from intake.raw_tables import (
+    DELIVERY,
+    DELIVERY_FILES,
+    DELIVERY_NOTICES,
+    SOURCE_FORMATS,
+    SOURCE_WORDS,
+)
+from privacy.pseudonyms import PseudonymKey
+
+
+def delivery_row(
+    delivery: Delivery, plan: FolderPlan, key: PseudonymKey, hashes: dict[str, str]
+) -> dict[str, Any]:
+    """Return the one row of raw.delivery.
+
+    ``load_id`` is the same for the same files with the same mapping and extraction date;
+    ``reading_id`` for the same way to read files: it changes with mapping, key and intake's code.
+
+    Parameters
+    ----------
+    delivery : Delivery
+        The folder and its mapping.
+    plan : FolderPlan
+        Which file feeds which export.
+    key : PseudonymKey
+        Key of the pseudonyms.
+    hashes : dict
+        File name -> sha256 of its bytes.
+    """
+    mapping = delivery.mapping
+    files = sorted(
+        f"{use.export_name}={use.source_file(planned.name)}={hashes[planned.name]}"
+        for planned in plan.files
+        for use in planned.uses
+    )
+    return {
+        "load_id": _sha256(
+            *files,
+            f"mapping={mapping.name}={mapping.sha256}",
+            f"extraction_date={delivery.extraction_date}",
+            f"contract={INTAKE_CONTRACT_VERSION}",
+        ),
+        "source_system": mapping.content.source_system,
+        "mapping_name": mapping.name,
+        "mapping_version": mapping.content.version,
+        "extraction_date": delivery.extraction_date,
+        "is_synthetic": delivery.about.is_synthetic,
+        "delivery_label": delivery.about.label,
+        "n_files": len(plan.files),
+        "key_fingerprint": key.fingerprint,
+        "reading_id": _sha256(
+            mapping.name, mapping.sha256, key.fingerprint, _code_sha256(), INTAKE_CONTRACT_VERSION
+        ),
+    }
+
+
+def _sha256(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _code_sha256() -> str:
+    modules = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"\n".join(module.read_bytes() for module in modules)).hexdigest()
+
+
+def small_tables(
+    delivery: Delivery,
+    plan: FolderPlan,
+    judgements: list[FileJudgement],
+    row: dict[str, Any],
+) -> dict[str, pa.Table]:
+    """Return the raw tables about the delivery by name; ``row`` is that of raw.delivery."""
+    rows = {
+        "delivery": (DELIVERY, [row]),
+        "delivery_files": (DELIVERY_FILES, _files(delivery, judgements, row["load_id"])),
+        "delivery_notices": (DELIVERY_NOTICES, _notices(plan, judgements)),
+        "source_formats": (SOURCE_FORMATS, _formats(delivery)),
+        "source_words": (SOURCE_WORDS, _words(delivery)),
+    }
+    return {name: pa.Table.from_pylist(found, schema) for name, (schema, found) in rows.items()}
+
+
+def _files(
+    delivery: Delivery, judgements: list[FileJudgement], load_id: str
+) -> list[dict[str, Any]]:
+    """Return one row per file and export that it feeds."""
+    return [
+        {
+            "load_id": load_id,
+            "export_name": projection.use.export_name,
+            "source_file": projection.source_file,
+            "sha256": judgement.sha256,
+            "n_bytes": judgement.n_bytes,
+            "file_format": judgement.planned.file_format,
+            "encoding": projection.use.export.encoding,
+            "n_records_read": projection.n_records,
+            "n_records_faulty": projection.n_faulty,
+            "mapping_version": delivery.mapping.content.version,
+        }
+        for judgement in judgements
+        for projection in judgement.projections
+    ]
+
+
+def _notices(plan: FolderPlan, judgements: list[FileJudgement]) -> list[dict[str, Any]]:
+    """Return what a data manager should know and refused nothing."""
+    notices = list(plan.notices)
+    notices += [
+        (judgement.planned.name, code, detail)
+        for judgement in judgements
+        for code, detail in judgement.notices
+    ]
+    return [dict(zip(DELIVERY_NOTICES.names, notice, strict=True)) for notice in notices]
+
+
+def _formats(delivery: Delivery) -> list[dict[str, Any]]:
+    """Return how values of each export are written."""
+    exports = delivery.mapping.content.exports
+    return [
+        {
+            "export_name": name,
+            "decimal_mark": exports[name].decimal_mark,
+            "date_order": exports[name].date_order,
+            "date_separator": exports[name].date_separator,
+            "are_partial_dates_allowed": exports[name].partial_dates,
+            "missing_codes": list(exports[name].missing_codes),
+            "repeated_records": exports[name].repeated_records,
+        }
+        for name in EXPORTS
+        if name in exports
+    ]
+
+
+def _words(delivery: Delivery) -> list[dict[str, Any]]:
+    """Return the mapping's own words, and the criteria that apply."""
+    content = delivery.mapping.content
+    words = [
+        (kind, word.strip().lower(), code)
+        for kind, codes in content.words.items()
+        for word, code in codes.items()
+    ]
+    words += [("criterion", code, code) for code in content.criteria]
+    return [dict(zip(SOURCE_WORDS.names, word, strict=True)) for word in words]
