@@ -158,31 +158,6 @@ def _add_versions(commands: argparse._SubParsersAction) -> None:
 def _add_export(commands: argparse._SubParsersAction) -> None:
     export = _add(commands, "export", "write aggregated tables that may leave the registry")
     export.add_argument("--out", default="build/export", metavar="FOLDER")
-    export.add_argument(
-        "--threshold",
-        type=int,
-        default=5,
-        metavar="K",
-        help="counts below this are hidden (default 5; 8 across hospitals, 11 in public)",
-    )
-    export.add_argument(
-        "--round",
-        type=int,
-        default=0,
-        metavar="BASE",
-        help="round what stays visible to a multiple (for example 5)",
-    )
-    export.add_argument(
-        "--internal-exact",
-        action="store_true",
-        help="exact counts for use inside the registry; wants --reason, is recorded",
-    )
-    export.add_argument(
-        "--accept-difference",
-        action="store_true",
-        help="release although an earlier one differs by few people; wants --reason",
-    )
-    export.add_argument("--reason", default="", help="why; recorded in the manifest")
 
 
 def _add_erase(commands: argparse._SubParsersAction) -> None:

@@ -1,290 +1,328 @@
-"""Aggregated tables that may leave the registry: small counts hidden, audited, no formula.
+"""Write the tables that may leave the registry: a fixed list, in the release form.
 
-Patient-level rows are never exported. No minimum, maximum or date is; percentages are left to
-the reader, because a percentage of a hidden count would give it away.
+Rows of patients never leave. Every number passes `privacy.release.release`; every level of a
+dimension has its row whether or not a patient has it, because a missing row would say "nobody".
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
+import csv
+import io
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import duckdb
-import numpy as np
+from openpyxl import Workbook
+from openpyxl.styles import Font
 
-from core import files
-from core.settings import Settings
+from analysis_py.tables.spreadsheet import csv_bytes, safe_text, without_times
+from core import duck
+from core.settings import Settings, is_inside
 from core.stop import ExitCode, Stop
-from refresh import lock, manifest, pipeline, versions
-from refresh.messages import shown
+from privacy.release import FORM, Released, release
+from refresh import lock, manifest, versions
 from refresh.reader import open_published
-from refresh.spreadsheet import Cell, write_csv, write_xlsx
-from refresh.suppression import CountTable, protect_together, too_narrow, too_narrow_together
 
-HIDDEN = "hidden"
-RELEASES = "releases.jsonl"
-SMALLEST_THRESHOLD = 3
+Cell = str | int | float | None
+Levels = dict[str, str]
+"""Code to label of every level that a dimension can have, in order."""
 
+ALL = "All"
+NOT_RECORDED = "Not recorded"
+WORKBOOK = "registry_tables.xlsx"
+READ_ME = "README.txt"
 _ENROLLED = "marts.dim_patients"
-_SCORED = "marts.fct_patient_timepoints where is_attended and easi_score is not null"
-_REGIMENS = "marts.fct_patient_timepoints where is_regimen_evaluable"
+_WITH_EASI = "marts.fct_patient_timepoints where is_attended and easi_score is not null"
+_REVIEWED = "marts.fct_patient_timepoints where is_regimen_evaluable"
+_SCORED = "marts.fct_scores where score_value is not null"
 
 
-class TableSpec(NamedTuple):
-    """A table of counts: its population, where its rows come from, and its two dimensions."""
+@dataclass(frozen=True)
+class Table:
+    """A table of the release.
+
+    Attributes
+    ----------
+    source : str
+        SQL: where the counted rows come from.
+    row, column : str
+        Columns of the source; a share refers to all rows of its column. At most these two
+        dimensions, beside the timepoint: finer tables would single out patients.
+    value : str
+        Column of the values whose mean and median are released, or "".
+    """
 
     name: str
     title: str
-    population: str
     source: str
     row: str
-    column: str
+    column: str = ""
+    has_timepoint: bool = False
+    value: str = ""
 
 
-# Severity and response are counted over the same visits. Over all attended visits both would print
-# how many have no EASI, and the one table would give away what the other hides.
 TABLES = (
-    TableSpec("sex_by_course", "Enrolled patients by disease course and sex", "enrolled",
-              _ENROLLED, "disease_course_code", "sex_code"),
-    TableSpec("sex_by_phenotype", "Enrolled patients by clinical phenotype and sex", "enrolled",
-              _ENROLLED, "clinical_phenotype_code", "sex_code"),
-    TableSpec("sex_by_critical_area", "Enrolled patients by critical area and sex", "enrolled",
-              _ENROLLED, "critical_area_code", "sex_code"),
-    TableSpec("sex_by_index_year", "Enrolled patients by year of first dose and sex", "enrolled",
-              _ENROLLED, "index_year", "sex_code"),
-    TableSpec("severity_by_timepoint", "Visits with an EASI by its band and timepoint", "scored",
-              _SCORED, "easi_study_band_code", "timepoint_code"),
-    TableSpec("response_by_timepoint", "Visits with an EASI by EASI-75 response and timepoint",
-              "scored", _SCORED, "has_easi_75_response", "timepoint_code"),
-    TableSpec("regimen_by_timepoint", "Reviewed visits by topical regimen and timepoint",
-              "reviewed", _REGIMENS, "topical_regimen_code", "timepoint_code"),
+    Table("sex_by_course", "Enrolled patients by disease course and sex", _ENROLLED,
+          "disease_course_code", "sex_code"),
+    Table("sex_by_phenotype", "Enrolled patients by clinical phenotype and sex", _ENROLLED,
+          "clinical_phenotype_code", "sex_code"),
+    Table("sex_by_critical_area", "Enrolled patients by critical area and sex", _ENROLLED,
+          "critical_area_code", "sex_code"),
+    Table("sex_by_index_year", "Enrolled patients by year of first dose and sex", _ENROLLED,
+          "index_year", "sex_code"),
+    Table("regimen_by_timepoint", "Reviewed visits by topical regimen and timepoint", _REVIEWED,
+          "topical_regimen_code", has_timepoint=True),
+    Table("severity_by_regimen", "Visits with an EASI by its band, topical regimen and timepoint",
+          _WITH_EASI, "easi_study_band_code", "topical_regimen_code", has_timepoint=True),
+    Table("response_by_regimen",
+          "Visits with an EASI by EASI-75 response, topical regimen and timepoint",
+          _WITH_EASI, "has_easi_75_response", "topical_regimen_code", has_timepoint=True),
+    Table("scores_by_timepoint", "Score values by score and timepoint", _SCORED,
+          "score_code", has_timepoint=True, value="score_value"),
 )  # fmt: skip
+"""With the flow chart, everything that leaves."""
 
 
-def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Write the tables, audit them, and remember the release.
+@dataclass(frozen=True)
+class ReleasedTable:
+    """A table in the release form: header and lines, ready for any writer."""
+
+    name: str
+    title: str
+    header: tuple[str, ...]
+    lines: list[tuple[Cell, ...]]
+
+
+def write(settings: Settings, out: Path) -> list[Path]:
+    """Write every table as CSV, all of them as one workbook, and a README that says the form.
+
+    Returns
+    -------
+    list of Path
+        The files.
 
     Raises
     ------
     Stop
-        When the threshold is too small, exact counts are asked for without a reason, or the
-        release differs from an earlier one by fewer people than the threshold.
+        When nothing is published, or ``out`` lies in the vault or the published folder.
     """
-    k = options.threshold
-    reason = shown(options.reason, 300)
-    if k < SMALLEST_THRESHOLD:
-        raise Stop(ExitCode.USAGE, f"--threshold must be {SMALLEST_THRESHOLD} or more")
-    if (options.internal_exact or options.accept_difference) and not reason:
-        raise Stop(ExitCode.USAGE, "exact counts and small differences want --reason")
-    pipeline.prepare_folders(settings)
-    with lock.held([settings.vault, settings.published], "python -m refresh export"):
+    folder = out if out.is_absolute() else settings.root / out
+    for private in (settings.vault, settings.published):
+        if is_inside(folder, private):
+            raise Stop(
+                ExitCode.ENVIRONMENT,
+                f"{folder} lies in {private}",
+                "name a folder outside vault and published folder with --out",
+                "path_nested",
+            )
+    with lock.held([settings.vault, settings.published], "registry export"):
         with open_published(settings.published) as db:
-            tables = count_tables(db)
             about = _about(db)
-        if not options.internal_exact:
-            protect_together(tables, k)
-            require_protected(tables, k)
-            if not options.accept_difference:
-                require_no_difference(settings, tables, k)
-        out = _folder(settings, options.out)
-        write(out, tables, about, k, options)
-        _remember(settings, tables, about["version"], options)
-    n_hidden = sum(len(table.hidden) for table in tables)
-    print(f"{len(tables)} tables in {out}; {n_hidden} counts hidden, threshold {k}.")
-    return ExitCode.OK
+            tables = released_tables(db, code_labels(settings.root))
+        folder.mkdir(parents=True, exist_ok=True)
+        contents = {f"{table.name}.csv": csv_bytes(table.header, table.lines) for table in tables}
+        contents[WORKBOOK] = _workbook(about, tables)
+        contents[READ_ME] = "\n".join([*about, "", *FORM, "", *_titles(tables), ""]).encode()
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+        manifest.append(
+            settings.manifest,
+            {"event": "exported", "released": about[-1], "operator": versions.operator()},
+        )
+    return [folder / name for name in contents]
 
 
-def _folder(settings: Settings, given: str) -> Path:
-    path = Path(given).expanduser()
-    out = path if path.is_absolute() else settings.root / path
-    for inside in (settings.vault, settings.published):
-        if inside == out or inside in out.parents:
-            raise Stop(ExitCode.ENVIRONMENT, f"{out} lies in {inside}; choose another --out")
-    out.mkdir(parents=True, exist_ok=True)
-    return out
+def code_labels(root: Path) -> dict[str, Levels]:
+    """Return the labels of every kind of code in seed ``code_labels``."""
+    labels: dict[str, Levels] = {}
+    with (root / "seeds" / "codelists" / "code_labels.csv").open(encoding="utf-8") as stream:
+        for line in csv.DictReader(stream):
+            labels.setdefault(line["code_kind"], {})[line["code"]] = line["code_label"]
+    return labels
 
 
-def _about(db: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    number, label = db.execute("select build_number, delivery_label from metadata.build").fetchone()
-    synthetic = db.execute("select is_synthetic from marts.dim_delivery").fetchone()[0]
-    return {"version": number, "label": label, "is_synthetic": synthetic}
+def released_tables(
+    db: duckdb.DuckDBPyConnection, labels: dict[str, Levels]
+) -> list[ReleasedTable]:
+    """Return every table of the fixed list, and the flow chart, in the release form.
+
+    Parameters
+    ----------
+    db : duckdb.DuckDBPyConnection
+        A published version.
+    labels : dict
+        Labels of the codes by their kind.
+    """
+    levels = _levels(db, labels)
+    scales = {
+        code: (float(low), float(high))
+        for code, low, high in db.execute(
+            "select score_code, min_value, max_value from marts.dim_scores"
+        ).fetchall()
+    }
+    return [_flow_chart(db), *(_released(db, table, levels, scales) for table in TABLES)]
 
 
-def count_tables(db: duckdb.DuckDBPyConnection) -> list[CountTable]:
-    """Count every table of the catalogue, and the flow chart."""
-    tables = [_count(db, spec) for spec in TABLES]
-    return [*tables, _attrition(db)]
+def _levels(db: duckdb.DuckDBPyConnection, labels: dict[str, Levels]) -> dict[str, Levels]:
+    """Return every dimension's levels; none of them is taken from the patients."""
+
+    def of_dimension(query: str) -> Levels:
+        return {str(code): str(label) for code, label in db.execute(query).fetchall()}
+
+    return {
+        "sex_code": labels["sex"],
+        "disease_course_code": labels["disease_course"],
+        "clinical_phenotype_code": labels["clinical_phenotype"],
+        "critical_area_code": labels["critical_area"],
+        "topical_regimen_code": labels["topical_regimen"],
+        "has_easi_75_response": {"true": "Response", "false": "No response"},
+        "timepoint_code": of_dimension(
+            "select timepoint_code, timepoint_label from marts.dim_timepoints "
+            "order by timepoint_number"
+        ),
+        "score_code": of_dimension(
+            "select score_code, score_label from marts.dim_scores order by 1"
+        ),
+        "easi_study_band_code": of_dimension(
+            "select band_code, band_label from marts.dim_score_bands "
+            "where scheme_code = 'study' and score_code = 'easi' order by band_number"
+        ),
+        "index_year": of_dimension(
+            "select unnest(generate_series(left(first_month, 4)::integer, "
+            "left(last_month, 4)::integer)) as index_year, index_year::varchar "
+            "from marts.dim_eligibility_criteria where first_month is not null"
+        ),
+    }
 
 
-def _count(db: duckdb.DuckDBPyConnection, spec: TableSpec) -> CountTable:
-    rows = db.execute(
-        f"select coalesce({spec.row}::varchar, 'not recorded'), "
-        f"coalesce({spec.column}::varchar, 'not recorded'), count(*) from {spec.source} "
-        "group by all"
-    ).fetchall()
-    row_labels = sorted({r for r, _, _ in rows})
-    column_labels = sorted({c for _, c, _ in rows})
-    inner = np.zeros((len(row_labels), len(column_labels)), dtype=int)
-    for r, c, n in rows:
-        inner[row_labels.index(r), column_labels.index(c)] = n
-    return CountTable.from_inner(
-        inner, name=spec.name, title=spec.title, population=spec.population,
-        row_labels=row_labels, column_labels=column_labels, row_dimension=spec.row,
-        column_dimension=spec.column,
-    )  # fmt: skip
-
-
-def _attrition(db: duckdb.DuckDBPyConnection) -> CountTable:
-    """Return the flow chart as a partition: excluded first at each step, and who is left."""
-    steps = db.execute(
-        "select criterion_code, n_excluded, n_patients from marts.fct_cohort_attrition "
-        "order by step_number"
-    ).fetchall()
-    labels = [f"excluded: {code}" for code, excluded, _ in steps if excluded] + ["left"]
-    counts = [excluded for _, excluded, _ in steps if excluded] + [steps[-1][2]]
-    return CountTable.from_inner(
-        np.array(counts).reshape(-1, 1), name="flow_chart", population="register",
-        title="Patients of the register by the first criterion that excluded them",
-        row_labels=labels, column_labels=["patients"], row_dimension="criterion",
-        column_dimension="patients",
-    )  # fmt: skip
-
-
-def require_protected(tables: list[CountTable], k: int) -> None:
-    """Audit once more what is about to be written; a table that fails is not written."""
-    narrow = [table.name for table in tables if too_narrow(table, k)]
-    narrow += [table.name for table, _ in too_narrow_together(tables, k)]
-    if narrow:
+def _released(
+    db: duckdb.DuckDBPyConnection,
+    table: Table,
+    levels: dict[str, Levels],
+    scales: dict[str, tuple[float, float]],
+) -> ReleasedTable:
+    dimensions = [table.row, *filter(None, [table.column])]
+    timepoint = ["timepoint_code"] if table.has_timepoint else []
+    counted = _counted(db, table, [*timepoint, *dimensions])
+    grid = [list(levels[name].items()) for name in timepoint]
+    grid += [
+        [*levels[name].items(), (NOT_RECORDED, NOT_RECORDED), (ALL, ALL)] for name in dimensions
+    ]
+    if table.value:
+        grid[-1] = list(levels[table.row].items())  # no mean over different scores
+    known = set(itertools.product(*([code for code, _ in level] for level in grid)))
+    unknown = {key for key in counted if key not in known and (not table.value or ALL not in key)}
+    if unknown:
         raise Stop(
             ExitCode.CHECKS_FAILED,
-            f"table {narrow[0]} cannot be protected at threshold {k}",
-            "use a coarser table or a smaller threshold; nothing was written",
-            "not_protected",
+            f"table {table.name}: {len(unknown)} groups have a code that is in no code list",
+            "add the code to its seed and publish again; nothing was written",
+            "unknown_code",
         )
+    lines: list[tuple[Cell, ...]] = []
+    for cell in itertools.product(*grid):
+        key = tuple(code for code, _ in cell)
+        n, mean, median = counted.get(key, (0, None, None))
+        row = len(timepoint)
+        group = (*key[:row], ALL, *key[row + 1 :])
+        denominator = None if table.value or key[row] == ALL else counted.get(group, (0,))[0]
+        numbers = release(n, denominator, mean, median, scales.get(key[row]))
+        lines.append((*(label for _, label in cell), *_cells(numbers, bool(table.value))))
+    names = [name.removesuffix("_code") for name in (*timepoint, *dimensions)]
+    return ReleasedTable(table.name, table.title, (*names, *_header(bool(table.value))), lines)
 
 
-def require_no_difference(settings: Settings, tables: list[CountTable], k: int) -> None:
-    """Stop when an earlier release shows a count that differs by fewer than k people."""
-    for release in _releases(settings):
-        earlier = {table["name"]: table for table in release["tables"]}
-        for table in tables:
-            before = earlier.get(table.name)
-            if before and _small_differences(table, before, k):
-                raise Stop(
-                    ExitCode.HELD_BACK,
-                    f"table {table.name} differs from the release of version {release['version']} "
-                    f"by fewer than {k} people in a visible count; the two together point at them",
-                    "wait until more patients have changed, raise --threshold, or accept it with "
-                    '--accept-difference --reason "..."',
-                    "small_difference",
-                )
-
-
-def _small_differences(table: CountTable, before: dict[str, Any], k: int) -> bool:
-    now = {cell: n for cell, n in _visible(table).items() if n is not None}
-    return any(0 < abs(now[cell] - n) < k for cell, n in before["visible"].items() if cell in now)
-
-
-def _visible(table: CountTable) -> dict[str, int | None]:
-    rows, columns = [*table.row_labels, "total"], [*table.column_labels, "total"]
+def _counted(
+    db: duckdb.DuckDBPyConnection, table: Table, columns: list[str]
+) -> dict[tuple[str, ...], tuple[int, float | None, float | None]]:
+    """Return exact numbers of every group and total, by its codes; the timepoint has no total."""
+    values = f"avg({table.value}), median({table.value})" if table.value else "null, null"
+    codes = ", ".join(
+        f"coalesce({duck.quote(name)}::varchar, '{NOT_RECORDED}') as {duck.quote(name)}"
+        for name in columns
+    )
+    more = f", {table.value}" if table.value else ""
+    always = columns[:1] if table.has_timepoint else []
+    crossed = [duck.quote(name) for name in columns if name not in always]
+    grouping = ", ".join([*map(duck.quote, always), f"cube ({', '.join(crossed)})"])
+    found = db.execute(
+        f"with counted as (select {codes}{more} from {table.source}) "
+        f"select {', '.join(map(duck.quote, columns))}, count(*), {values} from counted "
+        f"group by {grouping}"
+    ).fetchall()
+    width = len(columns)
     return {
-        f"{row} | {column}": None if (r, c) in table.hidden else int(table.counts[r, c])
-        for r, row in enumerate(rows)
-        for c, column in enumerate(columns)
+        tuple(ALL if code is None else code for code in row[:width]): tuple(row[width:])
+        for row in found
     }
 
 
-def _releases(settings: Settings) -> list[dict[str, Any]]:
-    path = settings.vault / RELEASES
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def _remember(
-    settings: Settings, tables: list[CountTable], version: int, options: argparse.Namespace
-) -> None:
-    """Keep the visible counts of a release in the vault, and write a line to the manifest."""
-    release = {
-        "version": version,
-        "threshold": options.threshold,
-        "tables": [
-            {
-                "name": table.name,
-                "visible": {c: n for c, n in _visible(table).items() if n is not None},
-            }
-            for table in tables
-        ],
-    }
-    if not options.internal_exact:
-        path = settings.vault / RELEASES
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(json.dumps(release, sort_keys=True) + "\n")
-        files.sync_folder(settings.vault)
-    manifest.append(
-        settings.manifest,
-        {
-            "event": "exported",
-            "from_version": version,
-            "threshold": options.threshold,
-            "is_exact": options.internal_exact,
-            "is_difference_accepted": options.accept_difference,
-            "n_hidden": sum(len(table.hidden) for table in tables),
-            "reason": shown(options.reason, 300) or None,
-            "operator": versions.operator(),
-        },
-    )
-
-
-def write(
-    out: Path, tables: list[CountTable], about: dict[str, Any], k: int, options: argparse.Namespace
-) -> None:
-    """Write one CSV per table, a workbook with all of them, and a note on how to read them."""
-    sheets: dict[str, list[list[Cell]]] = {"read me": _notes(about, k, options)}
-    for table in tables:
-        rows = as_rows(table, options.round)
-        write_csv(out / f"{table.name}.csv", rows)
-        sheets[table.name] = rows
-    write_csv(out / "read_me.csv", sheets["read me"])
-    write_xlsx(out / "registry_tables.xlsx", sheets)
-
-
-def as_rows(table: CountTable, base: int) -> list[list[Cell]]:
-    """Return a table as rows for a spreadsheet, hidden counts in words, others rounded."""
-    head: list[Cell] = [table.title, *table.column_labels, "total"]
-    body: list[list[Cell]] = []
-    for r, label in enumerate([*table.row_labels, "total"]):
-        cells: list[Cell] = [
-            HIDDEN if (r, c) in table.hidden else _rounded(int(table.counts[r, c]), base)
-            for c in range(table.shape[1])
-        ]
-        body.append([label, *cells])
-    return [head, *body]
-
-
-def _rounded(count: int, base: int) -> int:
-    return count if base < 2 else base * ((count + base // 2) // base)
-
-
-def _notes(about: dict[str, Any], k: int, options: argparse.Namespace) -> list[list[Cell]]:
-    kind = "Synthetic data, no real patients" if about["is_synthetic"] else "Registry data"
-    rule = (
-        "Exact counts, for use inside the registry only"
-        if options.internal_exact
-        else f"Counts from 1 to {k - 1} are hidden, and others so that none can be computed"
-    )
-    rounding = (
-        f"Other counts are rounded to {options.round}" if options.round > 1 else "Not rounded"
-    )
-    return [
-        ["Tables of the registry"],
-        [kind],
-        [about["label"] or ""],
-        [f"Version {about['version']}"],
-        [rule],
-        [rounding],
+def _flow_chart(db: duckdb.DuckDBPyConnection) -> ReleasedTable:
+    """Return the patients left after each criterion, as shares of the register."""
+    steps = db.execute(
+        "select criterion_label, n_patients, max(n_patients) over () "
+        "from marts.fct_cohort_attrition order by step_number"
+    ).fetchall()
+    lines = [
+        (label, *_cells(release(n, in_register), has_values=False))
+        for label, n, in_register in steps
     ]
+    title = "Patients of the register left after each criterion"
+    return ReleasedTable("flow_chart", title, ("criterion", *_header(has_values=False)), lines)
+
+
+def _header(has_values: bool) -> tuple[str, ...]:
+    return ("n", "mean", "median") if has_values else (
+        "n", "denominator", "share_pct", "ci_lower_pct", "ci_upper_pct"
+    )  # fmt: skip
+
+
+def _cells(numbers: Released, has_values: bool) -> tuple[Cell, ...]:
+    n: Cell = numbers.n_text if numbers.n is None else numbers.n
+    if has_values:
+        return n, numbers.mean, numbers.median
+    share = (numbers.share_pct, numbers.ci_lower_pct, numbers.ci_upper_pct)
+    return n, numbers.denominator, *share
+
+
+def _about(db: duckdb.DuckDBPyConnection) -> list[str]:
+    row = db.execute(
+        "select build_number, delivery_label, is_synthetic from metadata.build"
+    ).fetchone()
+    number, label, is_synthetic = row or (None, None, None)
+    return [
+        "Synthetic data: no real patients" if is_synthetic else "Registry data",
+        str(label or "No label"),
+        f"Version {number}",
+    ]
+
+
+def _titles(tables: Sequence[ReleasedTable]) -> list[str]:
+    return [f"{table.name}: {table.title}" for table in tables]
+
+
+def _workbook(about: list[str], tables: Sequence[ReleasedTable]) -> bytes:
+    """Return one workbook: a sheet that says the form, then a sheet per table."""
+    book = Workbook()
+    notes: list[Sequence[Any]] = [[line] for line in (*about, *FORM, *_titles(tables))]
+    sheets = {"README": notes} | {
+        table.name: [[table.title], [about[0]], table.header, *table.lines] for table in tables
+    }
+    book.remove(book.active)
+    for name, lines in sheets.items():
+        sheet = book.create_sheet(name[:31])
+        for row, line in enumerate(lines, start=1):
+            for column, cell in enumerate(line, start=1):
+                written = sheet.cell(row, column)
+                if isinstance(cell, str):
+                    written.value, written.data_type = safe_text(cell), "s"
+                else:
+                    written.value = cell
+                if row == 1 or (row == 3 and name != "README"):
+                    written.font = Font(bold=True)
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return without_times(buffer.getvalue())
