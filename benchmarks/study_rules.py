@@ -87,8 +87,12 @@ def systemic_classes() -> set[str]:
 
 def response_points(score: str) -> int:
     """Return the fall in points that is a response."""
-    rows = {row["score_code"]: row for row in _rows("protocol/score_definitions.csv")}
-    return int(float(rows[score]["response_threshold"]))
+    [primary] = [
+        row
+        for row in _rows("protocol/score_responses.csv")
+        if row["score_code"] == score and row["is_primary"] == "true"
+    ]
+    return int(float(primary["threshold_value"]))
 
 
 def extraction_date(delivery: Path) -> date:

@@ -69,24 +69,37 @@ from read_csv(
 );
 
 create temp table criteria as
-select *
+select
+    criteria.* replace (
+        coalesce(criteria.first_day, visit_windows.first_day) as first_day,
+        coalesce(criteria.last_day, visit_windows.last_day) as last_day
+    )
 from read_csv(
     getvariable('seeds') || '/protocol/eligibility_criteria.csv',
     types = {
         'criterion_number': 'integer', 'threshold_value': 'decimal(4, 1)',
         'first_day': 'integer', 'last_day': 'integer', 'first_date': 'date', 'last_date': 'date'
     }
-);
+) as criteria
+left join visit_windows
+    on criteria.timepoint_code = visit_windows.timepoint_code;
 
 create temp table score_definitions as
 select *
 from read_csv(
     getvariable('seeds') || '/protocol/score_definitions.csv',
     types = {
-        'min_value': 'decimal(4, 1)', 'max_value': 'decimal(4, 1)', 'step': 'decimal(4, 1)',
-        'response_threshold': 'decimal(4, 1)'
+        'min_value': 'decimal(4, 1)', 'max_value': 'decimal(4, 1)', 'step': 'decimal(4, 1)'
     }
 );
+
+create temp table primary_responses as
+select *
+from read_csv(
+    getvariable('seeds') || '/protocol/score_responses.csv',
+    types = {'threshold_value': 'decimal(4, 1)', 'is_primary': 'boolean'}
+)
+where is_primary;
 
 create temp table score_bands as
 select *

@@ -38,9 +38,9 @@ paired as (
 
 responses as (
     select
-        any_value(response_threshold) filter (score_code = 'itch_nrs') as itch_points,
-        any_value(response_threshold) filter (score_code = 'sleep_nrs') as sleep_points
-    from score_definitions
+        any_value(threshold_value) filter (score_code = 'itch_nrs') as itch_points,
+        any_value(threshold_value) filter (score_code = 'sleep_nrs') as sleep_points
+    from primary_responses
 )
 
 select
@@ -241,16 +241,16 @@ select
     changes.percent_change_from_baseline,
     case
         when changes.timepoint_code = 'baseline' then null
-        when score_definitions.response_kind = 'points'
-            then -changes.change_from_baseline >= score_definitions.response_threshold
-        when score_definitions.response_kind = 'percent'
+        when primary_responses.response_kind = 'points'
+            then -changes.change_from_baseline >= primary_responses.threshold_value
+        when primary_responses.response_kind = 'percent'
             then
                 -100 * changes.change_from_baseline
-                >= score_definitions.response_threshold * nullif(changes.baseline_value, 0)
+                >= primary_responses.threshold_value * nullif(changes.baseline_value, 0)
     end as has_response
 from changes
-inner join score_definitions
-    on changes.score_code = score_definitions.score_code
+inner join primary_responses
+    on changes.score_code = primary_responses.score_code
 left join banded_values
     on
         changes.score_code = banded_values.score_code

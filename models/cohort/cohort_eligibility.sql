@@ -1,6 +1,6 @@
 -- Who is in: one boolean per criterion of seed eligibility_criteria, their conjunction over the
--- criteria that apply, and the first one that excluded the patient. One row per patient in the
--- register.
+-- criteria that apply, and the first one that excluded the patient. A boolean has the name of its
+-- criterion; nothing else names them. One row per patient in the register.
 
 with stg_clinic__patients as (
     select * from {{ ref('stg_clinic__patients') }}
@@ -22,10 +22,6 @@ treatment_classes as (
     select * from {{ ref('treatment_classes') }}
 ),
 
-visit_windows as (
-    select * from {{ ref('visit_windows') }}
-),
-
 cohort_criteria as (
     select * from {{ ref('cohort_criteria') }}
 ),
@@ -40,6 +36,11 @@ adult_age as (
     where criterion_code = 'is_adult'
 ),
 
+baseline_visit as (
+    select * from cohort_criteria
+    where criterion_code = 'has_baseline_visit'
+),
+
 severe_disease as (
     select * from cohort_criteria
     where criterion_code = 'has_severe_disease'
@@ -50,11 +51,6 @@ concomitant_systemic as (
     where criterion_code = 'has_no_concomitant_systemic'
 ),
 
-baseline_window as (
-    select * from visit_windows
-    where timepoint_code = 'baseline'
-),
-
 -- Seen in the baseline window; severe when the highest EASI of the screening days reaches the
 -- threshold.
 early_visits as (
@@ -62,19 +58,16 @@ early_visits as (
         cohort_index_dates.patient_id,
         bool_or(
             stg_clinic__visits.visit_date - cohort_index_dates.index_date
-            between baseline_window.first_day and baseline_window.last_day
+            between baseline_visit.first_day and baseline_visit.last_day
         ) as has_baseline_visit,
-        coalesce(
-            max(stg_clinic__visits.easi_score) filter (
-                stg_clinic__visits.visit_date - cohort_index_dates.index_date
-                between severe_disease.first_day and severe_disease.last_day
-            ) >= any_value(severe_disease.threshold_value),
-            false
-        ) as has_severe_disease
+        max(stg_clinic__visits.easi_score) filter (
+            stg_clinic__visits.visit_date - cohort_index_dates.index_date
+            between severe_disease.first_day and severe_disease.last_day
+        ) >= any_value(severe_disease.threshold_value) as has_severe_disease
     from cohort_index_dates
     inner join stg_clinic__visits
         on cohort_index_dates.patient_id = stg_clinic__visits.patient_id
-    cross join baseline_window
+    cross join baseline_visit
     cross join severe_disease
     group by cohort_index_dates.patient_id
 ),
@@ -96,6 +89,7 @@ concomitant_patients as (
         >= cohort_index_dates.index_date + concomitant_systemic.first_day
 ),
 
+-- A criterion that cannot be judged, for want of a date or a score, is not met.
 assessed as (
     select
         stg_clinic__patients.patient_id,
@@ -125,60 +119,37 @@ assessed as (
     cross join adult_age
 ),
 
-criterion_verdicts as (
-    select
-        patient_id,
-        unnest(
-            [
-                { 'criterion_code': 'has_index_treatment', 'is_met': has_index_treatment },
-                {
-                    'criterion_code': 'is_index_date_in_study_period',
-                    'is_met': is_index_date_in_study_period
-                },
-                { 'criterion_code': 'is_adult', 'is_met': is_adult },
-                { 'criterion_code': 'has_baseline_visit', 'is_met': has_baseline_visit },
-                { 'criterion_code': 'has_severe_disease', 'is_met': has_severe_disease },
-                {
-                    'criterion_code': 'has_no_concomitant_systemic',
-                    'is_met': has_no_concomitant_systemic
-                }
-            ]
-        ) as verdict
-    from assessed
+verdicts as (
+    {{ criterion_verdicts('assessed') }}
 ),
 
 failed_criteria as (
     select
-        criterion_verdicts.patient_id,
-        min(
-            {
-                'number': cohort_criteria.criterion_number,
-                'code': cohort_criteria.criterion_code
-            }
-        ) as first_failed
-    from criterion_verdicts
+        verdicts.patient_id,
+        min(cohort_criteria.criterion_number) as first_failed_number
+    from verdicts
     inner join cohort_criteria
-        on
-            criterion_verdicts.verdict['criterion_code'] = cohort_criteria.criterion_code
-            and cohort_criteria.is_applied
-    where not criterion_verdicts.verdict['is_met']
-    group by criterion_verdicts.patient_id
+        on verdicts.criterion_code = cohort_criteria.criterion_code and cohort_criteria.is_applied
+    where not verdicts.is_met
+    group by verdicts.patient_id
 ),
 
 final as (
     select
         assessed.patient_id,
+        cohort_criteria.criterion_code as first_failed_criterion_code,
         assessed.has_index_treatment,
         assessed.is_index_date_in_study_period,
         assessed.is_adult,
         assessed.has_baseline_visit,
         assessed.has_severe_disease,
         assessed.has_no_concomitant_systemic,
-        failed_criteria.first_failed['code'] as first_failed_criterion_code,
         failed_criteria.patient_id is null as is_enrolled
     from assessed
     left join failed_criteria
         on assessed.patient_id = failed_criteria.patient_id
+    left join cohort_criteria
+        on failed_criteria.first_failed_number = cohort_criteria.criterion_number
 )
 
 select * from final

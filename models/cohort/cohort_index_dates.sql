@@ -4,6 +4,19 @@ with cohort_prescriptions as (
     select * from {{ ref('cohort_prescriptions') }}
 ),
 
+treatment_classes as (
+    select * from {{ ref('treatment_classes') }}
+),
+
+index_courses as (
+    select cohort_prescriptions.*
+    from cohort_prescriptions
+    inner join treatment_classes
+        on
+            cohort_prescriptions.treatment_class_code = treatment_classes.treatment_class_code
+            and treatment_classes.is_index_treatment
+),
+
 final as (
     select
         patient_id,
@@ -11,8 +24,7 @@ final as (
         start_date as index_date,
         source_file,
         record_number
-    from cohort_prescriptions
-    where treatment_class_code = 'index_treatment'
+    from index_courses
     -- Two courses may start on one day; file and record number make the choice the same every time.
     qualify
         row_number() over (

@@ -1,5 +1,5 @@
--- Treatments before the index treatment: systemic drugs and phototherapy prescribed on an earlier
--- day. One row per enrolled patient and earlier treatment.
+-- Treatments before the index treatment: courses that started on an earlier day, of the classes
+-- that count as prior treatment. One row per enrolled patient and prior treatment.
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}
@@ -13,32 +13,33 @@ cohort_drugs as (
     select * from {{ ref('cohort_drugs') }}
 ),
 
-systemic_drugs as (
+treatment_classes as (
+    select * from {{ ref('treatment_classes') }}
+),
+
+-- A class counts as one treatment or by substance; by class too where only a group code is known.
+prior_treatment_drugs as (
     select
-        drug_number,
-        -- Corticosteroids and phototherapy count as one treatment each, other drugs by substance,
-        -- or by class where only a group code is known.
-        case
-            when treatment_class_code in ('systemic_corticosteroid', 'phototherapy')
-                then treatment_class_code
-            else coalesce(substance_code, treatment_class_code)
+        cohort_drugs.drug_number,
+        case treatment_classes.prior_treatment_level
+            when 'class' then cohort_drugs.treatment_class_code
+            when 'substance'
+                then coalesce(cohort_drugs.substance_code, cohort_drugs.treatment_class_code)
         end as prior_treatment_code
     from cohort_drugs
-    where
-        treatment_class_code in (
-            'systemic_corticosteroid', 'systemic_immunosuppressant', 'systemic_retinoid',
-            'jak_inhibitor', 'other_biologic', 'phototherapy'
-        )
+    inner join treatment_classes
+        on cohort_drugs.treatment_class_code = treatment_classes.treatment_class_code
+    where treatment_classes.prior_treatment_level != 'none'
 ),
 
 earlier_courses as (
     select
         cohort_prescriptions.patient_id,
-        systemic_drugs.prior_treatment_code,
+        prior_treatment_drugs.prior_treatment_code,
         cohort_prescriptions.start_date
     from cohort_prescriptions
-    inner join systemic_drugs
-        on cohort_prescriptions.drug_number = systemic_drugs.drug_number
+    inner join prior_treatment_drugs
+        on cohort_prescriptions.drug_number = prior_treatment_drugs.drug_number
     inner join cohort_patients
         on cohort_prescriptions.patient_id = cohort_patients.patient_id
     where cohort_prescriptions.start_date < cohort_patients.index_date

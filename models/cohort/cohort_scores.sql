@@ -1,20 +1,41 @@
 {{ config(materialized='view') }}
 
--- The visit that answers for a timepoint with every score, its baseline, its change and whether it
--- is a response by the score's own definition. A view: most of it are a few sums over
--- cohort_visits. One row per enrolled patient and attended timepoint, the scores side by side.
+-- The visit of a timepoint with every score beside its baseline, its change and the responses of
+-- seed score_responses. A view: most of it are a few sums over cohort_visits. One row per enrolled
+-- patient and attended timepoint.
+-- Each score has <score>_score, <score>_baseline_score, <score>_change_from_baseline,
+-- <score>_percent_change_from_baseline and has_<score>_response, its primary response.
 {%- set scores = score_codes() %}
 
 with cohort_visits as not materialized (
     select * from {{ ref('cohort_visits') }}
 ),
 
-score_definitions as (
-    select * from {{ ref('score_definitions') }}
+score_responses as (
+    select * from {{ ref('score_responses') }}
 ),
 
-response_rules as (
-    {{ response_rules() }}
+primary_responses as (
+    select * from score_responses
+    where is_primary
+),
+
+-- One row: <score>_response_kind and <score>_threshold_value of each primary response.
+primary_rules as (
+    {{ one_row_of_scores('primary_responses', ['response_kind', 'threshold_value']) }}
+),
+
+-- One row: the threshold of each response that has a column of its own.
+thresholds as (
+    select
+        max(threshold_value) filter (response_code = 'easi_50') as easi_50,
+        max(threshold_value) filter (response_code = 'easi_75') as easi_75,
+        max(threshold_value) filter (response_code = 'easi_90') as easi_90,
+        max(threshold_value) filter (response_code = 'easi_below_7') as easi_below_7,
+        max(threshold_value) filter (response_code = 'easi_at_most_7') as easi_at_most_7,
+        max(threshold_value) filter (response_code = 'easi_above_21') as easi_above_21,
+        max(threshold_value) filter (response_code = 'dlqi_below_10') as dlqi_below_10
+    from score_responses
 ),
 
 changes as (
@@ -26,6 +47,7 @@ changes as (
         cohort_visits.source_file,
         cohort_visits.record_number,
         cohort_visits.is_nominal_timepoint_agreed,
+        cohort_visits.timepoint_code = 'baseline' as is_baseline,
         {%- for score in scores %}
         cohort_visits.{{ score }}_score,
         case when cohort_visits.{{ score }}_score is not null then baselines.{{ score }}_score end
@@ -44,12 +66,8 @@ changes as (
 final as (
     select
         changes.patient_id,
+        changes.timepoint_code,
         changes.nominal_timepoint_code,
-        changes.visit_day,
-        changes.days_from_target,
-        changes.source_file,
-        changes.record_number,
-        changes.is_nominal_timepoint_agreed,
         {%- for score in scores %}
         changes.{{ score }}_score,
         changes.{{ score }}_baseline_score,
@@ -59,23 +77,51 @@ final as (
         * cast(changes.{{ score }}_change_from_baseline as double)
         / nullif(cast(changes.{{ score }}_baseline_score as double), 0)
             as {{ score }}_percent_change_from_baseline,
-        -- A response is a fall by the score's own threshold; the baseline cannot respond to itself.
+        -- A response is a fall from baseline; the baseline has none.
         case
-            when changes.timepoint_code = 'baseline' then null
-            when response_rules.{{ score }}_response_kind = 'points'
+            when changes.is_baseline then null
+            when primary_rules.{{ score }}_response_kind = 'points'
                 then
                     -changes.{{ score }}_change_from_baseline
-                    >= response_rules.{{ score }}_response_threshold
-            when response_rules.{{ score }}_response_kind = 'percent'
+                    >= primary_rules.{{ score }}_threshold_value
+            when primary_rules.{{ score }}_response_kind = 'percent'
                 then
                     -100 * changes.{{ score }}_change_from_baseline
-                    >= response_rules.{{ score }}_response_threshold
+                    >= primary_rules.{{ score }}_threshold_value
                     * nullif(changes.{{ score }}_baseline_score, 0)
         end as has_{{ score }}_response,
         {%- endfor %}
-        changes.timepoint_code
+        -- Exact in decimals: a fall of 75 % is an EASI-75 response, one hundredth less is not.
+        case
+            when not changes.is_baseline
+                then
+                    -100 * changes.easi_change_from_baseline
+                    >= thresholds.easi_50 * nullif(changes.easi_baseline_score, 0)
+        end as has_easi_50_response,
+        case
+            when not changes.is_baseline
+                then
+                    -100 * changes.easi_change_from_baseline
+                    >= thresholds.easi_75 * nullif(changes.easi_baseline_score, 0)
+        end as has_easi_75_response,
+        case
+            when not changes.is_baseline
+                then
+                    -100 * changes.easi_change_from_baseline
+                    >= thresholds.easi_90 * nullif(changes.easi_baseline_score, 0)
+        end as has_easi_90_response,
+        changes.easi_score < thresholds.easi_below_7 as is_easi_below_7,
+        changes.easi_score <= thresholds.easi_at_most_7 as is_easi_at_most_7,
+        changes.easi_score > thresholds.easi_above_21 as is_easi_above_21,
+        changes.dlqi_score < thresholds.dlqi_below_10 as is_dlqi_below_10,
+        changes.is_nominal_timepoint_agreed,
+        changes.visit_day,
+        changes.days_from_target,
+        changes.source_file,
+        changes.record_number
     from changes
-    cross join response_rules
+    cross join primary_rules
+    cross join thresholds
 )
 
 select * from final

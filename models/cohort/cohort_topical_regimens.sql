@@ -1,7 +1,7 @@
 -- What an evaluable patient was on at an attended timepoint: two flags from the courses active on
 -- the day of the visit (end day included, no end date = ongoing), and the four-level regimen
--- derived from them. Where topical therapy was not reviewed at the visit, an absence of courses
--- says nothing: not evaluable.
+-- derived from them. Where topical therapy was not reviewed at the visit, no prescription is not
+-- proof of no treatment: not evaluable. One row per evaluable patient and attended timepoint.
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}
@@ -19,15 +19,28 @@ cohort_drugs as (
     select * from {{ ref('cohort_drugs') }}
 ),
 
+treatment_classes as (
+    select * from {{ ref('treatment_classes') }}
+),
+
+steroid_potencies as (
+    select * from {{ ref('code_labels') }}
+    where code_kind = 'steroid_potency'
+),
+
+-- The classes that make a regimen; the potency as its rank, mild first.
 topical_drugs as (
     select
-        drug_number,
-        treatment_class_code = 'topical_tacrolimus' as is_tacrolimus,
-        list_position(
-            ['mild', 'moderate', 'potent', 'very_potent'], steroid_potency_code
-        ) as potency_rank
+        cohort_drugs.drug_number,
+        treatment_classes.topical_regimen_code = 'tacrolimus' as is_tacrolimus,
+        steroid_potencies.code_number as potency_rank
     from cohort_drugs
-    where treatment_class_code in ('topical_tacrolimus', 'topical_corticosteroid')
+    inner join treatment_classes
+        on
+            cohort_drugs.treatment_class_code = treatment_classes.treatment_class_code
+            and treatment_classes.topical_regimen_code is not null
+    left join steroid_potencies
+        on cohort_drugs.steroid_potency_code = steroid_potencies.code
 ),
 
 topical_courses as (
@@ -85,8 +98,10 @@ flagged as (
         evaluable_visits.visit_day,
         active_courses.highest_potency_rank,
         active_courses.tacrolimus_course,
+        -- Not recorded is not reviewed.
         coalesce(evaluable_visits.topical_adherence_code = 'adherent', false)
             as is_regimen_evaluable,
+        -- At a reviewed visit no active course means none.
         case
             when evaluable_visits.topical_adherence_code = 'adherent'
                 then coalesce(active_courses.is_on_tacrolimus, false)
@@ -105,30 +120,31 @@ flagged as (
 
 final as (
     select
-        patient_id,
-        timepoint_code,
-        n_active_courses,
-        is_regimen_evaluable,
-        is_on_tacrolimus,
-        is_on_corticosteroids,
-        visit_day,
+        flagged.patient_id,
+        flagged.timepoint_code,
         case
-            when is_on_tacrolimus and is_on_corticosteroids then 'corticosteroids_and_tacrolimus'
-            when is_on_tacrolimus then 'tacrolimus'
-            when is_on_corticosteroids then 'corticosteroids'
-            when is_regimen_evaluable then 'none'
+            when flagged.is_on_tacrolimus and flagged.is_on_corticosteroids
+                then 'corticosteroids_and_tacrolimus'
+            when flagged.is_on_tacrolimus then 'tacrolimus'
+            when flagged.is_on_corticosteroids then 'corticosteroids'
+            when flagged.is_regimen_evaluable then 'none'
         end as topical_regimen_code,
-        case when not is_regimen_evaluable then 'not_reviewed' end
+        case when not flagged.is_regimen_evaluable then 'not_reviewed' end
             as regimen_not_evaluable_reason_code,
-        case
-            when is_regimen_evaluable
-                then ['mild', 'moderate', 'potent', 'very_potent'][highest_potency_rank]
-        end as steroid_potency_code,
-        case when is_on_tacrolimus then tacrolimus_course['source_file'] end
+        case when flagged.is_regimen_evaluable then steroid_potencies.code end
+            as steroid_potency_code,
+        flagged.n_active_courses,
+        flagged.is_regimen_evaluable,
+        flagged.is_on_tacrolimus,
+        flagged.is_on_corticosteroids,
+        flagged.visit_day,
+        case when flagged.is_on_tacrolimus then flagged.tacrolimus_course['source_file'] end
             as tacrolimus_source_file,
-        case when is_on_tacrolimus then tacrolimus_course['record_number'] end
+        case when flagged.is_on_tacrolimus then flagged.tacrolimus_course['record_number'] end
             as tacrolimus_record_number
     from flagged
+    left join steroid_potencies
+        on flagged.highest_potency_rank = steroid_potencies.code_number
 )
 
 select * from final

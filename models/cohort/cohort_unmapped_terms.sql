@@ -9,6 +9,10 @@ cohort_drugs as (
     select * from {{ ref('cohort_drugs') }}
 ),
 
+cohort_terms as (
+    select * from {{ ref('cohort_terms') }}
+),
+
 stg_clinic__comorbidities as (
     select * from {{ ref('stg_clinic__comorbidities') }}
 ),
@@ -17,57 +21,48 @@ stg_clinic__adverse_events as (
     select * from {{ ref('stg_clinic__adverse_events') }}
 ),
 
-comorbidity_terms as (
-    select * from {{ ref('comorbidity_terms') }}
-),
-
-adverse_event_terms as (
-    select * from {{ ref('adverse_event_terms') }}
-),
-
-stg_intake__source_words as (
-    select * from {{ ref('stg_intake__source_words') }}
-),
-
-unmapped as (
+written_terms as (
     select
         'drug' as term_kind,
         cohort_drugs.drug_name as term,
+        cohort_drugs.treatment_class_code as code,
         cohort_prescriptions.patient_id
     from cohort_prescriptions
     inner join cohort_drugs
         on cohort_prescriptions.drug_number = cohort_drugs.drug_number
-    where cohort_drugs.treatment_class_code = 'unmapped'
     union all
     select
-        'comorbidity' as term_kind,
-        stg_clinic__comorbidities.comorbidity_term as term,
+        cohort_terms.term_kind,
+        cohort_terms.term,
+        cohort_terms.code,
         stg_clinic__comorbidities.patient_id
     from stg_clinic__comorbidities
-    anti join comorbidity_terms
-        on stg_clinic__comorbidities.comorbidity_term = comorbidity_terms.term
+    inner join cohort_terms
+        on
+            stg_clinic__comorbidities.comorbidity_term = cohort_terms.term
+            and cohort_terms.term_kind = 'comorbidity'
     union all
     select
-        'adverse_event' as term_kind,
-        stg_clinic__adverse_events.event_term as term,
+        cohort_terms.term_kind,
+        cohort_terms.term,
+        cohort_terms.code,
         stg_clinic__adverse_events.patient_id
     from stg_clinic__adverse_events
-    anti join adverse_event_terms
-        on stg_clinic__adverse_events.event_term = adverse_event_terms.term
+    inner join cohort_terms
+        on
+            stg_clinic__adverse_events.event_term = cohort_terms.term
+            and cohort_terms.term_kind = 'adverse_event'
 ),
 
 final as (
     select
-        unmapped.term_kind,
-        unmapped.term,
+        term_kind,
+        term,
         count(*) as n_records,
-        count(distinct unmapped.patient_id) as n_patients
-    from unmapped
-    anti join stg_intake__source_words
-        on
-            unmapped.term_kind = stg_intake__source_words.word_kind
-            and unmapped.term = stg_intake__source_words.source_word
-    group by unmapped.term_kind, unmapped.term
+        count(distinct patient_id) as n_patients
+    from written_terms
+    where code = 'unmapped'
+    group by term_kind, term
 )
 
 select * from final

@@ -1,6 +1,6 @@
--- The visit that answers for a timepoint: of the visits inside its window the one nearest to the
--- target day. The clinic's own label is compared, not obeyed. One row per enrolled patient and
--- attended timepoint.
+-- The visit of a timepoint: of the visits inside its window the one nearest to the
+-- target day. The clinic's own label is compared with it and decides nothing. One row per enrolled
+-- patient and attended timepoint.
 
 with stg_clinic__visits as (
     select * from {{ ref('stg_clinic__visits') }}
@@ -33,8 +33,8 @@ visits_in_window as (
         on study_visits.visit_day between visit_windows.first_day and visit_windows.last_day
 ),
 
--- Equally near: the earlier visit, since later ones may answer to what it started; then the
--- identifier, so that the choice is the same every time.
+-- Tie: the earlier visit, because a later one may already reflect a treatment started there; then
+-- visit_id.
 nearest_visits as (
     select
         visits_in_window.*,

@@ -1,7 +1,7 @@
 -- The eligibility criteria of the study with their thresholds. One row per criterion.
 
-with eligibility_criteria as (
-    select * from {{ ref('eligibility_criteria') }}
+with cohort_criteria as (
+    select * from {{ ref('cohort_criteria') }}
 ),
 
 final as (
@@ -15,7 +15,7 @@ final as (
         last_day,
         strftime(first_date, '%Y-%m') as first_month,
         strftime(last_date, '%Y-%m') as last_month
-    from eligibility_criteria
+    from cohort_criteria
 )
 
 select * from final

@@ -1,6 +1,6 @@
--- The flow chart, counted from the same booleans that decide who is in: each step removes those
--- whom no earlier step removed. The first step is the register, the last the evaluable patients; a
--- criterion that the source does not apply is no step.
+-- The flow chart, counted from the booleans of cohort_eligibility: n_excluded counts those whom no
+-- earlier step removed. The first step is the register, the last the evaluable patients; a criterion
+-- that the source does not apply is no step. One row per step.
 
 with cohort_eligibility as (
     select * from {{ ref('cohort_eligibility') }}
@@ -19,34 +19,17 @@ register_size as (
     select count(*) as n_register from cohort_eligibility
 ),
 
-criterion_verdicts as (
-    select
-        unnest(
-            [
-                { 'criterion_code': 'has_index_treatment', 'is_met': has_index_treatment },
-                {
-                    'criterion_code': 'is_index_date_in_study_period',
-                    'is_met': is_index_date_in_study_period
-                },
-                { 'criterion_code': 'is_adult', 'is_met': is_adult },
-                { 'criterion_code': 'has_baseline_visit', 'is_met': has_baseline_visit },
-                { 'criterion_code': 'has_severe_disease', 'is_met': has_severe_disease },
-                {
-                    'criterion_code': 'has_no_concomitant_systemic',
-                    'is_met': has_no_concomitant_systemic
-                }
-            ]
-        ) as verdict
-    from cohort_eligibility
+verdicts as (
+    {{ criterion_verdicts('cohort_eligibility') }}
 ),
 
 failures as (
     select
-        verdict['criterion_code'] as criterion_code,
+        criterion_code,
         count(*) as n_failing
-    from criterion_verdicts
-    where not verdict['is_met']
-    group by verdict['criterion_code']
+    from verdicts
+    where not is_met
+    group by criterion_code
 ),
 
 exclusions as (
@@ -79,6 +62,7 @@ steps as (
         cohort_criteria.criterion_number as step_number,
         cohort_criteria.criterion_code,
         cohort_criteria.criterion_label,
+        -- A criterion without a failing patient is in neither table: zero patients.
         coalesce(exclusions.n_excluded, 0) as n_excluded,
         coalesce(failures.n_failing, 0) as n_failing
     from cohort_criteria
@@ -97,27 +81,31 @@ steps as (
     cross join not_evaluable
 ),
 
-final as (
+counted as (
     select
-        cast(steps.step_number as integer) as step_number,
+        steps.step_number,
         steps.criterion_code,
         steps.criterion_label,
-        cast(
-            register_size.n_register
-            - sum(steps.n_excluded) over (
-                order by steps.step_number rows between unbounded preceding and current row
-            ) as integer
-        ) as n_patients,
-        cast(steps.n_excluded as integer) as n_excluded,
-        cast(steps.n_failing as integer) as n_failing,
-        100.0 * cast(
-            register_size.n_register
-            - sum(steps.n_excluded) over (
-                order by steps.step_number rows between unbounded preceding and current row
-            ) as double
-        ) / nullif(register_size.n_register, 0) as register_pct
+        steps.n_excluded,
+        steps.n_failing,
+        register_size.n_register,
+        register_size.n_register - sum(steps.n_excluded) over (
+            order by steps.step_number rows between unbounded preceding and current row
+        ) as n_patients
     from steps
     cross join register_size
+),
+
+final as (
+    select
+        cast(step_number as integer) as step_number,
+        criterion_code,
+        criterion_label,
+        cast(n_patients as integer) as n_patients,
+        cast(n_excluded as integer) as n_excluded,
+        cast(n_failing as integer) as n_failing,
+        100.0 * cast(n_patients as double) / nullif(n_register, 0) as register_pct
+    from counted
 )
 
 select * from final

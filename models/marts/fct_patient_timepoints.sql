@@ -1,7 +1,6 @@
 -- Every enrolled patient at every timepoint, attended or not: scores, changes, responses and
--- regimen side by side. A missed visit is a row with its reason, so a paired analysis needs no
--- outer join.
-{%- set scores = score_codes() %}
+-- regimen side by side. A missed visit is a row with its reason. One row per enrolled patient and
+-- timepoint.
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}
@@ -65,34 +64,46 @@ final as (
         cohort_scores.nominal_timepoint_code,
         patient_timepoints.timepoint_number,
         patient_timepoints.nominal_month,
-        {%- for score in scores %}
-        {%- set type = 'decimal(4, 1)' if score == 'easi' else 'integer' %}
-        cast(cohort_scores.{{ score }}_score as {{ type }}) as {{ score }}_score,
-        cast(cohort_scores.{{ score }}_baseline_score as {{ type }}) as {{ score }}_baseline_score,
-        cast(cohort_scores.{{ score }}_change_from_baseline as {{ type }})
-            as {{ score }}_change_from_baseline,
-        cohort_scores.{{ score }}_percent_change_from_baseline,
-        {%- endfor %}
+        cohort_scores.easi_score,
+        cohort_scores.easi_baseline_score,
+        cast(cohort_scores.easi_change_from_baseline as decimal(4, 1))
+            as easi_change_from_baseline,
+        cohort_scores.easi_percent_change_from_baseline,
+        cohort_scores.itch_nrs_score,
+        cohort_scores.itch_nrs_baseline_score,
+        cohort_scores.itch_nrs_change_from_baseline,
+        cohort_scores.itch_nrs_percent_change_from_baseline,
+        cohort_scores.sleep_nrs_score,
+        cohort_scores.sleep_nrs_baseline_score,
+        cohort_scores.sleep_nrs_change_from_baseline,
+        cohort_scores.sleep_nrs_percent_change_from_baseline,
+        cohort_scores.dlqi_score,
+        cohort_scores.dlqi_baseline_score,
+        cohort_scores.dlqi_change_from_baseline,
+        cohort_scores.dlqi_percent_change_from_baseline,
+        cohort_scores.iga_score,
+        cohort_scores.iga_baseline_score,
+        cohort_scores.iga_change_from_baseline,
+        cohort_scores.iga_percent_change_from_baseline,
+        cohort_scores.poem_score,
+        cohort_scores.poem_baseline_score,
+        cohort_scores.poem_change_from_baseline,
+        cohort_scores.poem_percent_change_from_baseline,
         patient_timepoints.is_evaluable,
         cohort_scores.patient_id is not null as is_attended,
+        -- No row: not attended, or the patient is not evaluable.
         coalesce(cohort_topical_regimens.is_regimen_evaluable, false) as is_regimen_evaluable,
         cohort_topical_regimens.is_on_tacrolimus,
         cohort_topical_regimens.is_on_corticosteroids,
-        {%- for percent in [50, 75, 90] %}
-        -- Exact in decimals: -{{ percent }} % is a response, one hundredth less is not.
-        case
-            when patient_timepoints.timepoint_code != 'baseline'
-                then
-                    -100 * cohort_scores.easi_change_from_baseline
-                    >= {{ percent }} * nullif(cohort_scores.easi_baseline_score, 0)
-        end as has_easi_{{ percent }}_response,
-        {%- endfor %}
-        cohort_scores.easi_score < 7 as is_easi_below_7,
-        cohort_scores.easi_score <= 7 as is_easi_at_most_7,
-        cohort_scores.easi_score > 21 as is_easi_above_21,
+        cohort_scores.has_easi_50_response,
+        cohort_scores.has_easi_75_response,
+        cohort_scores.has_easi_90_response,
+        cohort_scores.is_easi_below_7,
+        cohort_scores.is_easi_at_most_7,
+        cohort_scores.is_easi_above_21,
         cohort_scores.has_itch_nrs_response as has_itch_response,
         cohort_scores.has_sleep_nrs_response as has_sleep_response,
-        cohort_scores.dlqi_score < 10 as is_dlqi_below_10,
+        cohort_scores.is_dlqi_below_10,
         cohort_scores.is_nominal_timepoint_agreed,
         cast(cohort_scores.visit_day as integer) as visit_day,
         cast(cohort_scores.days_from_target as integer) as days_from_target,

@@ -1,4 +1,4 @@
--- Every recorded score in one long table, for charts that choose the score. One row per enrolled
+-- Every recorded score in one long table, for charts with a choice of scores. One row per enrolled
 -- patient, attended timepoint and recorded score.
 
 with cohort_scores as (
@@ -17,30 +17,30 @@ scores as (
     select unnest({{ score_codes() }}) as score_code
 ),
 
--- Patients stay together: one visit's scores stand side by side, and the file stays small.
+-- The scores of one visit are neighbours, which keeps the file small.
 visits_by_score as not materialized (
     select
         cohort_scores.*,
         scores.score_code,
         cohort_patients.pseudonym,
-        cast({{ of_score('SCORE_score') }} as decimal(4, 1)) as score_value
+        cast({{ column_of_score('scores.score_code', 'SCORE_score') }} as decimal(4, 1)) as score_value
     from cohort_scores
     inner join cohort_patients
         on cohort_scores.patient_id = cohort_patients.patient_id
     cross join scores
 ),
 
--- What was not recorded at an attended visit is no row here.
+-- A score that was not recorded has no row.
 recorded_scores as (
     select
         pseudonym,
         timepoint_code,
         score_code,
         score_value,
-        {{ of_score('SCORE_baseline_score') }} as baseline_score,
-        {{ of_score('SCORE_change_from_baseline') }} as change_from_baseline,
-        {{ of_score('SCORE_percent_change_from_baseline') }} as percent_change_from_baseline,
-        {{ of_score('has_SCORE_response') }} as has_response
+        {{ column_of_score('score_code', 'SCORE_baseline_score') }} as baseline_score,
+        {{ column_of_score('score_code', 'SCORE_change_from_baseline') }} as change_from_baseline,
+        {{ column_of_score('score_code', 'SCORE_percent_change_from_baseline') }} as percent_change_from_baseline,
+        {{ column_of_score('score_code', 'has_SCORE_response') }} as has_response
     from visits_by_score
     where score_value is not null
 ),

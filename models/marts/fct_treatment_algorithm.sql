@@ -28,9 +28,10 @@ seasons as (
     select * from {{ ref('seasons') }}
 ),
 
--- One row: threshold and operator of each score that alone can indicate systemic therapy.
+-- One row: <score>_operator and <score>_threshold_value of each score that alone can indicate
+-- systemic therapy; null for the others.
 indications as (
-    {{ score_indications() }}
+    {{ one_row_of_scores('systemic_indications', ['operator', 'threshold_value']) }}
 ),
 
 assessed as (
@@ -41,7 +42,7 @@ assessed as (
         cohort_visits.iga_score,
         seasons.season_code as index_season_code,
         cohort_topical_regimens.topical_regimen_code,
-        -- One met indication is enough; with none met and one not known the answer is not known.
+        -- One met indication is enough; with none met and one not known the result is not known.
         (
             coalesce(
                 cohort_patients.involves_face
@@ -52,10 +53,11 @@ assessed as (
             or case when cohort_patients.critical_area_code is not null then false end
             {%- for score in scores %}
             or case
-                when indications.{{ score }}_threshold is null then false
-                when indications.is_{{ score }}_inclusive
-                    then cohort_visits.{{ score }}_score >= indications.{{ score }}_threshold
-                else cohort_visits.{{ score }}_score > indications.{{ score }}_threshold
+                when indications.{{ score }}_operator is null then false
+                when indications.{{ score }}_operator = '>='
+                    then cohort_visits.{{ score }}_score >= indications.{{ score }}_threshold_value
+                when indications.{{ score }}_operator = '>'
+                    then cohort_visits.{{ score }}_score > indications.{{ score }}_threshold_value
             end
             {%- endfor %}
         ) as is_systemic_indicated

@@ -1,4 +1,3 @@
-{#- A table that adds columns to another one has that table's rows: a join neither lost nor multiplied any. -#}
 {% test as_many_rows_as(model, other) %}
 select
     (select count(*) from {{ model }}) as n_rows,

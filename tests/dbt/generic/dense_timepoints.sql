@@ -1,4 +1,3 @@
-{#- Every enrolled patient has a row at every timepoint, attended or not. -#}
 {% test dense_timepoints(model) %}
 select
     (select count(*) from {{ model }}) as n_rows,

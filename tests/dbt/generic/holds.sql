@@ -1,23 +1,45 @@
-{#- What every row of a table must hold; one failure per rule and column, counted, without any value.
-    Each rule is a query of its own: it reads one column, and often only that column's statistics.
-    keys: each column, or list of columns, is unique where it is recorded. Keys are counted by their hash;
-    only those whose hash occurs twice are compared themselves.
-    complete: columns that are never null.
-    codes: per column the codes that a recorded value may be.
-    ranges: per column the two bounds of a recorded value, both included. -#}
-{% test holds(model, keys=[], complete=[], codes={}, ranges={}) %}
+{% test holds(
+    model, keys=[], complete=[], codes={}, bands={}, scores={}, changes={}, ranges={}, conditions=[]
+) %}
 {%- set rules = [] -%}
 {%- for column in complete -%}
     {%- do rules.append(('complete', column, column ~ ' is null')) -%}
 {%- endfor -%}
-{%- for column, accepted in codes.items() -%}
-    {%- do rules.append(('codes', column, column ~ " not in ('" ~ accepted | join("', '") ~ "')")) -%}
+{%- for column, kind in codes.items() -%}
+    {%- set accepted -%}
+        select code from {{ ref('code_labels') }} where code_kind = '{{ kind }}'
+    {%- endset -%}
+    {%- do rules.append(('codes', column, column ~ ' not in (' ~ accepted ~ ')')) -%}
+{%- endfor -%}
+{%- for column, scheme in bands.items() -%}
+    {%- set accepted -%}
+        select band_code from {{ ref('score_bands') }}
+        where scheme_code = '{{ scheme[0] }}' and score_code = '{{ scheme[1] }}'
+    {%- endset -%}
+    {%- do rules.append(('codes', column, column ~ ' not in (' ~ accepted ~ ')')) -%}
+{%- endfor -%}
+{%- for column, score in scores.items() -%}
+    {%- set limits -%}
+        from {{ ref('score_definitions') }} where score_code = '{{ score }}'
+    {%- endset -%}
+    {%- set is_inside = column ~ ' between (select min(min_value) ' ~ limits ~ ') and (select max(max_value) '
+        ~ limits ~ ')' -%}
+    {%- do rules.append(('ranges', column, column ~ ' is not null and (' ~ is_inside ~ ') is not true')) -%}
+{%- endfor -%}
+{%- for column, score in changes.items() -%}
+    {%- set width -%}
+        (select max(max_value - min_value) from {{ ref('score_definitions') }} where score_code = '{{ score }}')
+    {%- endset -%}
+    {%- do rules.append(
+        ('ranges', column, column ~ ' is not null and (abs(' ~ column ~ ') <= ' ~ width ~ ') is not true')
+    ) -%}
 {%- endfor -%}
 {%- for column, bounds in ranges.items() -%}
     {%- set is_inside = column ~ ' between ' ~ bounds[0] ~ ' and ' ~ bounds[1] -%}
-    {%- do rules.append(
-        ('ranges', column, column ~ ' is not null and not coalesce(' ~ is_inside ~ ', false)')
-    ) -%}
+    {%- do rules.append(('ranges', column, column ~ ' is not null and (' ~ is_inside ~ ') is not true')) -%}
+{%- endfor -%}
+{%- for condition in conditions -%}
+    {%- do rules.append(('condition', condition | replace("'", "''"), 'not (' ~ condition ~ ')')) -%}
 {%- endfor %}
 with broken as (
     {%- for key in keys %}

@@ -1,4 +1,3 @@
-{#- No record is lost and none is counted twice, file by file. -#}
 {% test ledger_balances(model) %}
 select
     source_file,

@@ -1,5 +1,3 @@
-{#- Values of a column that the other table does not have, in place of dbt's own test. Each value is asked
-    once: rows repeat their patient, and far more so their codes. -#}
 {% test relationships(model, column_name, to, field) %}
 with recorded_values as (
     select distinct {{ column_name }} as recorded_value

@@ -40,11 +40,19 @@ def test_the_criteria_and_their_constants_are_those_of_the_seed() -> None:
     assert [(row["number"], code(row["criterion"])) for row in rows] == [
         (row["criterion_number"], row["criterion_code"]) for row in seed
     ]
+    windows = {row["timepoint_code"]: row for row in seed_rows("protocol", "visit_windows")}
     for row, criterion in zip(rows, seed, strict=True):
+        window = windows.get(criterion["timepoint_code"], criterion)
         constants = [
-            criterion[name]
-            for name in ("threshold_value", "first_day", "last_day", "first_date", "last_date")
-            if criterion[name]
+            value
+            for value in (
+                criterion["threshold_value"],
+                window["first_day"],
+                window["last_day"],
+                criterion["first_date"],
+                criterion["last_date"],
+            )
+            if value
         ]
         assert re.findall(r"\d{4}-\d\d-\d\d|-?\d+", row["constant"]) == constants
 

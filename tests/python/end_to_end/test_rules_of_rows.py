@@ -1,4 +1,4 @@
-"""The data tests of whole tables: every kind of rule sees what breaks it, and names no value."""
+"""Data test `holds`: each kind of rule finds the rows that break it, and shows no value of them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from builds import Build
 from refresh.broken_rules import broken_rules
 
 TABLE = "marts.fct_patient_timepoints"
+SEEDS = ("code_labels", "score_bands", "score_definitions")
 TEST = "rows_of_fct_patient_timepoints"
 
 
@@ -34,7 +35,9 @@ def broken_file(warehouse: Path, tmp_path: Path):
         with duckdb.connect(str(file)) as db:
             db.execute("create schema marts")
             db.execute(f"attach '{warehouse}' as built (read_only)")
-            db.execute(f"create table {TABLE} as from built.{TABLE}")
+            db.execute("create schema reference")
+            for table in (TABLE, *(f"reference.{seed}" for seed in SEEDS)):
+                db.execute(f"create table {table} as from built.{table}")
             db.execute("detach built")
             db.execute(statement.format(table=TABLE))
         return file
@@ -59,6 +62,14 @@ def broken_file(warehouse: Path, tmp_path: Path):
         ),
         ("update {table} set easi_score = 72.1 where rowid < 4", "ranges of easi_score: 4 rows"),
         ("update {table} set easi_score = 72.0 where rowid < 4", None),
+        (
+            "update {table} set easi_change_from_baseline = -72.1 where rowid < 4",
+            "ranges of easi_change_from_baseline: 4 rows",
+        ),
+        (
+            "update {table} set dlqi_band_code = 'mild' where rowid < 3",
+            "codes of dlqi_band_code: 3 rows",
+        ),
         ("update {table} set topical_regimen_code = null where rowid < 4", None),
     ],
 )
@@ -68,9 +79,9 @@ def test_a_broken_rule_is_named_and_counted(broken_file, compiled, statement, wo
         rows = db.execute(compiled).fetchall()
     assert len(rows) == (words is not None)
     result = {"unique_id": TEST, "status": "fail", "compiled_code": compiled}
-    told = broken_rules(file, {"results": [result]})
-    assert told == {TEST: words or ""}
-    assert "ROSSI" not in str(told)
+    found = broken_rules(file, {"results": [result]})
+    assert found == {TEST: words or ""}
+    assert "ROSSI" not in str(found)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +92,7 @@ def test_a_broken_rule_is_named_and_counted(broken_file, compiled, statement, wo
         ("update {table} set drug_number = 1", None),
     ],
 )
-def test_a_join_that_loses_or_multiplies_rows_is_seen(
+def test_a_join_that_loses_or_multiplies_rows_is_found(
     demo_build, warehouse, tmp_path, statement, more
 ):
     compiled = compiled_test(demo_build, "courses_are_as_many_as_prescription_lines")
@@ -92,7 +103,7 @@ def test_a_join_that_loses_or_multiplies_rows_is_seen(
     assert [n_rows - n_expected for n_rows, n_expected in rows] == ([] if more is None else [more])
 
 
-def test_other_tests_and_other_ends_are_left_to_dbt(warehouse):
+def test_other_tests_and_other_results_are_left_to_dbt(warehouse):
     results = [
         {"unique_id": "a", "status": "pass", "compiled_code": "select 1"},
         {

@@ -1,0 +1,23 @@
+{% macro score_codes() -%}
+    {{ return(['easi', 'itch_nrs', 'sleep_nrs', 'dlqi', 'iga', 'poem']) }}
+{%- endmacro %}
+
+{% macro column_of_score(score_code, pattern) -%}
+    case {{ score_code }}
+        {%- for score in score_codes() %}
+        when '{{ score }}' then {{ pattern | replace('SCORE', score) }}
+        {%- endfor %}
+    end
+{%- endmacro %}
+
+{% macro one_row_of_scores(relation, columns) -%}
+    select
+        {%- for score in score_codes() %}
+        {%- set is_last_score = loop.last %}
+        {%- for column in columns %}
+        max({{ column }}) filter (score_code = '{{ score }}') as {{ score }}_{{ column }}
+        {{- "," if not (is_last_score and loop.last) }}
+        {%- endfor %}
+        {%- endfor %}
+    from {{ relation }}
+{%- endmacro %}
