@@ -6,7 +6,7 @@ UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SOURCES := core intake analysis_py expectations refresh simulator benchmarks tests
+SOURCES := $(wildcard core privacy intake analysis_py expectations refresh registry simulator benchmarks tests)
 export REGISTRY_DELIVERY ?= exports/demo
 export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml uv.lock
 install: $(STAMP) ## Create .venv from the lock file
 
 run: $(STAMP) ## Demo exports -> warehouse -> expectations -> analyses -> published file -> report
-	@$(BIN)/python -m refresh run
+	@$(BIN)/registry run
 
 build: $(STAMP) ## dbt build alone, into build/warehouse.duckdb
 	@mkdir -p build

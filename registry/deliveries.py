@@ -1,0 +1,73 @@
+"""Commands about a delivery: ``check`` judges it, ``run`` publishes it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.settings import DEFAULT_DELIVERY
+from core.stop import ExitCode
+from registry import options
+
+SHOW_PROGRESS_FROM_BYTES = 50 << 20
+
+
+@click.command(short_help="Judge a delivery; load nothing.")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@options.MAPPING
+def check(folder: Path | None, mapping: str | None) -> int:
+    """Judge every file of the delivery in FOLDER; nothing is loaded.
+
+    FOLDER defaults to REGISTRY_DELIVERY, else the demo. Exit code 4: the delivery is refused.
+    """
+    from intake.check import check as judge
+
+    folder = folder or Path(os.environ.get("REGISTRY_DELIVERY") or DEFAULT_DELIVERY)
+    report = judge(folder, mapping or os.environ.get("REGISTRY_MAPPING") or "", progress=_reading)
+    width = max((len(name) for name, _, _ in report.lines), default=0)
+    for name, verdict, words in report.lines:
+        click.echo(f"{name:<{width}}  {verdict:<8}  {words}")
+    verdict = "refused" if report.is_refused else "can be loaded"
+    click.echo(f"Delivery {folder} (mapping {report.mapping}): {verdict}.")
+    return ExitCode.DELIVERY_REFUSED if report.is_refused else ExitCode.OK
+
+
+def _reading(n_bytes: int) -> Any:
+    raise NotImplementedError
+
+
+@click.command(short_help="Publish a delivery.")
+@options.DELIVERY
+@options.MAPPING
+@click.option(
+    "--accept",
+    metavar="RULE",
+    multiple=True,
+    help="Accept a rule that stopped the last run, by its name; needs --reason.",
+)
+@options.REASON
+@click.option("--force", is_flag=True, help="Publish although nothing changed.")
+@click.option("--keep-work", is_flag=True, help="Keep the private work folder for inspection.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@options.folders
+def run(as_json: bool, quiet: bool, **given: Any) -> None:
+    """Load a delivery, build and check the warehouse, publish it and draw the report."""
+    from core.progress import Progress
+    from refresh import pipeline
+    from refresh.steps import real_steps
+    from refresh.summary import show
+
+    settings = options.settings_of(**given)
+    with Progress(is_quiet=quiet) as progress:
+        summary = pipeline.run(settings, real_steps(), progress)
+    if as_json:
+        click.echo(json.dumps(summary.as_plain(), default=str, sort_keys=True))
+    else:
+        show(summary)
+        sys.stdout.flush()

@@ -1,0 +1,115 @@
+"""Commands about published versions: list, go back, verify, look after, pass on, erase."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.stop import ExitCode
+from registry import options
+
+
+@click.command("versions", short_help="List the published versions.")
+@options.folders
+def versions(**given: Any) -> None:
+    """List the published versions; * marks the one that readers get."""
+    from refresh.versions import listed
+
+    known = listed(options.settings_of(**given))
+    if not known:
+        click.echo("Nothing is published yet; run `registry run`.")
+        return
+    for version in known:
+        entry = version.entry or {}
+        click.echo(
+            f"{'*' if version.is_served else ' '} {version.seq:>4}  "
+            f"published {entry.get('at', 'unknown')}  "
+            f"delivery of {entry.get('extraction_date') or 'no extraction date'}  "
+            f"{version.n_bytes / 1e6:.1f} MB  {version.name}"
+        )
+    click.echo("* is served to readers.")
+
+
+@click.command(short_help="Serve an older version again.")
+@click.option("--to", type=int, metavar="NUMBER", help="Version; default: the one before.")
+@options.REASON
+@options.folders
+def rollback(to: int | None, reason: str, **given: Any) -> None:
+    """Serve an older version again."""
+    from refresh import lock, pipeline
+    from refresh import versions as kept
+
+    settings = options.settings_of(**given)
+    pipeline.prepare_folders(settings)
+    with lock.held([settings.vault, settings.published], "registry rollback"):
+        pipeline.tidy(settings)
+        entry = kept.rollback(settings, to, options.shown(reason))
+        pipeline.tidy(settings)
+    click.echo(f"{entry['version']} is served again (before: {entry['from_version']}).")
+
+
+@click.command(short_help="Check manifest and versions.")
+@options.folders
+def verify(**given: Any) -> int:
+    """Check the manifest and read every published version to its last row.
+
+    Exit code 8: the manifest or a version is damaged.
+    """
+    from refresh import versions as kept
+
+    settings = options.settings_of(**given)
+    faults = kept.verify(settings)
+    for fault in faults:
+        click.echo(fault, err=True)
+    if faults:
+        click.echo("Serve a sound version with `registry rollback`.", err=True)
+        return ExitCode.DAMAGED
+    click.echo(f"{len(kept.listed(settings))} versions and the manifest are sound.")
+    return ExitCode.OK
+
+
+@click.command(short_help="Check machine and folders.")
+@options.folders
+def doctor(**given: Any) -> int:
+    """Check pins, disk space, lock, readers, leftovers and platform.
+
+    Exit code 9: there is a problem.
+    """
+    from refresh.doctor import examine
+
+    findings = examine(options.settings_of(**given))
+    marks = {"good": "ok     ", "note": "note   ", "bad": "PROBLEM"}
+    for finding in findings:
+        click.echo(f"{marks[finding.state]}  {finding.topic}: {finding.text}")
+    is_bad = any(finding.state == "bad" for finding in findings)
+    return ExitCode.ENVIRONMENT if is_bad else ExitCode.OK
+
+
+@click.command(short_help="Write tables that may leave.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("build/export"), show_default=True
+)
+@options.REASON
+@options.folders
+def export(out: Path, reason: str, **given: Any) -> None:
+    """Write tables of rounded counts that may leave the registry, as CSV and one workbook."""
+    raise NotImplementedError
+
+
+@click.command(short_help="Remove a patient everywhere.")
+@click.argument("patient")
+@options.DELIVERY
+@options.MAPPING
+@options.REASON
+@options.folders
+def erase(patient: str, **given: Any) -> None:
+    """Remove PATIENT (the clinic's identifier) from the vault and every published version.
+
+    PATIENT "-" reads the identifier from standard input, so that no shell history keeps it.
+    """
+    if patient == "-":
+        patient = sys.stdin.readline().rstrip("\n")
+    raise NotImplementedError
