@@ -69,6 +69,7 @@ def twin(out: Path, overwrite: bool, clean: bool) -> None:
     type=click.Choice(["csv", "parquet"]),
     default="csv",
     show_default=True,
+    help="Format of the files.",
 )
 @OUT
 @OVERWRITE
@@ -85,9 +86,14 @@ def cohort(
 @simulate.command(short_help="A faulty synthetic delivery.")
 @click.option("--case", required=True, metavar="CASE", help="Such as F037, or 'list'.")
 @click.option(
-    "--from", "source", type=click.Path(path_type=Path), default=Path("exports/demo"),
-    show_default=True, metavar="FOLDER",
-)  # fmt: skip
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
+    default=Path("exports/demo"),
+    show_default=True,
+    metavar="FOLDER",
+    help="The clean delivery.",
+)
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write.")
 @OVERWRITE
 def faults(case: str, source: Path, out: Path | None, overwrite: bool) -> None:

@@ -56,7 +56,12 @@ def _analysis_errors() -> Iterator[None]:
 @click.argument("name", required=False)
 @click.option("--list", "is_list", is_flag=True, help="Show the analyses and stop.")
 @click.option(
-    "--format", "style", type=click.Choice(["table", "csv"]), default="table", show_default=True
+    "--format",
+    "style",
+    type=click.Choice(["table", "csv"]),
+    default="table",
+    show_default=True,
+    help="How results are printed; csv is unrounded.",
 )
 @click.option("--save", is_flag=True, help="Write schema results into the file (all analyses).")
 @options.WAREHOUSE
@@ -136,7 +141,12 @@ def compare(reasons: Path | None, warehouse: Path | None) -> int:
 
 @click.command(short_help="Write report, tables, figures.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("build/report"), show_default=True
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("build/report"),
+    show_default=True,
+    metavar="FOLDER",
+    help="Where to write.",
 )
 @options.WAREHOUSE
 def report(out: Path, warehouse: Path | None) -> None:

@@ -90,7 +90,12 @@ def doctor(**given: Any) -> int:
 
 @click.command(short_help="Write tables that may leave.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("build/export"), show_default=True
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("build/export"),
+    show_default=True,
+    metavar="FOLDER",
+    help="Where to write.",
 )
 @options.REASON
 @options.folders
