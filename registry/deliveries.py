@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from core.settings import DEFAULT_DELIVERY
+from core.settings import DEFAULT_DELIVERY, PROJECT_ROOT
 from core.stop import ExitCode
 from registry import options
 
@@ -27,18 +29,31 @@ def check(folder: Path | None, mapping: str | None) -> int:
     """
     from intake.check import check as judge
 
-    folder = folder or Path(os.environ.get("REGISTRY_DELIVERY") or DEFAULT_DELIVERY)
-    report = judge(folder, mapping or os.environ.get("REGISTRY_MAPPING") or "", progress=_reading)
-    width = max((len(name) for name, _, _ in report.lines), default=0)
-    for name, verdict, words in report.lines:
-        click.echo(f"{name:<{width}}  {verdict:<8}  {words}")
+    folder = folder or Path(os.environ.get("REGISTRY_DELIVERY") or PROJECT_ROOT / DEFAULT_DELIVERY)
+    with _reading(folder) as progress:
+        report = judge(folder, mapping or os.environ.get("REGISTRY_MAPPING") or "", progress)
+    width = max((len(line.name) for line in report.lines), default=0)
+    for line in report.lines:
+        click.echo(f"{line.name:<{width}}  {line.verdict:<8}  {line.words}")
     verdict = "refused" if report.is_refused else "can be loaded"
-    click.echo(f"Delivery {folder} (mapping {report.mapping}): {verdict}.")
+    click.echo(f"Delivery {report.folder} (mapping {report.mapping}): {verdict}.")
     return ExitCode.DELIVERY_REFUSED if report.is_refused else ExitCode.OK
 
 
-def _reading(n_bytes: int) -> Any:
-    raise NotImplementedError
+@contextmanager
+def _reading(folder: Path) -> Iterator[Callable[[str, int], None] | None]:
+    """Show a bar of the bytes read, where a person watches and it takes more than a moment."""
+    n_bytes = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
+    if n_bytes < SHOW_PROGRESS_FROM_BYTES or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task("reading", total=n_bytes)
+        yield lambda name, n: bar.update(task, advance=n, description=name)
 
 
 @click.command(short_help="Publish a delivery.")

@@ -92,7 +92,7 @@ def analyse(
 
 
 def _analyse_all(path: Path, is_saved: bool) -> None:
-    from analysis_py import comparison, show
+    from analysis_py import published, show
     from analysis_py.catalogue import ANALYSES
     from analysis_py.store import write_results
     from analysis_py.study import run_study
@@ -104,7 +104,7 @@ def _analyse_all(path: Path, is_saved: bool) -> None:
             write_results(path, study)
     show.header(study.delivery)
     show.summary(ANALYSES, study.results)
-    show.comparison_counts(comparison.counts(study.compared))
+    show.comparison_counts(published.counts(study.compared))
 
 
 @click.command(short_help="Compare with the paper.")
@@ -120,7 +120,7 @@ def compare(reasons: Path | None, warehouse: Path | None) -> int:
 
     Exit code 5: a number differs and no reason is given.
     """
-    from analysis_py import comparison, show
+    from analysis_py import published, show
     from analysis_py.catalogue import ANALYSES
     from analysis_py.study import read_reasons, run_study
 
@@ -128,15 +128,15 @@ def compare(reasons: Path | None, warehouse: Path | None) -> int:
         known = read_reasons(reasons) if reasons else {}
         with show.progress(total=len(ANALYSES) + READ_AND_COMPARE) as step:
             study = run_study(warehouse_path(warehouse), step, known)
-    different = comparison.with_status(study.compared, comparison.DIFFERS)
+    different = published.with_status(study.compared, published.DIFFERS)
     show.header(study.delivery)
-    show.comparison_counts(comparison.counts(study.compared))
+    show.comparison_counts(published.counts(study.compared))
     show.compared_rows("Differs", different)
     show.compared_rows(
-        "Equal to the corrected value", comparison.with_status(study.compared, comparison.CORRECTED)
+        "Equal to the corrected value", published.with_status(study.compared, published.CORRECTED)
     )
     show.idle_reasons(sorted(set(known) - {row.published_result_id for row in different}))
-    return ExitCode.CHECKS_FAILED if comparison.unexplained(study.compared) else ExitCode.OK
+    return ExitCode.CHECKS_FAILED if published.unexplained(study.compared) else ExitCode.OK
 
 
 @click.command(short_help="Write report, tables, figures.")

@@ -18,7 +18,7 @@ from faults.short_road import from_build
 from intake.delivery import open_delivery
 from intake.loader import load_delivery
 from privacy.pseudonyms import load_key
-from simulator.cli import main as simulate
+from registry.main import main as registry
 
 N_PATIENTS = 400
 SEED = 11
@@ -53,7 +53,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder = tmp_path_factory.mktemp("bench")
     delivery = folder / "delivery"
     command = ["cohort", "--patients", str(N_PATIENTS), "--seed", str(SEED), "--out", str(delivery)]
-    assert simulate(command) == 0
+    assert registry(["simulate", *command]) == 0
     key = {"REGISTRY_KEY_FILE": str(folder / "test.key")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REGISTRY_KEY_FILE", key["REGISTRY_KEY_FILE"])

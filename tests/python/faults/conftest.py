@@ -15,7 +15,7 @@ from judged_once import Verdicts, judged_once
 from short_road import BuildStep, ShortRoad
 
 from privacy.pseudonyms import load_key
-from simulator.cli import main
+from registry.main import main
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,7 +61,7 @@ def build_step(road: ShortRoad, request: pytest.FixtureRequest) -> BuildStep:
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The twin without its faults; every case is made of it."""
     folder = tmp_path_factory.mktemp("clean") / "delivery"
-    assert main(["twin", "--clean", "--out", str(folder)]) == 0
+    assert main(["simulate", "twin", "--clean", "--out", str(folder)]) == 0
     return folder
 
 

@@ -7,6 +7,7 @@ import sys
 
 import click
 import pytest
+from builds import ROOT
 
 from core.stop import EXIT_CODE_HELP, ExitCode, Stop, Terminated
 from refresh import versions
@@ -108,3 +109,28 @@ def test_an_end_after_the_publish_says_that_the_version_is_published(capsys, mon
     monkeypatch.setattr(versions, "listed", fail)
     main(["versions"])
     assert "the new version is published" in capsys.readouterr().err
+
+
+def test_check_shows_a_line_per_file_and_the_verdict(capsys):
+    assert main(["check", str(ROOT / "exports" / "demo")]) == ExitCode.OK
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].split() == ["patients.csv", "accepted", "352", "records"]
+    assert shown[-1].endswith("(mapping clinic): can be loaded.")
+
+
+def test_a_refused_delivery_ends_with_4(capsys, tmp_path):
+    for path in (ROOT / "exports" / "demo").iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "visits.csv").write_bytes(b"<html>\n")
+    assert main(["check", str(tmp_path)]) == ExitCode.DELIVERY_REFUSED
+    shown = capsys.readouterr().out
+    assert "REFUSED   looks like an HTML page" in shown
+    assert shown.endswith("(mapping clinic): refused.\n")
+
+
+def test_a_folder_that_is_not_there_ends_with_one_line_and_advice(capsys, tmp_path):
+    assert main(["check", str(tmp_path / "nowhere")]) == ExitCode.DELIVERY_REFUSED
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "is not there" in captured.err
+    assert "What to do:" in captured.err

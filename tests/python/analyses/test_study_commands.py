@@ -1,20 +1,18 @@
-"""The command line: help at once, results on standard output, errors in one line."""
+"""`registry analyse` and `compare`: results on standard output, errors in one line."""
 
 from __future__ import annotations
 
 import csv
 import io
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from analysis_py.cli import main
-
-HEAVY = ("pandas", "numpy", "duckdb", "scipy", "statsmodels", "lifelines", "pyarrow")
+from core.stop import ExitCode, Stop
+from registry import study
+from registry.main import main
 
 
 @pytest.fixture(autouse=True)
@@ -23,26 +21,14 @@ def no_default_warehouse(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.delenv("REGISTRY_WAREHOUSE", raising=False)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "--help"]])
-def test_help_and_list_import_nothing_heavy(arguments: list[str]) -> None:
-    code = (
-        "import sys\nfrom analysis_py.cli import main\n"
-        f"try:\n    main({arguments!r})\nexcept SystemExit:\n    pass\n"
-        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"
-    assert done.stdout
-
-
 def test_list_names_every_analysis(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["list"]) == 0
+    assert main(["analyse", "--list"]) == 0
     shown = capsys.readouterr().out
     assert all(f"A{number:02d}" in shown for number in range(1, 22))
 
 
 def test_run_shows_one_analysis(twin_warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "cox", "--warehouse", str(twin_warehouse)]) == 0
+    assert main(["analyse", "cox", "--warehouse", str(twin_warehouse)]) == 0
     captured = capsys.readouterr()
     assert captured.out.startswith("SYNTHETIC DATA, no real patients")
     assert "0.964" in captured.out
@@ -51,7 +37,7 @@ def test_run_shows_one_analysis(twin_warehouse: Path, capsys: pytest.CaptureFixt
 
 
 def test_run_as_csv_is_unrounded(twin_warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "A16", "--format", "csv", "--warehouse", str(twin_warehouse)]) == 0
+    assert main(["analyse", "A16", "--format", "csv", "--warehouse", str(twin_warehouse)]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     tested = next(row for row in rows if row["statistic"] == "chi_square")
     assert float(tested["p_value"]) == pytest.approx(0.0270907, abs=1e-7)
@@ -61,7 +47,7 @@ def test_warehouse_comes_from_the_environment(
     twin_warehouse: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("REGISTRY_WAREHOUSE", str(twin_warehouse))
-    assert main(["run", "A09"]) == 0
+    assert main(["analyse", "A09"]) == 0
     assert "307" in capsys.readouterr().out
 
 
@@ -69,13 +55,13 @@ def test_all_can_save_the_results(
     twin_warehouse: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = Path(shutil.copy(twin_warehouse, tmp_path / "copy.duckdb"))
-    assert main(["all", "--warehouse", str(path)]) == 0
+    assert main(["analyse", "--warehouse", str(path)]) == 0
     assert "A12: not reached: fewer than half started (1)" in capsys.readouterr().out
     with duckdb.connect(str(path), read_only=True) as connection:
         assert not connection.execute(
             "select 1 from information_schema.schemata where schema_name = 'results'"
         ).fetchall()
-    assert main(["all", "--save", "--warehouse", str(path)]) == 0
+    assert main(["analyse", "--save", "--warehouse", str(path)]) == 0
     with duckdb.connect(str(path), read_only=True) as connection:
         assert connection.execute("select count(*) from results.run").fetchone() == (1,)
 
@@ -101,10 +87,10 @@ def test_compare_of_the_twin_exits_0(
     assert "res_cox_age_ci_hi" in shown
 
 
-def test_compare_shows_what_differs_and_exits_1(
+def test_compare_shows_what_differs_and_exits_5(
     older_by_ten_years: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["compare", "--warehouse", str(older_by_ten_years)]) == 1
+    assert main(["compare", "--warehouse", str(older_by_ten_years)]) == ExitCode.CHECKS_FAILED
     row = next(line for line in capsys.readouterr().out.splitlines() if "res_age_mean" in line)
     assert row.split()[1:4] == ["39", "39", "49"]
 
@@ -126,21 +112,37 @@ def test_compare_exits_0_when_every_difference_has_a_reason(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "coxx"], "no analysis is called 'coxx'"),
-        (["run", "cox", "--warehouse", "typo.duckdb"], "there is no warehouse file typo.duckdb"),
-        (["all"], "there is no warehouse file build/warehouse.duckdb"),
+        (["analyse", "coxx"], "no analysis is called 'coxx'"),
+        (["analyse", "cox", "--warehouse", "typo.duckdb"], "there is no warehouse file typo"),
         (["compare", "--reasons", "typo.csv"], "typo.csv could not be read"),
-        (["report", "--warehouse", "typo.duckdb"], "typo.duckdb"),
+        (["report", "--warehouse", "typo.duckdb"], "there is no warehouse file typo.duckdb"),
     ],
 )
-def test_an_error_of_use_is_one_line_and_exit_2(
+def test_an_error_of_use_is_told_without_traceback_and_ends_with_9(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(arguments) == 2
+    assert main(arguments) == ExitCode.ENVIRONMENT
     captured = capsys.readouterr()
     assert message in captured.err
-    assert captured.err.count("\n") == 1
+    assert captured.err.count("\n") <= 2
     assert "Traceback" not in captured.err
+
+
+def test_without_a_name_the_published_file_is_read_then_the_build(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(study, "PROJECT_ROOT", tmp_path)
+    monkeypatch.delenv("REGISTRY_PUBLISHED", raising=False)
+    with pytest.raises(Stop, match=r"no build/warehouse\.duckdb"):
+        study.warehouse_path(None)
+    build = tmp_path / "build" / "warehouse.duckdb"
+    build.parent.mkdir()
+    build.touch()
+    assert study.warehouse_path(None) == build
+    published = tmp_path / "published" / "current.duckdb"
+    published.parent.mkdir()
+    published.touch()
+    assert study.warehouse_path(None) == published
 
 
 @pytest.mark.parametrize(
@@ -161,5 +163,5 @@ def test_a_file_of_reasons_is_checked(
     reasons = tmp_path / "reasons.csv"
     reasons.write_text(content, encoding="utf-8")
     arguments = ["compare", "--reasons", str(reasons), "--warehouse", str(twin_warehouse)]
-    assert main(arguments) == 2
+    assert main(arguments) == ExitCode.ENVIRONMENT
     assert message in capsys.readouterr().err
