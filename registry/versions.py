@@ -97,11 +97,13 @@ def doctor(**given: Any) -> int:
     metavar="FOLDER",
     help="Where to write.",
 )
-@options.REASON
 @options.folders
-def export(out: Path, reason: str, **given: Any) -> None:
+def export(out: Path, **given: Any) -> None:
     """Write tables of rounded counts that may leave the registry, as CSV and one workbook."""
-    raise NotImplementedError
+    from refresh.export import write
+
+    written = write(options.settings_of(**given), out)
+    click.echo(f"{len(written)} files in {written[0].parent}; README.txt says how to read them.")
 
 
 @click.command(short_help="Remove a patient everywhere.")
