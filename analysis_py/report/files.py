@@ -19,7 +19,7 @@ from analysis_py.report.source import ReportSource
 from analysis_py.results import Results
 from analysis_py.tables import Table, build_all
 from analysis_py.tables.files import table_files
-from analysis_py.tables.spreadsheet import csv_bytes
+from core.spreadsheet import csv_bytes
 
 PAGE = "report.html"
 

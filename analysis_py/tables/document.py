@@ -14,8 +14,8 @@ from docx.table import Table as WordTable
 from docx.table import _Cell, _Row
 
 from analysis_py.report_words import typographic
-from analysis_py.tables.spreadsheet import safe_text, without_times
 from analysis_py.tables.table import Table
+from core.spreadsheet import safe_text, without_times
 
 SHORT_SIDE, LONG_SIDE, MARGIN = Cm(21.0), Cm(29.7), Cm(2.0)
 MOST_COLUMNS_UPRIGHT = 4

@@ -5,9 +5,9 @@ from __future__ import annotations
 from analysis_py.report_words import typographic
 from analysis_py.tables.document import docx_bytes
 from analysis_py.tables.page import page_bytes
-from analysis_py.tables.spreadsheet import csv_bytes
 from analysis_py.tables.table import Table
 from analysis_py.tables.workbook import xlsx_bytes
+from core.spreadsheet import csv_bytes
 
 
 def table_files(table: Table, banner: str) -> dict[str, bytes]:

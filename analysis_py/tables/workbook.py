@@ -12,8 +12,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from analysis_py.report_rows import frame_of
 from analysis_py.report_words import typographic
-from analysis_py.tables.spreadsheet import safe_text, without_times
 from analysis_py.tables.table import Table
+from core.spreadsheet import safe_text, without_times
 
 BOLD = Font(bold=True)
 RULE = Side(style="thin")

@@ -18,7 +18,7 @@ from analysis_py.report_rows import NothingToShowError, ResultRows
 from analysis_py.report_words import LEFT_OUT, typographic
 from analysis_py.tables import TABLES, Table, build_all
 from analysis_py.tables.files import table_files
-from analysis_py.tables.spreadsheet import safe_text
+from core.spreadsheet import safe_text
 
 BANNER = "SYNTHETIC DATA, no real patients"
 # As printed in the paper, "44,3" and "(34.5)" as its rounding gives them.

@@ -1,4 +1,4 @@
-"""Text for spreadsheet cells, CSV, and Office files that are the same bytes every time."""
+"""Safe text for spreadsheet cells, CSV, and Office files that are the same bytes every time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
+from typing import Any
 from unicodedata import category
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
@@ -17,9 +18,9 @@ _CORE = "docProps/core.xml"
 
 
 def safe_text(text: str) -> str:
-    """Text that no spreadsheet takes for a formula (OWASP CSV injection, CWE-1236).
+    """Return text that no spreadsheet takes for a formula (OWASP CSV injection, CWE-1236).
 
-    A plain number stays as it is; control characters, which no workbook can hold, become blanks.
+    A plain number stays as it is; control characters, which a workbook cannot store, become blanks.
 
     Examples
     --------
@@ -35,8 +36,18 @@ def safe_text(text: str) -> str:
     return shown
 
 
+def write_cell(cell: Any, value: object) -> Any:
+    """Write a value into an openpyxl cell and return the cell; text never becomes a formula."""
+    if isinstance(value, str):
+        cell.value = safe_text(value)
+        cell.data_type = "s"
+    else:
+        cell.value = value
+    return cell
+
+
 def csv_bytes(header: Sequence[str], lines: Iterable[Sequence[object]]) -> bytes:
-    """CSV in UTF-8 with a byte order mark, so that spreadsheets read its letters right.
+    """Write CSV in UTF-8 with a byte order mark, which spreadsheets need to read accents.
 
     Parameters
     ----------
@@ -46,14 +57,13 @@ def csv_bytes(header: Sequence[str], lines: Iterable[Sequence[object]]) -> bytes
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow([safe_text(name) for name in header])
-    for line in lines:
-        writer.writerow([_cell(value) for value in line])
+    for line in (header, *lines):
+        writer.writerow([safe_text(value) if isinstance(value, str) else value for value in line])
     return buffer.getvalue().encode("utf-8-sig")
 
 
 def without_times(office_file: bytes) -> bytes:
-    """Rewrite an XLSX or DOCX file without the hour it was written at."""
+    """Remove the time of writing from an XLSX or DOCX file."""
     buffer = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(office_file)) as source,
@@ -67,7 +77,3 @@ def without_times(office_file: bytes) -> bytes:
             entry.compress_type = zipfile.ZIP_DEFLATED
             target.writestr(entry, content)
     return buffer.getvalue()
-
-
-def _cell(value: object) -> object:
-    return safe_text(value) if isinstance(value, str) else value
