@@ -132,13 +132,8 @@ def _draw(settings: Settings, served: Path, folder: Path, progress: Progress) ->
     new = settings.incoming / "report"
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir()
-    progress.advance("quality page", 2)
-    importlib.import_module("expectations.page").write_page(served, new / "quality.html")
-    progress.advance("report", 2)
-    report = importlib.import_module("analysis_py.report")
-    page = Path(report.write_report(served, new))
-    if page.name != "report.html":
-        shutil.copyfile(page, new / "report.html")
+    progress.advance("report", 1)
+    importlib.import_module("analysis_py.report").write_report(served, new)
     (new / REPORT_MARK).write_text(publish.name_of(served), encoding="ascii")
     for path in new.rglob("*"):
         os.chmod(path, 0o755 if path.is_dir() else 0o644)

@@ -1,41 +1,33 @@
-"""Figures of the study, each drawn from rows of results and written as SVG, PNG and source data."""
+"""Figures of the study, drawn from results and written as SVG, PNG and source data.
+
+A function of this package returns one figure; it raises NothingToShowError where the results lack
+what the figure shows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from analysis_py.figures import (
-    cohort_flow,
-    easi_bands,
-    forest,
-    regimen_flow,
-    regimens,
-    tacrolimus_start,
-    trajectories,
-)
-from analysis_py.figures.figure import Figure
-from analysis_py.report_rows import NothingToShowError, ResultRows, Timepoint
+from analysis_py.figures import cohort_flow, forest, regimens, scores, tacrolimus_start
+from analysis_py.figures.style import Figure, styled
+from analysis_py.rows import NothingToShowError, ResultRows
 
 __all__ = ["FIGURES", "Figure", "draw_all"]
 
-Draw = Callable[[ResultRows, Sequence[Timepoint]], Figure]
-
-FIGURES: dict[str, Draw] = {
+FIGURES: dict[str, Callable[[ResultRows], Figure]] = {
     "cohort_flow": cohort_flow.draw,
-    "score_trajectories": trajectories.draw,
-    "topical_regimens": regimens.draw,
-    "regimen_flow": regimen_flow.draw,
+    "score_trajectories": scores.trajectories,
+    "topical_regimens": regimens.bars,
+    "regimen_flow": regimens.flow,
     "tacrolimus_start": tacrolimus_start.draw,
-    "hazard_ratios": lambda rows, timepoints: forest.draw_hazard_ratios(rows),
-    "odds_ratios": lambda rows, timepoints: forest.draw_odds_ratios(rows),
-    "easi_bands": lambda rows, timepoints: easi_bands.draw(rows),
+    "hazard_ratios": forest.hazard_ratios,
+    "odds_ratios": forest.odds_ratios,
+    "easi_bands": scores.easi_bands,
 }
 
 
-def draw_all(
-    rows: ResultRows, timepoints: Sequence[Timepoint]
-) -> dict[str, Figure | NothingToShowError]:
-    """Draw every figure; one that has nothing to show is given as the reason why.
+def draw_all(rows: ResultRows) -> dict[str, Figure | NothingToShowError]:
+    """Draw every figure.
 
     Returns
     -------
@@ -45,7 +37,8 @@ def draw_all(
     drawn: dict[str, Figure | NothingToShowError] = {}
     for name, draw in FIGURES.items():
         try:
-            drawn[name] = draw(rows, timepoints)
+            with styled():
+                drawn[name] = draw(rows)
         except NothingToShowError as reason:
             drawn[name] = reason
     return drawn

@@ -1,134 +1,96 @@
-"""Forest plots: hazard ratios of starting tacrolimus, odds ratios of use and initiation."""
+"""Figures S6 and S7, forest plots: hazard ratios of the start of tacrolimus, odds ratios of use."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from analysis_py.figures.figure import Figure, finish
-from analysis_py.figures.style import BLUE, INK, QUIET, canvas, styled
-from analysis_py.report_rows import NothingToShowError, ResultRows
-from analysis_py.report_words import estimate_phrase, is_trustworthy, p_phrase
+from analysis_py.figures.style import BLUE, INK, QUIET, SMALL, Figure, canvas, finish, small_text
+from analysis_py.phrases import estimate_cell, estimate_phrase, is_trustworthy, p_phrase
 from analysis_py.results import Estimate
-from analysis_py.rounding import format_interval, format_number, format_p, is_missing
+from analysis_py.rounding import format_p, is_missing
+from analysis_py.rows import NothingToShowError, ResultRows, known
 
 TICKS = (0.05, 0.1, 0.2, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 8, 16, 32, 64)
 LINE_HEIGHT = 0.235
+# x of the columns of text, in widths of the panel.
+TERM, RATIO, P_VALUE = -1.48, 1.08, 1.9
+LEGEND = "Points: {}; lines: 95% Wald intervals; logarithmic axis."
+
+Blocks = dict[str, list[Estimate]]
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A heading and the rows of results under it."""
-
-    heading: str
-    rows: tuple[Estimate, ...]
-
-
-def draw_hazard_ratios(rows: ResultRows) -> Figure:
-    """Draw the hazard ratios of A13 and A14, with the sensitivity analyses below.
-
-    Raises
-    ------
-    NothingToShowError
-        If no hazard ratio could be estimated.
-    """
-    blocks = (
-        Block("All three terms together, Breslow ties", _of(rows, "A13", "hazard_ratio")),
-        Block("Generalized disease alone, Breslow ties", _of(rows, "A14", "hazard_ratio")),
-        Block("Sensitivity: each term alone", _of(rows, "A13", "hazard_ratio_univariable")),
-        Block(
-            "Sensitivity: all three together, Efron ties", _of(rows, "A13", "hazard_ratio_efron")
-        ),
-    )
+def hazard_ratios(rows: ResultRows) -> Figure:
+    """Draw the hazard ratios of A13 and A14, with the sensitivity analyses below."""
     return _draw(
-        blocks,
+        {
+            "All three terms together, Breslow ties": rows.find("A13", statistic="hazard_ratio"),
+            "Generalized disease alone, Breslow ties": rows.find("A14", statistic="hazard_ratio"),
+            "Sensitivity: each term alone": rows.find("A13", statistic="hazard_ratio_univariable"),
+            "Sensitivity: all three together, Efron ties": rows.find(
+                "A13", statistic="hazard_ratio_efron"
+            ),
+        },
         name="figure_s6_hazard_ratios",
         number="Figure S6",
         title="Who starts tacrolimus: hazard ratios",
         axis_label="Hazard ratio",
         directions=("starts later", "starts earlier"),
         caption="Evaluable patients; Cox models of the time to tacrolimus, use at baseline counted "
-        "as a start at month 0. Points: hazard ratios; lines: 95% Wald intervals; "
-        "logarithmic axis.",
+        f"as a start at month 0. {LEGEND.format('hazard ratios')}",
     )
 
 
-def draw_odds_ratios(rows: ResultRows) -> Figure:
-    """Draw the odds ratios of A15, A18 and A19.
-
-    Raises
-    ------
-    NothingToShowError
-        If no odds ratio could be estimated.
-    """
-    blocks = (
-        Block("Tacrolimus at baseline, each term alone", _of(rows, "A15", "odds_ratio")),
-        Block("First tacrolimus at week 4, both terms together", _of(rows, "A18", "odds_ratio")),
-        Block("First tacrolimus at week 16", _of(rows, "A19", "odds_ratio")),
-    )
+def odds_ratios(rows: ResultRows) -> Figure:
+    """Draw the odds ratios of A15, A18 and A19."""
     return _draw(
-        blocks,
+        {
+            "Tacrolimus at baseline, each term alone": rows.find("A15", statistic="odds_ratio"),
+            "First tacrolimus at week 4, both terms together": rows.find(
+                "A18", statistic="odds_ratio"
+            ),
+            "First tacrolimus at week 16": rows.find("A19", statistic="odds_ratio"),
+        },
         name="figure_s7_odds_ratios",
         number="Figure S7",
         title="Who uses tacrolimus at baseline and who starts at weeks 4 and 16: odds ratios",
         axis_label="Odds ratio",
         directions=("less often", "more often"),
         caption="Logistic regressions. Baseline: evaluable patients. Weeks 4 and 16: patients "
-        "without tacrolimus before, whose regimen is known at that week. Points: odds ratios; "
-        "lines: 95% Wald intervals; logarithmic axis.",
+        "without tacrolimus before, whose regimen is known at that week. "
+        f"{LEGEND.format('odds ratios')}",
     )
 
 
-def _of(rows: ResultRows, analysis_id: str, statistic: str) -> tuple[Estimate, ...]:
-    return tuple(rows.find(analysis_id, statistic=statistic))
-
-
 def _draw(
-    blocks: Sequence[Block],
-    *,
-    name: str,
-    number: str,
-    title: str,
-    axis_label: str,
-    directions: tuple[str, str],
-    caption: str,
+    blocks: Blocks, *, axis_label: str, directions: tuple[str, str], caption: str, **words: str
 ) -> Figure:
-    blocks = [block for block in blocks if block.rows]
-    drawn = [row for block in blocks for row in block.rows]
+    blocks = {heading: found for heading, found in blocks.items() if found}
+    drawn = [row for found in blocks.values() for row in found]
     if not any(map(is_trustworthy, drawn)):
         raise NothingToShowError("no ratio could be estimated")
     n_lines = len(drawn) + len(blocks)
-    with styled():
-        height = LINE_HEIGHT * n_lines + 0.95
-        figure = canvas(height)
-        axes = figure.add_axes((0.42, 0.64 / height, 0.28, LINE_HEIGHT * n_lines / height))
-        _frame(axes, drawn, n_lines, axis_label, directions)
-        line = 0
-        for block in blocks:
-            _text(axes, -1.48, line, block.heading, weight="bold")
+    height = LINE_HEIGHT * n_lines + 0.95
+    figure = canvas(height)
+    axes = figure.add_axes((0.42, 0.64 / height, 0.28, LINE_HEIGHT * n_lines / height))
+    _frame(axes, drawn, n_lines, axis_label, directions)
+    line = 0
+    for heading, found in blocks.items():
+        _text(axes, TERM, line, heading, weight="bold")
+        for row in found:
             line += 1
-            for row in block.rows:
-                _line(axes, line, row)
-                line += 1
-        warned = [row for row in drawn if not is_trustworthy(row)]
-        if warned:
-            caption += (
-                " A row without a point was not estimable or carries a warning: see the table of "
-                "models."
-            )
-        return finish(
-            figure,
-            name=name,
-            number=number,
-            title=title,
-            caption=caption,
-            alternative=_alternative(blocks),
-            rows=drawn,
+            _line(axes, line, row)
+        line += 1
+    if not all(map(is_trustworthy, drawn)):
+        caption += (
+            " A row without a point was not estimable or carries a warning: see the table of "
+            "models."
         )
+    return finish(figure, caption=caption, alternative=_alternative(blocks), rows=drawn, **words)
 
 
 def _frame(
@@ -164,9 +126,9 @@ def _frame(
             textcoords="offset points",
             ha=side,
             va="center",
-            fontsize=7.5,
+            fontsize=SMALL,
         )
-    for x, heading in ((-1.48, "Term"), (1.08, f"{axis_label} (95% CI)"), (1.9, "p")):
+    for x, heading in ((TERM, "Term"), (RATIO, f"{axis_label} (95% CI)"), (P_VALUE, "p")):
         _text(axes, x, -1.0, heading, color=QUIET)
 
 
@@ -176,60 +138,52 @@ def _limits(rows: Sequence[Estimate]) -> tuple[float, float]:
         for row in rows
         if is_trustworthy(row)
         for end in (row.ci_lower, row.ci_upper, row.value)
-        if not is_missing(end) and end > 0
+        if end is not None and not is_missing(end) and end > 0
     ]
     lowest, highest = min([*ends, 0.75]), max([*ends, 1.5])
     return max(lowest * 0.9, 0.04), min(highest * 1.1, 80.0)
 
 
 def _line(axes: Axes, line: int, row: Estimate) -> None:
-    _text(axes, -1.44, line, row.term_label)
-    if not is_trustworthy(row) or row.value <= 0:
-        _text(axes, 1.08, line, "see warning" if row.warning else "not estimable", style="italic")
+    _text(axes, TERM + 0.04, line, row.term_label)
+    value = known(row.value)
+    if not is_trustworthy(row) or value <= 0:
+        _text(axes, RATIO, line, "see warning" if row.warning else "not estimable", style="italic")
         return
     lowest, highest = axes.get_xlim()
     if not is_missing(row.ci_lower) and not is_missing(row.ci_upper):
-        ends = [max(row.ci_lower, lowest), min(row.ci_upper, highest)]
-        axes.plot(ends, [line, line], color=INK, linewidth=1.2, solid_capstyle="butt")
-        for end, given, mark in zip(ends, (row.ci_lower, row.ci_upper), "<>", strict=True):
+        ends = np.array([known(row.ci_lower), known(row.ci_upper)])
+        drawn = np.clip(ends, lowest, highest)
+        axes.plot(drawn, [line, line], color=INK, linewidth=1.2, solid_capstyle="butt")
+        for end, given, mark in zip(drawn, ends, "<>", strict=True):
             is_cut = not np.isclose(end, given)
             axes.plot(end, line, mark if is_cut else "|", color=INK, markersize=5)
+    is_main = row.role == "estimate"
     axes.plot(
-        np.clip(row.value, lowest, highest),
+        np.clip(value, lowest, highest),
         line,
-        "s" if row.role == "estimate" else "D",
-        color=BLUE if row.role == "estimate" else "white",
+        "s" if is_main else "D",
+        color=BLUE if is_main else "white",
         markeredgecolor=INK,
         markeredgewidth=0.7,
-        markersize=6 if row.role == "estimate" else 4.5,
+        markersize=6 if is_main else 4.5,
     )
-    interval = format_interval(row.ci_lower, row.ci_upper, 2)
-    _text(axes, 1.08, line, f"{format_number(row.value, 2)} ({interval})")
-    _text(axes, 1.9, line, format_p(row.p_value))
+    _text(axes, RATIO, line, estimate_cell(row, 2))
+    _text(axes, P_VALUE, line, format_p(row.p_value))
 
 
-def _text(axes: Axes, x: float, line: float, text: str, **style: str) -> None:
-    axes.text(
-        x,
-        line,
-        text,
-        transform=axes.get_yaxis_transform(),
-        ha="left",
-        va="center",
-        fontsize=7.5,
-        clip_on=False,
-        **style,
-    )
+def _text(axes: Axes, x: float, line: float, text: str, **style: Any) -> None:
+    small_text(axes, x, line, text, "y", ha="left", clip_on=False, **style)
 
 
-def _alternative(blocks: Sequence[Block]) -> str:
+def _alternative(blocks: Blocks) -> str:
     parts = []
-    for block in blocks:
+    for heading, rows in blocks.items():
         terms = [
             f"{row.term_label} {estimate_phrase(row, 2)}, {p_phrase(row.p_value)}"
             if is_trustworthy(row)
             else f"{row.term_label}: not estimable or with a warning"
-            for row in block.rows
+            for row in rows
         ]
-        parts.append(f"{block.heading}: {'; '.join(terms)}")
+        parts.append(f"{heading}: {'; '.join(terms)}")
     return "Forest plot. " + ". ".join(parts) + "."

@@ -1,21 +1,25 @@
-"""How every figure looks: colours, hatches, markers, and files that are the same every time.
+"""How every figure looks and is written: colours, hatches, small text, SVG and PNG bytes.
 
-Colours are those of Okabe and Ito (2008), chosen so that they also differ in lightness; hatches and
-markers say the same a second time, for print in grey.
+Colours are those of Okabe and Ito (2008), which also differ in lightness; hatches and markers
+repeat the distinction for print in grey. The same results give the same bytes.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
-from analysis_py.rounding import round_half_up
+from analysis_py.results import Estimate
+from analysis_py.rows import frame_of
 from analysis_py.vocabulary import (
     CORTICOSTEROIDS,
     CORTICOSTEROIDS_AND_TACROLIMUS,
@@ -36,10 +40,9 @@ BLUE = "#0072b2"
 ORANGE = "#e69f00"
 GREEN = "#009e73"
 VERMILION = "#d55e00"
-SKY = "#56b4e9"
 PALE = "#e6e6e6"
 
-RC = {
+RC: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 8,
     "axes.titlesize": 9,
@@ -67,6 +70,7 @@ RC = {
     "axes.facecolor": "white",
     "savefig.facecolor": "white",
 }
+SMALL = 7.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,11 @@ class Look:
     fill: str
     hatch: str
     text: str = INK
+
+    @property
+    def patch(self) -> dict[str, Any]:
+        """Arguments of a bar or rectangle."""
+        return {"facecolor": self.fill, "hatch": self.hatch, "edgecolor": INK, "linewidth": 0.6}
 
 
 REGIMEN_LOOKS = {
@@ -87,49 +96,128 @@ REGIMEN_LOOKS = {
 }
 
 
+@dataclass(frozen=True)
+class Figure:
+    """One figure.
+
+    Attributes
+    ----------
+    name : str
+        Stem of its files.
+    number : str
+        "Figure 1" is in the paper; "Figure S1" and on are ours.
+    title : str
+    caption : str
+        Population, denominators, intervals and tests.
+    alternative : str
+        What the figure shows, in words and numbers, for readers who cannot see it.
+    svg, png : bytes
+    data : pandas.DataFrame
+        The results that were drawn, unrounded.
+    """
+
+    name: str
+    number: str
+    title: str
+    caption: str
+    alternative: str
+    svg: bytes
+    png: bytes
+    data: pd.DataFrame
+
+
 def styled() -> AbstractContextManager[None]:
-    """Drawing settings, for a with block; they hold for the files written inside it."""
+    """Drawing settings, for a with block; they apply to the files written inside it."""
     return mpl.rc_context(RC)
 
 
-def canvas(height: float, width: float = WIDTH) -> Canvas:
-    """Empty figure of the given size in inches, outside pyplot's global state."""
-    figure = Canvas(figsize=(width, height))
+def canvas(height: float) -> Canvas:
+    """Empty figure of the given height in inches, outside pyplot's global state."""
+    figure = Canvas(figsize=(WIDTH, height))
     FigureCanvasAgg(figure)
     return figure
 
 
-def svg_bytes(figure: Canvas) -> bytes:
-    """Figure as SVG with neither date nor version in it."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+def finish(
+    figure: Canvas,
+    *,
+    name: str,
+    number: str,
+    title: str,
+    caption: str,
+    alternative: str,
+    rows: Iterable[Estimate],
+) -> Figure:
+    """Write the drawn canvas into its files, without date and version."""
+    svg, png = io.BytesIO(), io.BytesIO()
+    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
+    return Figure(
+        name=name,
+        number=number,
+        title=title,
+        caption=caption,
+        alternative=alternative,
+        svg=svg.getvalue(),
+        png=png.getvalue(),
+        data=frame_of(rows),
+    )
 
 
-def png_bytes(figure: Canvas) -> bytes:
-    """Figure as PNG, 200 dots per inch, with neither date nor version in it."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=PNG_DPI, metadata={"Software": None})
-    return buffer.getvalue()
+def small_text(axes: Axes, x: float, y: float, text: str, on: str = "data", **style: Any) -> None:
+    """Write small text, centred unless `ha` and `va` say otherwise.
+
+    Parameters
+    ----------
+    on : str
+        What x and y count: "data", "axes" (0 to 1), "x" (x in data, y in axes) or "y".
+    """
+    transform = {
+        "data": axes.transData,
+        "axes": axes.transAxes,
+        "x": axes.get_xaxis_transform(),
+        "y": axes.get_yaxis_transform(),
+    }[on]
+    given: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL} | style
+    axes.text(x, y, text, transform=transform, **given)
 
 
-def quiet_grid(axes: Axes, axis: str = "y") -> None:
+def numbers_below(
+    axes: Axes,
+    lines: Sequence[tuple[str, Sequence[str]]],
+    places: Sequence[float],
+    *,
+    names: tuple[float, str],
+    top: float,
+    step: float,
+    on: str = "x",
+) -> None:
+    """Write a small table of numbers under a panel.
+
+    Parameters
+    ----------
+    lines : sequence
+        Name and cells of each line.
+    places : sequence of float
+        x of each cell.
+    names : tuple
+        x (0 to 1) and alignment of the names.
+    top, step : float
+        Height of the first line and distance between lines, in heights of the panel.
+    """
+    for number, (name, cells) in enumerate(lines):
+        height = top - step * number
+        small_text(axes, names[0], height, name, "axes", ha=names[1], color=QUIET)
+        for place, cell in zip(places, cells, strict=True):
+            small_text(axes, place, height, cell, on, color=QUIET)
+
+
+def horizontal_grid(axes: Axes) -> None:
     """Pale grid lines behind the data."""
-    axes.grid(True, axis=axis, color=RULE, linewidth=0.5)
+    axes.grid(True, axis="y", color=RULE, linewidth=0.5)
     axes.set_axisbelow(True)
 
 
-def percent(value: float, decimals: int = 1) -> str:
-    """Percentage as printed: half-up, with the sign.
-
-    Examples
-    --------
-    >>> percent(72.25)
-    '72.3%'
-    """
-    return f"{round_half_up(value, decimals)}%"
-
-
-def count_text(n: int) -> str:
+def count_text(n: int | None) -> str:
     """Count with a thin space between thousands: 34 200."""
-    return f"{n:,}".replace(",", "\u2009")
+    return f"{n or 0:,}".replace(",", "\u2009")

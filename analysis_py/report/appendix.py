@@ -8,21 +8,20 @@ from importlib.metadata import PackageNotFoundError, version
 
 from analysis_py import conventions, published
 from analysis_py.catalogue import ANALYSES
+from analysis_py.phrases import distinct, readable, sentence, typographic
 from analysis_py.published import Compared
 from analysis_py.report.blocks import (
     Block,
+    Drawn,
     Facts,
     Filter,
-    FilteredGrid,
     Grid,
     Note,
     Section,
     Subheading,
     Text,
 )
-from analysis_py.report.sections import Drawn
 from analysis_py.report.source import ReportSource
-from analysis_py.report_words import distinct, readable, sentence, typographic
 from analysis_py.results import Estimate
 from analysis_py.rounding import MISSING, format_number
 from analysis_py.vocabulary import ALL, ANY_TIME, POPULATIONS, label
@@ -35,14 +34,7 @@ STATUS_LABELS = {
     published.NOT_COMPUTABLE: "Not computable",
 }
 COMPARED_COLUMNS = (
-    "Number",
-    "In the paper",
-    "Printed",
-    "Target",
-    "Ours",
-    "Difference",
-    "Status",
-    "Reason",
+    *("Number", "In the paper", "Printed", "Target", "Ours", "Difference", "Status", "Reason"),
     "Note",
 )
 SIGNS = {
@@ -86,6 +78,7 @@ def compared(source: ReportSource) -> Section:
         classes=tuple(row.status for row in rows),
         numeric=frozenset({2, 3, 4, 5}),
         folded=frozenset({8}),
+        filters=filters,
     )
     blocks: list[Block] = []
     if source.study.delivery.is_synthetic:
@@ -100,12 +93,12 @@ def compared(source: ReportSource) -> Section:
             "data."
         ),
         Text(
-            "Note: what is known of the printed number. Target: what a cohort must show, the "
+            "Note: what is known of the printed number. Target: what a cohort should show, the "
             "printed number or, where the paper contradicts itself, the corrected one. Ours is "
             "rounded half-up at the printed decimals; the difference is our unrounded number minus "
             "the target. A p-value is judged before it is rounded."
         ),
-        FilteredGrid(grid, filters),
+        grid,
     ]
     return Section("comparison", "Comparison with the paper", tuple(blocks), is_wide=True)
 
@@ -136,10 +129,10 @@ def methods(source: ReportSource, drawn: Drawn) -> Section:
             Subheading("Conventions", "conventions"),
             Text(
                 f"Intervals are two-sided at {100 * conventions.CONFIDENCE_LEVEL:g}%. Nothing is "
-                "imputed; patients are left out in one place and counted. Visits stand at their "
-                "nominal weeks and months. Numbers are rounded half-up; a p-value below 0.001 is "
-                "printed so on its unrounded value. No test was chosen after looking at the data, "
-                "and p-values are not adjusted for the number of tests."
+                "imputed; patients are left out in one place and counted. Visits are placed at "
+                "their nominal weeks and months. Numbers are rounded half-up; whether a p-value is "
+                "below 0.001 is judged before rounding. No test was chosen after looking at the "
+                "data, and p-values are not adjusted for the number of tests."
             ),
             Text(
                 f"A test of an assumption with p below {conventions.ASSUMPTION_LEVEL:g} is called "
@@ -206,18 +199,10 @@ def delivery(source: ReportSource, files: Iterable[tuple[str, str]]) -> Section:
         ("Extraction year", str(facts["extraction_year"] or "not declared"), ""),
         ("Files delivered", str(facts["n_files"]), ""),
     )
-    privacy = (
-        "The report shows counts of any size, single patients among them. Before it leaves the "
-        "people who may see the register, small cells need to be suppressed."
-    )
     return Section(
         "delivery",
         "Delivery and files",
-        (
-            Facts(items),
-            Note(privacy),
-            Grid("Files beside this page", ("File", "What it is"), tuple(files)),
-        ),
+        (Facts(items), Grid("Files beside this page", ("File", "What it is"), tuple(files))),
     )
 
 

@@ -1,14 +1,15 @@
-"""What a report is made of, before it is a page."""
+"""Sections of the report and their blocks, before they are HTML."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from analysis_py.figures.figure import Figure
-from analysis_py.report_rows import NothingToShowError
-from analysis_py.report_words import readable, serious_warning
+from analysis_py.figures import Figure
+from analysis_py.phrases import readable, serious_warning
 from analysis_py.results import DOUBTFUL, HOLDS, Estimate
-from analysis_py.tables.table import Table
+from analysis_py.rows import NothingToShowError
+from analysis_py.tables import Table
 
 
 @dataclass(frozen=True)
@@ -16,20 +17,26 @@ class Text:
     """A paragraph."""
 
     text: str
-    kind: str = "text"
 
 
 @dataclass(frozen=True)
 class Note:
-    """A paragraph that must not be overlooked."""
+    """A paragraph with emphasis."""
 
     text: str
-    kind: str = "note"
+
+
+@dataclass(frozen=True)
+class Subheading:
+    """A heading within a section."""
+
+    text: str
+    identifier: str
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence with a result, what its method assumed, and what warns against it."""
+    """A sentence with a result, the assumptions of its method, and serious warnings."""
 
     text: str
     assumed: str = ""
@@ -37,7 +44,7 @@ class Finding:
 
     @property
     def state(self) -> str:
-        """Whether what was assumed is doubtful, holds, or was not assessed (open)."""
+        """Whether the assumptions are doubtful, hold, or were not assessed (open)."""
         return next((word for word in (DOUBTFUL, HOLDS) if word in self.assumed), "open")
 
 
@@ -46,16 +53,23 @@ class Findings:
     """Sentences with results."""
 
     items: tuple[Finding, ...]
-    kind: str = "findings"
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and values, side by side; `is_large` for the few that stand at the top."""
+    """Name, value and remark, side by side; `is_large` for the few at the top of the report."""
 
     items: tuple[tuple[str, str, str], ...]
     is_large: bool = False
-    kind: str = "facts"
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A choice of rows by their class; `code` is empty for all of them."""
+
+    code: str
+    label: str
+    n: int
 
 
 @dataclass(frozen=True)
@@ -70,10 +84,12 @@ class Grid:
         One text per column; the first names the row.
     classes : tuple of str
         One per row, or none at all.
-    numeric : frozenset of int
-        Places of the columns that hold numbers.
-    folded : frozenset of int
-        Places of the columns whose long texts are shown when asked for.
+    numeric, folded : frozenset of int
+        Places of the columns with numbers, and of those whose long texts are shown on request.
+    filters : tuple of Filter
+        A choice of rows above the grid, or none.
+    summary : str
+        If given, the whole grid is folded under this text.
     """
 
     caption: str
@@ -82,53 +98,11 @@ class Grid:
     classes: tuple[str, ...] = ()
     numeric: frozenset[int] = frozenset()
     folded: frozenset[int] = frozenset()
-    kind: str = "grid"
+    filters: tuple[Filter, ...] = ()
+    summary: str = ""
 
 
-@dataclass(frozen=True)
-class Filter:
-    """A choice of rows, by the class they carry; `code` is empty for all of them."""
-
-    code: str
-    label: str
-    n: int
-
-
-@dataclass(frozen=True)
-class FilteredGrid:
-    """A grid with a choice above it."""
-
-    grid: Grid
-    filters: tuple[Filter, ...]
-    kind: str = "filtered"
-
-
-@dataclass(frozen=True)
-class ShownFigure:
-    """A figure of the study."""
-
-    figure: Figure
-    kind: str = "figure"
-
-
-@dataclass(frozen=True)
-class ShownTable:
-    """A table of the study."""
-
-    table: Table
-    kind: str = "table"
-
-
-@dataclass(frozen=True)
-class Subheading:
-    """A heading within a section."""
-
-    text: str
-    identifier: str
-    kind: str = "subheading"
-
-
-Block = Text | Note | Findings | Facts | Grid | FilteredGrid | ShownFigure | ShownTable | Subheading
+Block = Text | Note | Subheading | Findings | Facts | Grid | Figure | Table
 
 
 @dataclass(frozen=True)
@@ -137,29 +111,37 @@ class Section:
 
     identifier: str
     title: str
-    blocks: tuple[Block, ...] = field(default_factory=tuple)
+    blocks: tuple[Block, ...]
     is_wide: bool = False
 
 
-def figure_block(drawn: Figure | NothingToShowError, what: str) -> Block:
-    """Give the figure, or a note that says why there is none."""
-    if isinstance(drawn, NothingToShowError):
-        return Note(f"{what} is not drawn: {drawn}.")
-    return ShownFigure(drawn)
+@dataclass(frozen=True)
+class Drawn:
+    """Tables and figures of a report; each is there, or the reason why it is not."""
 
+    tables: Mapping[str, Table | NothingToShowError]
+    figures: Mapping[str, Figure | NothingToShowError]
 
-def table_block(built: Table | NothingToShowError, what: str) -> Block:
-    """Give the table, or a note that says why there is none."""
-    if isinstance(built, NothingToShowError):
-        return Note(f"{what} is not shown: {built}.")
-    return ShownTable(built)
+    def figure(self, name: str) -> Figure | Note:
+        """Return the figure, or a note that says why there is none."""
+        drawn = self.figures[name]
+        if isinstance(drawn, Figure):
+            return drawn
+        return Note(f"The figure “{name.replace('_', ' ')}” is not drawn: {drawn}.")
+
+    def table(self, name: str) -> Table | Note:
+        """Return the table, or a note that says why there is none."""
+        built = self.tables[name]
+        if isinstance(built, Table):
+            return built
+        return Note(f"The table “{name.replace('_', ' ')}” is not shown: {built}.")
 
 
 def finding(text: str, *rows: Estimate | None) -> Finding:
-    """Sentence with the verdicts and warnings of the rows that it speaks of."""
-    known = [row for row in rows if row is not None]
+    """Sentence with the assumptions and warnings of the rows that it was made from."""
+    given = [row for row in rows if row is not None]
     assumed = dict.fromkeys(
-        readable(row.assumptions_verdict) for row in known if row.assumptions_verdict
+        readable(row.assumptions_verdict) for row in given if row.assumptions_verdict
     )
-    warnings = dict.fromkeys(serious_warning(row) for row in known if serious_warning(row))
+    warnings = dict.fromkeys(serious_warning(row) for row in given if serious_warning(row))
     return Finding(text, "; ".join(assumed), "; ".join(warnings))

@@ -1,197 +1,354 @@
-"""Section on the records: how many were read, what was refused and what to do about it."""
+"""Data quality of a warehouse file, in counts: read from its tables and laid out as a section.
+
+A published file holds the counts in schema quality, a build in schema quarantine. No value of a
+patient is read: of a refusal only the file, the column, the rule and how often.
+"""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import Any
 
-from analysis_py.report.blocks import Block, Facts, Grid, Note, Section, Subheading, Text
-from analysis_py.report.ledger import FILE_HAS_NO_QUALITY, Quality
-from analysis_py.report_words import typographic
-from analysis_py.rounding import format_number, format_p
+import duckdb
 
+from analysis_py.marts import schema_of
+from analysis_py.phrases import typographic
+from analysis_py.report.blocks import Block, Facts, Grid, Note, Section, Subheading, Text
+from analysis_py.rounding import format_number, format_p
+from core.duck import rows, scalar
+
+Rows = list[dict[str, Any]]
+
+FILE_HAS_NO_QUALITY = (
+    "This file has no account of the records: it has neither the schema quality of a published "
+    "file nor the schema quarantine of a build. How many records were read and refused cannot be "
+    "shown."
+)
 SCOPES = {
     "record": "record refused",
     "value": "value set to missing, record kept",
     "duplicate": "surplus copy set aside",
 }
-LEDGER_COLUMNS = {
-    "source_file": "File",
-    "n_records_read": "Read",
-    "n_records_staged": "Kept",
-    "n_records_quarantined": "Refused",
-    "n_records_deduplicated": "Copies set aside",
-    "balance": "Unaccounted for",
-    "n_values_refused": "Single values refused",
+STATES = {
+    "passed": "✓ passed",
+    "failed": "✗ failed",
+    "error": "! could not be evaluated",
+    "not_applicable": "– not applicable",
 }
-MOST_MOVED = 50
+NOT_MET = ("failed", "error")
+DOORS = {"export": "exports", "mart": "marts"}
+MOST_RESULTS = 200
+
+FROM_QUALITY = {
+    "ledger": """
+        select source_file, n_records_read, n_records_staged, n_records_quarantined,
+            n_records_deduplicated, balance, n_values_refused
+        from {quality}.record_ledger order by export_name, source_file
+    """,
+    "refusals": """
+        select rule_label, source_file, column_name, scope_code, n_records, n_records_read, hint,
+            kahn_category
+        from {quality}.refusals order by n_records desc, source_file, rule_label, column_name
+    """,
+    "notices": "select source_file, notice_code, n_notices from {quality}.notices order by all",
+    "expectations": """
+        select * from {quality}.expectation_results
+        qualify build_number = max(build_number) over ()
+        order by door_code, suite_name, expectation_code, column_name
+    """,
+    "trend": """
+        select build_number, count(*) filter (state_code = 'passed') as n_passed,
+            count(*) filter (state_code in ('failed', 'error')) as n_failed,
+            count(*) filter (trend_code = 'new') as n_new,
+            count(*) filter (trend_code = 'persisting') as n_persisting,
+            count(*) filter (trend_code = 'resolved') as n_resolved
+        from {quality}.expectation_results group by build_number order by build_number desc
+        limit 20
+    """,
+    "changes": """
+        select comparison_code, table_name, column_name, change_code, n_records, n_patients
+        from {quality}.changes
+        order by comparison_code, table_name, column_name nulls first, change_code
+    """,
+    "results": """
+        select coalesce(label, result_id) as label, change_code, value_before, value_after,
+            value_difference, p_value_before, p_value_after
+        from {quality}.result_changes order by result_id
+    """,
+}
+FROM_QUARANTINE = {
+    "ledger": """
+        select source_file, n_records_read, n_staged as n_records_staged,
+            n_quarantined as n_records_quarantined, n_deduplicated as n_records_deduplicated,
+            balance, n_values_refused
+        from {quarantine}.record_ledger order by export_name, source_file
+    """,
+    "refusals": """
+        select rule_label, source_file, column_name, scope_code,
+            count(distinct record_number) as n_records, any_value(n_records_read) as n_records_read,
+            hint, kahn_category
+        from {quarantine}.rejected_records
+        left join {quarantine}.record_ledger using (export_name, source_file)
+        group by all order by n_records desc, source_file, rule_label, column_name
+    """,
+    "notices": """
+        select source_file, notice_code, count(*) as n_notices
+        from {raw}.delivery_notices group by all order by all
+    """,
+}
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Rows of the queries above by their names, and how many expectations there should be.
+
+    `tables` is None where the file has no account of the records.
+    """
+
+    tables: dict[str, Rows] | None
+    n_expected: int | None = None
+
+    def __getitem__(self, name: str) -> Rows:
+        """Return the rows of a query; none where the file does not have them."""
+        return (self.tables or {}).get(name, [])
+
+
+def read_quality(db: duckdb.DuckDBPyConnection) -> Quality:
+    """Read the account of the records of an open warehouse file."""
+    schemas = {name: schema_of(db, name) for name in ("quality", "quarantine", "raw")}
+    for schema, queries in (("quality", FROM_QUALITY), ("quarantine", FROM_QUARANTINE)):
+        if _has_table(db, schema, "record_ledger"):
+            tables = {name: rows(db, query.format(**schemas)) for name, query in queries.items()}
+            return Quality(tables, _n_expected(db))
+    return Quality(None)
+
+
+def _has_table(db: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    query = "select 1 from duckdb_tables() where schema_name = ? and table_name = ?"
+    return scalar(db, query, [schema, table]) is not None
+
+
+def _n_expected(db: duckdb.DuckDBPyConnection) -> int | None:
+    """Return how many expectations there should be; only a published file states it."""
+    if not _has_table(db, "metadata", "build"):
+        return None
+    entry = json.loads(scalar(db, f"select manifest_entry from {schema_of(db, 'metadata')}.build"))
+    expected: int | None = entry.get("expectations", {}).get("n_expected")
+    return expected
 
 
 def data_quality(quality: Quality) -> Section:
-    """Ledger, refusals by rule with what to do, notices, expectations, and what moved."""
-    blocks: list[Block] = []
-    if quality.is_known:
-        blocks += [_summary(quality), _ledger(quality), *_refusals(quality), *_notices(quality)]
-    else:
-        blocks.append(Note(FILE_HAS_NO_QUALITY))
-    return Section(
-        "data-quality",
-        "Data quality: what was refused and why",
-        (*blocks, *_expectations(quality), *_moved(quality)),
-    )
-
-
-def _summary(quality: Quality) -> Facts:
-    total = {
-        name: sum(int(row[name] or 0) for row in quality.ledger)
-        for name in LEDGER_COLUMNS
-        if name != "source_file"
-    }
-    read = total["n_records_read"]
-    return Facts(
-        (
-            ("Records read", str(read), f"from {len(quality.ledger)} files"),
-            ("Records refused", str(total["n_records_quarantined"]), _of(total, read)),
-            ("Copies set aside", str(total["n_records_deduplicated"]), "the first copy is kept"),
-            ("Single values refused", str(total["n_values_refused"]), "set to missing"),
-        )
-    )
-
-
-def _of(total: dict[str, int], read: int) -> str:
-    if not read:
-        return "nothing was read"
-    return f"{format_number(100 * total['n_records_quarantined'] / read, 2)}% of those read"
-
-
-def _ledger(quality: Quality) -> Grid:
-    return Grid(
-        "Account of every record: read = kept + refused + copies set aside",
-        tuple(LEDGER_COLUMNS.values()),
-        tuple(tuple(str(row[name]) for name in LEDGER_COLUMNS) for row in quality.ledger),
-        numeric=frozenset(range(1, len(LEDGER_COLUMNS))),
-    )
-
-
-def _refusals(quality: Quality) -> list[Block]:
-    if not quality.refusals:
-        return [Text("No record and no value was refused.")]
-    rows = tuple(
-        (
-            str(row["rule_label"]),
-            str(row["source_file"]),
-            str(row["column_name"] or "(record)"),
-            SCOPES.get(row["scope_code"], str(row["scope_code"])),
-            str(row["n_records"]),
-            str(row["hint"] or ""),
-            str(row["kahn_category"] or ""),
-        )
-        for row in quality.refusals
-    )
-    return [
-        Grid(
-            "What was refused, by rule, and what to do",
-            (
-                "Rule",
-                "File",
-                "Column",
-                "What became of it",
-                "Records",
-                "What to do",
-                "Kind of check (Kahn et al. 2016)",
+    """Ledger, refusals with what to do, notices, expectations, trend, and what changed."""
+    blocks: list[Block] = [Note(FILE_HAS_NO_QUALITY)]
+    if quality.tables is not None:
+        blocks = [
+            _summary(quality["ledger"]),
+            _grid(
+                "Account of every record: read = kept + refused + copies set aside",
+                quality["ledger"],
+                {
+                    "File": "source_file",
+                    "#Read": "n_records_read",
+                    "#Kept": "n_records_staged",
+                    "#Refused": "n_records_quarantined",
+                    "#Copies set aside": "n_records_deduplicated",
+                    "#Unaccounted for": "balance",
+                    "#Single values refused": "n_values_refused",
+                },
             ),
-            rows,
-            numeric=frozenset({4}),
-        ),
-        Text(
-            "The refused values themselves are patients' data and are not part of this report; "
-            "they are in the table quarantine.rejected_records of the vault, with file and record "
-            "number."
-        ),
-    ]
+            *_refusals(quality["refusals"]),
+            _grid(
+                "Seen in the delivery, nothing refused for it",
+                [row | {"notice": _words(row["notice_code"])} for row in quality["notices"]],
+                {"File": "source_file", "Notice": "notice", "#How many": "n_notices"},
+            ),
+        ]
+    if "expectations" in (quality.tables or {}):
+        blocks += [*_expectations(quality), *_changes(quality)]
+    return Section("data-quality", "Data quality: what was refused and why", tuple(blocks))
 
 
-def _notices(quality: Quality) -> list[Block]:
-    if not quality.notices:
-        return []
-    rows = tuple(
-        (str(row["source_file"]), _words(row["notice_code"]), str(row["n_notices"]))
-        for row in quality.notices
+def _grid(caption: str, found: Rows, columns: dict[str, str], summary: str = "") -> Block:
+    """Lay out rows; a title that starts with # is a column of numbers."""
+    if not found:
+        return Text(f"{caption}: none.")
+    return Grid(
+        caption,
+        tuple(title.lstrip("#") for title in columns),
+        tuple(tuple(_text(row[name]) for name in columns.values()) for row in found),
+        numeric=frozenset(i for i, title in enumerate(columns) if title.startswith("#")),
+        summary=summary,
     )
-    return [
-        Grid(
-            "Seen in the delivery, nothing refused for it",
-            ("File", "Notice", "How many"),
-            rows,
-            numeric=frozenset({2}),
-        )
-    ]
 
 
-def _expectations(quality: Quality) -> list[Block]:
-    if not quality.expectations:
-        return []
-    states: dict[str, int] = {}
-    for row in quality.expectations:
-        states[row["state_code"]] = states.get(row["state_code"], 0) + 1
-    listed = ", ".join(f"{_words(state).lower()} {n}" for state, n in sorted(states.items()))
-    blocks: list[Block] = [
-        Subheading("Expectations", "expectations"),
-        Text(f"{len(quality.expectations)} expectations were judged: {listed}."),
-    ]
-    rows = tuple(
-        (
-            f"{_words(row['suite_name'])}: {_words(row['expectation_code']).lower()}",
-            str(row["column_name"] or ""),
-            _words(row["state_code"]),
-            str(row["severity_code"] or ""),
-            _share(row),
-            str(row["threshold"] or ""),
-            str(row["reason"] or ""),
-        )
-        for row in quality.expectations
-        if row["state_code"] in ("failed", "error")
-    )
-    if rows:
-        columns = ("Expectation", "Column", "State", "Severity", "Rows", "Allowed", "Why")
-        blocks.append(Grid("Expectations that were not met", columns, rows))
-    return blocks
-
-
-def _moved(quality: Quality) -> list[Block]:
-    if not quality.moved:
-        return []
-    rows = tuple(
-        (
-            str(row["label"] or row["result_id"]),
-            _words(row["change_code"]),
-            typographic(format_number(row["value_before"], 3)),
-            typographic(format_number(row["value_after"], 3)),
-            format_p(row["p_value_before"]),
-            format_p(row["p_value_after"]),
-        )
-        for row in quality.moved[:MOST_MOVED]
-    )
-    more = len(quality.moved) - len(rows)
-    text = f"{len(quality.moved)} results are not what they were in the version before."
-    if more:
-        text += f" The first {len(rows)} are shown; quality.result_changes holds them all."
-    return [
-        Subheading("What moved since the version before", "moved"),
-        Text(text),
-        Grid(
-            "Results that moved",
-            ("Result", "Change", "Before", "Now", "p before", "p now"),
-            rows,
-            numeric=frozenset({2, 3, 4, 5}),
-        ),
-    ]
-
-
-def _share(row: dict[str, Any]) -> str:
-    if row["n_unexpected"] is None:
-        return ""
-    return f"{row['n_unexpected']} of {row['n_judged']}"
+def _text(value: object) -> str:
+    """Return a value as text; control characters become question marks."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = "" if value is None else str(value)
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _words(code: object) -> str:
     return str(code).replace("_", " ").capitalize()
+
+
+def _summary(ledger: Rows) -> Facts:
+    def total(name: str) -> int:
+        return sum(int(row[name] or 0) for row in ledger)
+
+    read, refused = total("n_records_read"), total("n_records_quarantined")
+    share = f"{format_number(100 * refused / read, 2)}% of those read" if read else "none read"
+    return Facts(
+        (
+            ("Records read", str(read), f"from {len(ledger)} files"),
+            ("Records refused", str(refused), share),
+            ("Copies set aside", str(total("n_records_deduplicated")), "the first copy is kept"),
+            ("Single values refused", str(total("n_values_refused")), "set to missing"),
+        )
+    )
+
+
+def _refusals(refusals: Rows) -> list[Block]:
+    if not refusals:
+        return [Text("No record and no value was refused.")]
+    shown = [
+        row
+        | {
+            "column": row["column_name"] or "(record)",
+            "scope": SCOPES.get(row["scope_code"], row["scope_code"]),
+        }
+        for row in refusals
+    ]
+    return [
+        _grid(
+            "What was refused, by rule, and what to do",
+            shown,
+            {
+                "Rule": "rule_label",
+                "File": "source_file",
+                "Column": "column",
+                "What happened": "scope",
+                "#Records": "n_records",
+                "#Of": "n_records_read",
+                "What to do": "hint",
+                "Kind of check (Kahn et al. 2016)": "kahn_category",
+            },
+        ),
+        Text(
+            "The refused values are data of patients and are not part of this page; the vault has "
+            "them in table quarantine.rejected_records, with file and record number."
+        ),
+    ]
+
+
+def _expectations(quality: Quality) -> list[Block]:
+    judged = quality["expectations"]
+    of_all = "" if quality.n_expected is None else f" of {quality.n_expected}"
+    counts = ", ".join(
+        f"{sum(row['state_code'] == state for row in judged)} {words[2:]}"
+        for state, words in STATES.items()
+    )
+    version = f"Version {judged[0]['build_number']}: " if judged else ""
+    blocks: list[Block] = [
+        Subheading("Expectations", "expectations"),
+        Text(f"{version}{len(judged)}{of_all} expectations were judged: {counts}."),
+    ]
+    columns = {
+        "Expectation": "expectation",
+        "State": "state",
+        "Column": "column_name",
+        "Allowed": "threshold",
+        "#Found": "found",
+        "#Of": "n_judged",
+        "Why": "reason",
+        "Kind": "kind",
+        "Severity": "severity_code",
+    }
+    for code, door in DOORS.items():
+        shown = [_shown(row) for row in judged if row["door_code"] == code]
+        bad = [row for row in shown if row["state_code"] in NOT_MET]
+        good = [row for row in shown if row["state_code"] not in NOT_MET]
+        blocks.append(_grid(f"Expectations on the {door} that were not met", bad, columns))
+        if good:
+            caption = f"Expectations on the {door}, passed or not applicable"
+            blocks.append(_grid(caption, good, columns, summary=f"{caption} ({len(good)})"))
+    blocks.append(
+        _grid(
+            "Expectations of the newest 20 versions",
+            quality["trend"],
+            {
+                "Version": "build_number",
+                "#Passed": "n_passed",
+                "#Failed": "n_failed",
+                "#New": "n_new",
+                "#Persisting": "n_persisting",
+                "#Resolved": "n_resolved",
+            },
+        )
+    )
+    return blocks
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    trend = f" ({row['trend_code']})" if row["trend_code"] else ""
+    accepted = ", accepted" if row["is_accepted"] else ""
+    found = row["n_unexpected"]
+    kind = (row["kahn_category_code"], row["kahn_context_code"])
+    return row | {
+        "expectation": f"{_words(row['suite_name'])}: {_words(row['expectation_code']).lower()}",
+        "state": f"{STATES.get(row['state_code'], row['state_code'])}{trend}{accepted}",
+        "found": row["observed_value"] if found is None else found,
+        "kind": ", ".join(word for word in kind if word),
+    }
+
+
+def _changes(quality: Quality) -> list[Block]:
+    results = [
+        row
+        | {"change": _words(row["change_code"])}
+        | {
+            name: typographic(format_number(row[name], 3))
+            for name in ("value_before", "value_after", "value_difference")
+        }
+        | {name: format_p(row[name]) for name in ("p_value_before", "p_value_after")}
+        for row in quality["results"][:MOST_RESULTS]
+    ]
+    blocks: list[Block] = [
+        Subheading("What changed since the previous version", "changed"),
+        _grid(
+            "Records that changed",
+            [row | {"change": _words(row["change_code"])} for row in quality["changes"]],
+            {
+                "Table": "table_name",
+                "Column": "column_name",
+                "Change": "change",
+                "#Records": "n_records",
+                "#Patients": "n_patients",
+                "Compared": "comparison_code",
+            },
+        ),
+        _grid(
+            "Results that changed",
+            results,
+            {
+                "Result": "label",
+                "Change": "change",
+                "#Before": "value_before",
+                "#Now": "value_after",
+                "#Difference": "value_difference",
+                "#p before": "p_value_before",
+                "#p now": "p_value_after",
+            },
+        ),
+    ]
+    n_changed = len(quality["results"])
+    if n_changed > MOST_RESULTS:
+        blocks.append(
+            Text(
+                f"{n_changed} results changed; the first {MOST_RESULTS} are shown, table "
+                "quality.result_changes has all."
+            )
+        )
+    return blocks

@@ -1,69 +1,110 @@
-"""Sections become one self-contained page."""
+"""Sections become one self-contained page of HTML, rendered with jinja2.
+
+great_tables was looked at for the tables: it brings websockets and a browser-screenshot package
+into closed networks, so the template writes them itself.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis_py.figures import Figure
-from analysis_py.report.blocks import Section
-from analysis_py.report.svg import inline_svg
-from analysis_py.report_words import unbroken
+from analysis_py.phrases import typographic, unbroken
+from analysis_py.report.blocks import Block, Section
 from analysis_py.study import REAL, SYNTHETIC, Delivery
-from analysis_py.tables import Table
-from analysis_py.tables.page import notes_html, table_html
 
-TEMPLATE = Path(__file__).parent / "template"
-TITLE = "Dupilumab and topical tacrolimus in severe atopic dermatitis: registry report"
+HERE = Path(__file__).parent
+STUDY = "Dupilumab and topical tacrolimus in severe atopic dermatitis"
+INTERNAL = "Internal: exact counts"
+INTERNAL_NOTE = (
+    "Internal: this page shows exact counts, single patients included. It is for people who may "
+    "see the register. For anybody else, `registry export` writes rounded counts."
+)
 SHOWN_LOAD_ID = 16
 
+_BRACKETS = re.compile(r"\((?=[^()]*\d)[^()]{1,26}\)")
+_BEFORE_SVG = re.compile(r"^.*?(?=<svg\b)", re.DOTALL)
+_NOT_NEEDED = re.compile(
+    r"<metadata>.*?</metadata>|<style\b.*?</style>|<!--.*?-->|<defs>\s*</defs>", re.DOTALL
+)
+_OPENING = re.compile(r"<svg\b[^>]*>")
+_VIEW_BOX = re.compile(r'viewBox="([^"]+)"')
+_IDENTIFIER = re.compile(r'(\bid="|url\(#|(?:xlink:)?href="#)')
+_XLINK = re.compile(r"\bxlink:href=")
 
-def render_page(sections: Sequence[Section], delivery: Delivery) -> str:
-    """Render the page; every text from outside is escaped, nothing is loaded from anywhere."""
+
+def render_page(sections: Sequence[Section], delivery: Delivery, *, title: str, about: str) -> str:
+    """Render a page; every text of a delivery is escaped, nothing is loaded from anywhere."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATE),
+        loader=FileSystemLoader(HERE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
-        finalize=_finalize,
+        # Short phrases are kept together in every text that is shown; markup is left alone.
+        finalize=lambda value: unbroken(value) if type(value) is str else value,
     )
+    environment.filters |= {"kind": _kind, "cell": _cell, "typographic": typographic}
     load_id = delivery.load_id[:SHOWN_LOAD_ID]
     kind = SYNTHETIC if delivery.is_synthetic else REAL
     return environment.get_template("page.html.j2").render(
-        title=TITLE,
-        subtitle=(
-            "A register analysed as in Ferrucci et al. 2022: every table, figure and number of the "
-            f"study, recomputed. Load {load_id}."
-        ),
-        banner=delivery.header,
-        strip=f"{kind} · load {load_id}",
-        footer=f"{delivery.header}. Load {delivery.load_id}.",
+        title=f"{STUDY}: {title}",
+        subtitle=f"{about} Load {load_id}.",
+        internal_note=INTERNAL_NOTE,
+        banner=f"{delivery.header}. {INTERNAL}",
+        strip=f"{kind} · {INTERNAL.lower()} · load {load_id}",
+        footer=f"{delivery.header}. {INTERNAL}. Load {delivery.load_id}.",
         is_synthetic=delivery.is_synthetic,
         sections=sections,
         short=" short",
-        style=Markup((TEMPLATE / "style.css").read_text(encoding="utf-8")),
-        svg=_svg,
-        table_html=_table,
-        notes_html=_notes,
+        style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
+        svg=inline_svg,
     )
 
 
-def _finalize(value: object) -> object:
-    """Keep short phrases together in every text that is shown; markup is left alone."""
-    return unbroken(value) if type(value) is str else value
+def _kind(block: Block) -> str:
+    return type(block).__name__
 
 
-def _svg(figure: Figure, identifier: str) -> Markup:
-    name = f"{figure.number}. {figure.title}"
-    return Markup(inline_svg(figure.svg, f"{identifier}-", name, figure.alternative))
+def _cell(text: str) -> Markup:
+    """Text of a cell whose numbers in brackets stay on one line."""
+    escaped = escape(unbroken(typographic(text)))
+    return Markup(_BRACKETS.sub(r'<span class="whole">\g<0></span>', escaped))
 
 
-def _table(table: Table, identifier: str) -> Markup:
-    return Markup(table_html(table, identifier))
+def inline_svg(svg: bytes, prefix: str, title: str, description: str) -> Markup:
+    """Return an svg element for a page with several of them.
 
+    Parameters
+    ----------
+    svg : bytes
+        As matplotlib writes it.
+    prefix : str
+        Put before every identifier, so that no two figures of a page share one.
+    title, description : str
+        Short name and text alternative.
 
-def _notes(table: Table, identifier: str) -> Markup:
-    return Markup(notes_html(table, identifier))
+    Examples
+    --------
+    >>> drawing = inline_svg(b'<svg viewBox="0 0 1 1"><g id="a"/></svg>', "f-", "Name", "Shown")
+    >>> drawing.startswith('<svg class="drawing" role="img" viewBox="0 0 1 1" aria-labelledby=')
+    True
+    >>> drawing.endswith('<desc id="f-description">Shown</desc><g id="f-a"/></svg>')
+    True
+    """
+    text = _NOT_NEEDED.sub("", _BEFORE_SVG.sub("", svg.decode("utf-8"), count=1))
+    text = _NOT_NEEDED.sub("", text)  # definitions that held nothing but a style
+    text = _IDENTIFIER.sub(rf"\g<1>{prefix}", text)
+    text = _XLINK.sub("href=", text)
+    view_box = _VIEW_BOX.search(text)
+    opening = (
+        f'<svg class="drawing" role="img" viewBox="{view_box.group(1) if view_box else ""}" '
+        f'aria-labelledby="{prefix}title {prefix}description">'
+        f'<title id="{prefix}title">{escape(title)}</title>'
+        f'<desc id="{prefix}description">{escape(description)}</desc>'
+    )
+    return Markup(_OPENING.sub(lambda _: opening, text, count=1).strip())

@@ -1,103 +1,72 @@
-"""Sections with the results of the study, in the order a clinician reads them."""
+"""Sections with the results of the study; a sentence whose results are missing is left out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from analysis_py import published
-from analysis_py.figures import Figure
-from analysis_py.report import findings
+from analysis_py.phrases import (
+    count_cell,
+    estimate_phrase,
+    is_trustworthy,
+    p_phrase,
+    percent,
+    percent_phrase,
+    typographic,
+    value_cell,
+)
 from analysis_py.report.blocks import (
-    Block,
+    Drawn,
     Facts,
+    Finding,
+    Findings,
     Section,
     Subheading,
     Text,
-    figure_block,
-    table_block,
+    finding,
 )
 from analysis_py.report.source import ReportSource
-from analysis_py.report_rows import NothingToShowError, ResultRows
-from analysis_py.report_words import percent_phrase
 from analysis_py.results import Estimate
-from analysis_py.rounding import MISSING, format_number, is_missing
-from analysis_py.tables import Table
-from analysis_py.vocabulary import WEEK_04
-
-FIGURE_NAMES = {
-    "cohort_flow": "The flow chart",
-    "score_trajectories": "The chart of the scores",
-    "topical_regimens": "The chart of topical therapy",
-    "regimen_flow": "The flow between regimens",
-    "tacrolimus_start": "The curve of the start of tacrolimus",
-    "hazard_ratios": "The chart of the hazard ratios",
-    "odds_ratios": "The chart of the odds ratios",
-    "easi_bands": "Figure 1",
-}
-TABLE_NAMES = {
-    "clinical_features": "Table I",
-    "topical_therapy": "Table II",
-    "patients": "The table of the patients",
-    "scores": "The table of the scores",
-    "responses": "The table of responses",
-    "variance": "The table of the analyses of variance",
-    "regimen_pairs": "The table of pairs",
-    "time_to_tacrolimus": "The table of the time to tacrolimus",
-    "early_response": "The table of the early response",
-    "tacrolimus_by_group": "The table of use by group",
-    "models": "The table of models",
-    "assumptions": "The table of assumptions",
-    "adverse_events": "The table of adverse events",
-    "treatment_algorithm": "The table of prescriptions beside the scheme",
-}
-
+from analysis_py.rounding import MISSING
+from analysis_py.rows import ResultRows
+from analysis_py.tables.scores import SCORES
+from analysis_py.tables.tacrolimus import OTHERS, START, USERS
+from analysis_py.vocabulary import REGIMENS, WEEK_04, label
 
 HOW_TO_READ = (
-    "How to read this report: every number names the patients it was computed from. Under a result "
-    "stands what its method assumes and whether that holds, is doubtful, or was not assessed; in "
-    "tables † marks a doubtful assumption and ‡ a warning. Intervals are 95% intervals; p-values "
-    "are two-sided and not adjusted for the number of tests."
+    "How to read this report: every number names the patients it was computed from. Below a result "
+    "the report says what its method assumes and whether that holds, is doubtful, or was not "
+    "assessed; in tables † marks a doubtful assumption and ‡ a warning. Intervals are 95% "
+    "intervals; p-values are two-sided and not adjusted for the number of tests."
 )
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """Tables and figures of a report; each is there, or the reason why it is not."""
-
-    tables: Mapping[str, Table | NothingToShowError]
-    figures: Mapping[str, Figure | NothingToShowError]
-
-    def figure(self, name: str) -> Block:
-        """Block of a figure."""
-        return figure_block(self.figures[name], FIGURE_NAMES[name])
-
-    def table(self, name: str) -> Block:
-        """Block of a table."""
-        return table_block(self.tables[name], TABLE_NAMES[name])
 
 
 def at_a_glance(source: ReportSource) -> Section:
     """Show the few numbers that a reader looks for first."""
     rows = source.rows
-    last = source.timepoints[-1]
-    enrolled = rows.get("A01", "enrolled", "n")
-    evaluable = rows.get("A09", "evaluable", "n")
-    first_easi = rows.get("A04", "easi", "mean", timepoint=source.timepoints[0].code)
+    first, last = rows.timepoints[0], rows.timepoints[-1]
+    first_easi = rows.get("A04", "easi", "mean", timepoint=first.code)
     last_easi = rows.get("A04", "easi", "mean", timepoint=last.code)
-    users = _early(rows, "tacrolimus_at_baseline")
-    others = _early(rows, "no_tacrolimus_at_baseline")
-    mean = rows.get("A12", "tacrolimus_start", "restricted_mean")
+    users, others = (
+        rows.get("A16", "easi_below_7", "percent", group=group, timepoint=WEEK_04)
+        for group in (USERS, OTHERS)
+    )
     counts = published.counts(source.study.compared)
     equal = counts[published.EQUAL] + counts[published.CORRECTED] + counts[published.CONFIRMED]
     comparable = sum(counts.values()) - counts[published.NOT_COMPUTABLE]
     items = (
-        ("Enrolled", _count(enrolled), "patients who meet every criterion"),
-        ("Evaluable", _count(evaluable), "enrolled and adherent to topical therapy"),
         (
-            f"Mean EASI, {source.timepoints[0].label.lower()} to {last.label.lower()}",
-            _pair(_number(first_easi), "→", _number(last_easi)),
-            f"n = {_count(first_easi)} and {_count(last_easi)}",
+            "Enrolled",
+            count_cell(rows.get("A01", "enrolled", "n")),
+            "patients who meet every criterion",
+        ),
+        (
+            "Evaluable",
+            count_cell(rows.get("A09", "evaluable", "n")),
+            "enrolled and adherent to topical therapy",
+        ),
+        (
+            f"Mean EASI, {first.label.lower()} to {last.label.lower()}",
+            _pair(value_cell(first_easi), "→", value_cell(last_easi)),
+            f"n = {count_cell(first_easi)} and {count_cell(last_easi)}",
         ),
         (
             "EASI < 7 at week 4, tacrolimus at baseline against none",
@@ -106,7 +75,7 @@ def at_a_glance(source: ReportSource) -> Section:
         ),
         (
             "Restricted mean time to tacrolimus",
-            f"{_number(mean)} months",
+            f"{value_cell(rows.get('A12', START, 'restricted_mean'))} months",
             "area under the Kaplan-Meier curve to the last timepoint",
         ),
         (
@@ -119,13 +88,41 @@ def at_a_glance(source: ReportSource) -> Section:
     return Section("at-a-glance", "At a glance", (Facts(items, is_large=True), Text(HOW_TO_READ)))
 
 
+def _percent(row: Estimate | None) -> str:
+    return MISSING if row is None else percent(row.value)
+
+
+def _pair(first: str, between: str, second: str) -> str:
+    """Give two numbers with a word between, or say once that both are missing."""
+    return "not recorded" if first == second == MISSING else f"{first} {between} {second}"
+
+
 def cohort(source: ReportSource, drawn: Drawn) -> Section:
-    """Show who is in the cohort."""
+    """Show how many are in the register, enrolled and evaluable, and who they are."""
+    rows = source.rows
+    register = rows.get("A01", "in_register", "n_patients")
+    enrolled = rows.get("A01", "enrolled", "n")
+    evaluable = rows.get("A09", "evaluable", "percent")
+    items = []
+    if register is not None and enrolled is not None:
+        items.append(
+            f"{register.n} patients are in the register; {enrolled.n} meet every criterion and are "
+            "enrolled."
+        )
+    if evaluable is not None:
+        items.append(f"Evaluable for topical therapy: {percent_phrase(evaluable)} of the enrolled.")
+        reasons = [
+            f"{row.term_label.lower()} {row.n}"
+            for row in rows.find("A09", statistic="n")
+            if row.term not in ("enrolled", "evaluable", "not_evaluable") and row.n
+        ]
+        if reasons:
+            items.append(f"Not evaluable: {', '.join(reasons)}.")
     return Section(
         "cohort",
         "Cohort",
         (
-            findings.cohort(source.rows),
+            Findings(tuple(map(Finding, items))),
             drawn.figure("cohort_flow"),
             drawn.table("clinical_features"),
             drawn.table("patients"),
@@ -134,12 +131,13 @@ def cohort(source: ReportSource, drawn: Drawn) -> Section:
 
 
 def effectiveness(source: ReportSource, drawn: Drawn) -> Section:
-    """Show how the scores fell."""
+    """Show how each score fell, and how many patients responded."""
+    items = [item for score in SCORES if (item := _score(source.rows, score)) is not None]
     return Section(
         "effectiveness",
         "Effectiveness of systemic treatment",
         (
-            findings.effectiveness(source.rows, source.timepoints),
+            Findings(tuple(items)),
             drawn.figure("score_trajectories"),
             drawn.table("scores"),
             drawn.table("responses"),
@@ -148,13 +146,43 @@ def effectiveness(source: ReportSource, drawn: Drawn) -> Section:
     )
 
 
+def _score(rows: ResultRows, score: str) -> Finding | None:
+    level, change = SCORES[score]
+    means = [
+        (time, row)
+        for time, row in rows.over_time(level, score, "mean")
+        if row is not None and row.value is not None
+    ]
+    if len(means) < 2:
+        return None
+    (first, start), (last, end) = means[0], means[-1]
+    text = (
+        f"{label(score)}: mean {value_cell(start)} at {first.label.lower()} (n = {start.n}), "
+        f"{value_cell(end)} at {last.label.lower()} (n = {end.n})"
+    )
+    variance = rows.get(change, score, "f_statistic")
+    if is_trustworthy(variance):
+        text += (
+            f"; repeated-measures analysis of variance {p_phrase(variance.p_value)} "
+            f"({variance.n} complete cases)"
+        )
+    early = rows.get(change, score, "mean_change", timepoint=WEEK_04)
+    if is_trustworthy(early):
+        text += (
+            f"; change to week 4 {estimate_phrase(early, 1)}, paired t-test "
+            f"{p_phrase(early.p_value)} ({early.n} pairs)"
+        )
+    return finding(f"{typographic(text)}.", variance, early)
+
+
 def topical(source: ReportSource, drawn: Drawn) -> Section:
-    """Show what was applied beside dupilumab."""
+    """Show how each regimen changed from baseline to the last timepoint."""
+    items = [item for code in REGIMENS if (item := _regimen(source.rows, code)) is not None]
     return Section(
         "topical-therapy",
         "Topical therapy beside dupilumab",
         (
-            findings.topical(source.rows, source.timepoints),
+            Findings(tuple(items)),
             drawn.table("topical_therapy"),
             drawn.figure("topical_regimens"),
             drawn.figure("regimen_flow"),
@@ -163,13 +191,35 @@ def topical(source: ReportSource, drawn: Drawn) -> Section:
     )
 
 
+def _regimen(rows: ResultRows, regimen: str) -> Finding | None:
+    shares = rows.over_time("A10", regimen, "percent")
+    (first, before), (last, after) = shares[0], shares[-1]
+    if before is None or after is None or not before.denominator or not after.denominator:
+        return None
+    tests = [
+        (time, row)
+        for time, row in rows.over_time("A11", regimen, "odds_ratio")[1:]
+        if row is not None and row.p_value is not None
+    ]
+    text = (
+        f"{label(regimen)}: {percent_phrase(before)} at {first.label.lower()}, "
+        f"{percent_phrase(after)} at {last.label.lower()}"
+    )
+    if tests:
+        against = ", ".join(f"{time.label.lower()} {p_phrase(row.p_value)}" for time, row in tests)
+        text += f"; against baseline, exact McNemar test: {against}"
+    found = finding(f"{text}.", *(row for _, row in tests))
+    # The rows warn of a missing odds ratio only, which the sentence does not show.
+    return Finding(found.text, found.assumed)
+
+
 def initiation(source: ReportSource, drawn: Drawn) -> Section:
-    """Show who starts tacrolimus, and when."""
+    """Show how long it took to start tacrolimus, and who starts."""
     return Section(
         "tacrolimus-start",
         "Start of tacrolimus",
         (
-            findings.initiation(source.rows),
+            Findings(tuple(_initiation(source.rows))),
             drawn.figure("tacrolimus_start"),
             drawn.table("time_to_tacrolimus"),
             Subheading("Who starts", "who-starts"),
@@ -181,13 +231,53 @@ def initiation(source: ReportSource, drawn: Drawn) -> Section:
     )
 
 
+def _initiation(rows: ResultRows) -> list[Finding]:
+    items = []
+    mean = rows.get("A12", START, "restricted_mean")
+    error = rows.get("A12", START, "restricted_mean_se")
+    events = rows.get("A12", START, "n_events")
+    if mean is not None and error is not None and events is not None:
+        items.append(
+            finding(
+                f"{events.n} of {events.denominator} evaluable patients started tacrolimus, alone "
+                "or with corticosteroids, use at baseline included; restricted mean time to the "
+                f"start {estimate_phrase(mean, 1)} months, standard error {value_cell(error)}.",
+                mean,
+            )
+        )
+    items += [
+        finding(f"{row.term_label}: hazard ratio {_ratio(row)}.", row)
+        for row in rows.find("A13", statistic="hazard_ratio")
+    ]
+    test = rows.get("A14", "is_generalized", "log_rank_chi_square")
+    if test is not None:
+        words = p_phrase(test.p_value) if is_trustworthy(test) else "not tested"
+        items.append(finding(f"Generalized against other disease: log-rank test {words}.", test))
+    for analysis, when in (
+        ("A15", "Use at baseline"),
+        ("A18", "First start at week 4"),
+        ("A19", "First start at week 16"),
+    ):
+        items += [
+            finding(f"{when}. {row.term_label}: odds ratio {_ratio(row)}.", row)
+            for row in rows.find(analysis, statistic="odds_ratio")
+        ]
+    return items
+
+
+def _ratio(row: Estimate) -> str:
+    if not is_trustworthy(row):
+        return "not to be read as an estimate"
+    return f"{estimate_phrase(row, 2)}, {p_phrase(row.p_value)}, n = {row.n}"
+
+
 def early_response(source: ReportSource, drawn: Drawn) -> Section:
     """Show EASI after four weeks by tacrolimus at baseline."""
     return Section(
         "early-response",
         "Early response by tacrolimus at baseline",
         (
-            findings.early_response(source.rows),
+            Findings(tuple(_early(source.rows))),
             Text(
                 "Patients were not allotted to tacrolimus by chance; a difference between the "
                 "groups is an association and not by itself an effect of tacrolimus."
@@ -198,35 +288,53 @@ def early_response(source: ReportSource, drawn: Drawn) -> Section:
     )
 
 
+def _early(rows: ResultRows) -> list[Finding]:
+    users, others = (
+        rows.get("A16", "easi_below_7", "percent", group=group, timepoint=WEEK_04)
+        for group in (USERS, OTHERS)
+    )
+    test = rows.get("A16", "easi_below_7", "chi_square", timepoint=WEEK_04)
+    difference = rows.get("A16", "easi_below_7", "percentage_point_difference", timepoint=WEEK_04)
+    if users is None or others is None or test is None:
+        return []
+    if not users.denominator and not others.denominator:
+        return [Finding("No evaluable patient has EASI recorded at week 4.")]
+    text = (
+        f"EASI below 7 at week 4: {percent_phrase(users)} of the patients who used tacrolimus at "
+        f"baseline, {percent_phrase(others)} of those who did not"
+    )
+    if is_trustworthy(difference):
+        text += f"; difference {estimate_phrase(difference, 1)} percentage points"
+    if is_trustworthy(test):
+        text += f"; Pearson chi-square {p_phrase(test.p_value)}"
+    return [finding(f"{typographic(text)}.", test)]
+
+
 def safety(source: ReportSource, drawn: Drawn) -> Section:
     """Show adverse events, and prescriptions beside the paper's scheme."""
+    rows = source.rows
+    items = []
+    events = rows.get("A20", "any_adverse_event", "percent")
+    serious = rows.get("A20", "serious_adverse_event", "percent")
+    if events is not None and serious is not None:
+        items.append(
+            "At least one adverse event that began under dupilumab: "
+            f"{percent_phrase(events)} of the enrolled patients; a serious one: "
+            f"{percent_phrase(serious)}."
+        )
+    agreed = [
+        f"{percent_phrase(row)} at {time.label.lower()}"
+        for time, row in rows.over_time("A21", "agreement", "percent")
+        if row is not None and row.denominator
+    ]
+    if agreed:
+        items.append(f"Prescriptions that agree with the paper's scheme: {'; '.join(agreed)}.")
     return Section(
         "safety-and-practice",
         "Safety and practice",
         (
-            findings.safety(source.rows, source.timepoints),
+            Findings(tuple(map(Finding, items))),
             drawn.table("adverse_events"),
             drawn.table("treatment_algorithm"),
         ),
     )
-
-
-def _early(rows: ResultRows, group: str) -> Estimate | None:
-    return rows.get("A16", "easi_below_7", "percent", group=group, timepoint=WEEK_04)
-
-
-def _count(row: Estimate | None) -> str:
-    return MISSING if row is None or row.n is None else str(row.n)
-
-
-def _number(row: Estimate | None) -> str:
-    return MISSING if row is None else format_number(row.value, 1)
-
-
-def _pair(first: str, between: str, second: str) -> str:
-    """Give two numbers with a word between, or say once that neither is there."""
-    return "not recorded" if first == second == MISSING else f"{first} {between} {second}"
-
-
-def _percent(row: Estimate | None) -> str:
-    return MISSING if row is None or is_missing(row.value) else f"{format_number(row.value, 1)}%"

@@ -1,34 +1,40 @@
-"""What a report is made of, read from one warehouse file, read-only."""
+"""What the report shows, read from one warehouse file, read-only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from analysis_py.marts import Marts
-from analysis_py.report.ledger import Quality, read_quality
-from analysis_py.report.results_store import stored_study
-from analysis_py.report_rows import ResultRows, Timepoint
-from analysis_py.study import Study, read_delivery, run_study
+import duckdb
+import pandas as pd
+
+from analysis_py.marts import Marts, MartsError, explain, schema_of
+from analysis_py.published import Compared
+from analysis_py.report.data_quality import Quality, read_quality
+from analysis_py.results import Estimate, ResultError, Results
+from analysis_py.rows import ResultRows, Timepoint, records
+from analysis_py.store import SCHEMA, TABLES
+from analysis_py.study import Delivery, Study, read_delivery, run_study
 from analysis_py.vocabulary import label
 
 STORED = "read from schema results of the file"
 COMPUTED = "computed from the marts while the report was written"
 
+Row = TypeVar("Row", Estimate, Compared)
+
 
 @dataclass(frozen=True)
 class ReportSource:
-    """Everything the report shows, and where the results came from.
+    """Everything the report shows.
 
     Attributes
     ----------
     study : Study
         Results, comparison with the paper, delivery, software.
     rows : ResultRows
-        The results, to be found by what they say.
-    timepoints : tuple of Timepoint
+        The results, indexed.
     delivery : dict
         The one row of dim_delivery.
     quality : Quality
@@ -38,7 +44,6 @@ class ReportSource:
 
     study: Study
     rows: ResultRows
-    timepoints: tuple[Timepoint, ...]
     delivery: dict[str, Any]
     quality: Quality
     origin: str
@@ -58,36 +63,79 @@ def read_source(warehouse: Path, progress: Callable[[str], None]) -> ReportSourc
     progress("Reading the warehouse")
     with Marts(warehouse) as marts:
         delivery = read_delivery(marts)
-        facts = _one_row(marts, "dim_delivery")
+        facts = records(marts.read("dim_delivery"))[0]
         timepoints = _timepoints(marts)
-    study = stored_study(warehouse, delivery)
+    try:
+        with duckdb.connect(str(warehouse), read_only=True) as db:
+            study = _stored_study(db, delivery)
+            quality = read_quality(db)
+    except duckdb.Error as error:
+        raise MartsError(explain(error, warehouse)) from None
     origin = STORED
     if study is None:
         study, origin = run_study(warehouse, progress), COMPUTED
-    return ReportSource(
-        study=study,
-        rows=ResultRows(study.results),
-        timepoints=timepoints,
-        delivery=facts,
-        quality=read_quality(warehouse),
-        origin=origin,
-    )
+    return ReportSource(study, ResultRows(study.results, timepoints), facts, quality, origin)
 
 
-def _one_row(marts: Marts, mart: str) -> dict[str, Any]:
-    table = marts.read(mart)
-    return table.astype(object).where(table.notna(), None).iloc[0].to_dict()
-
-
-def _timepoints(marts: Marts) -> tuple[Timepoint, ...]:
+def _timepoints(marts: Marts) -> list[Timepoint]:
     columns = ["timepoint_code", "timepoint_number", "nominal_week", "nominal_month"]
     table = marts.read("dim_timepoints", columns).sort_values("timepoint_number")
-    return tuple(
-        Timepoint(code, label(code), int(week), int(month))
-        for code, week, month in zip(
-            table["timepoint_code"].astype(str),
-            table["nominal_week"],
-            table["nominal_month"],
-            strict=True,
+    return [
+        Timepoint(
+            row["timepoint_code"],
+            label(row["timepoint_code"]),
+            int(row["nominal_week"]),
+            int(row["nominal_month"]),
         )
-    )
+        for row in records(table)
+    ]
+
+
+def _stored_study(db: duckdb.DuckDBPyConnection, delivery: Delivery) -> Study | None:
+    """Read schema results.
+
+    Returns
+    -------
+    Study or None
+        None where the file has no results, where they belong to another delivery than its marts,
+        or where another version of the project wrote them.
+    """
+    frames = _stored_tables(db)
+    if frames is None or list(frames["run"]["load_id"]) != [delivery.load_id]:
+        return None
+    results = Results()
+    try:
+        results.extend(_rebuilt(Estimate, frames["estimates"].sort_values("sort_order")))
+        compared = _rebuilt(Compared, frames["published_comparison"])
+    except (TypeError, ResultError):
+        return None
+    # Stored as "python 3.11.2, duckdb 1.5.5".
+    items = str(frames["run"]["software"].iloc[0]).split(", ")
+    software = dict(item.rsplit(" ", 1) for item in items if " " in item)
+    return Study(delivery, results, compared, software)
+
+
+def _stored_tables(db: duckdb.DuckDBPyConnection) -> dict[str, pd.DataFrame] | None:
+    """Return the tables of schema results, or None where one is missing or has other columns."""
+    found = db.execute(
+        "select table_name, column_name from information_schema.columns where table_schema = ? "
+        "order by ordinal_position",
+        [SCHEMA],
+    ).fetchall()
+    for table, spec in TABLES.items():
+        names = [column for name, column in found if name == table]
+        if names != list(spec.columns):
+            return None
+    schema = schema_of(db, SCHEMA)
+    return {table: db.sql(f"select * from {schema}.{table}").df() for table in TABLES}
+
+
+def _rebuilt(kind: type[Row], frame: pd.DataFrame) -> list[Row]:
+    """Rebuild what a table was written from; an empty text may be stored as NULL."""
+    is_text = {field.name: field.type in ("str", "Role") for field in fields(kind)}
+    rebuilt = []
+    for record in records(frame):
+        values: dict[str, Any] = {name: record[name] for name in is_text}
+        texts = {name: "" for name, value in values.items() if value is None and is_text[name]}
+        rebuilt.append(kind(**values | texts))
+    return rebuilt

@@ -1,47 +1,39 @@
-"""Tables of the study, laid out from rows of results; written as HTML, CSV, XLSX and DOCX."""
+"""Tables of the study, laid out from results: the report shows them, `files` writes them.
+
+A function of this package returns one table; it raises NothingToShowError where the results lack
+what the table shows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from analysis_py.report_rows import NothingToShowError, ResultRows, Timepoint
-from analysis_py.tables import (
-    clinical_features,
-    models,
-    patients,
-    safety,
-    scores,
-    tacrolimus,
-    topical_therapy,
-)
+from analysis_py.rows import NothingToShowError, ResultRows
+from analysis_py.tables import models, patients, scores, tacrolimus, topical_therapy
 from analysis_py.tables.table import Line, Table
 
 __all__ = ["TABLES", "Line", "Table", "build_all"]
 
-Build = Callable[[ResultRows, Sequence[Timepoint]], Table]
-
-TABLES: dict[str, Build] = {
-    "clinical_features": lambda rows, timepoints: clinical_features.build(rows),
-    "topical_therapy": topical_therapy.build,
-    "patients": lambda rows, timepoints: patients.build(rows),
-    "scores": scores.build_levels,
-    "responses": scores.build_responses,
-    "variance": lambda rows, timepoints: scores.build_variance(rows),
-    "regimen_pairs": topical_therapy.build_pairs,
-    "time_to_tacrolimus": lambda rows, timepoints: tacrolimus.build_time(rows),
-    "early_response": lambda rows, timepoints: tacrolimus.build_early(rows),
-    "tacrolimus_by_group": lambda rows, timepoints: tacrolimus.build_groups(rows),
-    "models": lambda rows, timepoints: models.build_models(rows),
-    "assumptions": lambda rows, timepoints: models.build_assumptions(rows),
-    "adverse_events": lambda rows, timepoints: safety.build_events(rows),
-    "treatment_algorithm": safety.build_algorithm,
+TABLES: dict[str, Callable[[ResultRows], Table]] = {
+    "clinical_features": patients.clinical_features,
+    "topical_therapy": topical_therapy.regimens,
+    "patients": patients.patients,
+    "scores": scores.levels,
+    "responses": scores.responses,
+    "variance": scores.variance,
+    "regimen_pairs": topical_therapy.pairs,
+    "time_to_tacrolimus": tacrolimus.time_to_start,
+    "early_response": tacrolimus.early_response,
+    "tacrolimus_by_group": tacrolimus.by_group,
+    "models": models.ratios,
+    "assumptions": models.assumptions,
+    "adverse_events": patients.adverse_events,
+    "treatment_algorithm": topical_therapy.treatment_algorithm,
 }
 
 
-def build_all(
-    rows: ResultRows, timepoints: Sequence[Timepoint]
-) -> dict[str, Table | NothingToShowError]:
-    """Lay out every table; one that has nothing to show is given as the reason why.
+def build_all(rows: ResultRows) -> dict[str, Table | NothingToShowError]:
+    """Lay out every table.
 
     Returns
     -------
@@ -51,7 +43,7 @@ def build_all(
     built: dict[str, Table | NothingToShowError] = {}
     for name, build in TABLES.items():
         try:
-            built[name] = build(rows, timepoints)
+            built[name] = build(rows)
         except NothingToShowError as reason:
             built[name] = reason
     return built

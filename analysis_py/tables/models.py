@@ -1,38 +1,35 @@
-"""Tables of the models and of what they, and everything else, assume."""
+"""Tables of the models: S9 (hazard and odds ratios) and S10 (what every method assumes)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from analysis_py.catalogue import ANALYSES
-from analysis_py.report_rows import NothingToShowError, ResultRows
-from analysis_py.report_words import NOT_ESTIMABLE, distinct, is_trustworthy, readable, sentence
+from analysis_py.phrases import (
+    NOT_ESTIMABLE,
+    distinct,
+    estimate_cell,
+    is_trustworthy,
+    readable,
+    sentence,
+    share_cell,
+    value_cell,
+)
 from analysis_py.results import Estimate
-from analysis_py.rounding import MISSING, format_interval, format_number, format_p, is_missing
+from analysis_py.rounding import MISSING, format_p, is_missing
+from analysis_py.rows import NothingToShowError, ResultRows
 from analysis_py.tables.table import WARNING_MARK, Line, Table, heading
 from analysis_py.vocabulary import ANY_TIME, label
 
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """Where the rows of a model are, and how it is called."""
-
-    analysis_id: str
-    statistic: str
-    title: str
-
-
+# Analysis, statistic, title of the block.
 MODELS = (
-    Model("A13", "hazard_ratio", "Start of tacrolimus, Cox, three terms together: hazard ratios"),
-    Model("A14", "hazard_ratio", "Start of tacrolimus, Cox, this term alone: hazard ratio"),
-    Model("A15", "odds_ratio", "Tacrolimus at baseline, logistic, each alone: odds ratios"),
-    Model("A18", "odds_ratio", "First tacrolimus at week 4, logistic, together: odds ratios"),
-    Model("A19", "odds_ratio", "First tacrolimus at week 16, logistic, alone: odds ratio"),
-    Model("A13", "hazard_ratio_efron", "Sensitivity: Cox with Efron's ties"),
-    Model("A13", "hazard_ratio_univariable", "Sensitivity: Cox, each term alone"),
-    Model("A15", "odds_ratio_joint", "Sensitivity: tacrolimus at baseline, both together"),
+    ("A13", "hazard_ratio", "Start of tacrolimus, Cox, three terms together: hazard ratios"),
+    ("A14", "hazard_ratio", "Start of tacrolimus, Cox, this term alone: hazard ratio"),
+    ("A15", "odds_ratio", "Tacrolimus at baseline, logistic, each alone: odds ratios"),
+    ("A18", "odds_ratio", "First tacrolimus at week 4, logistic, together: odds ratios"),
+    ("A19", "odds_ratio", "First tacrolimus at week 16, logistic, alone: odds ratio"),
+    ("A13", "hazard_ratio_efron", "Sensitivity: Cox with Efron's ties"),
+    ("A13", "hazard_ratio_univariable", "Sensitivity: Cox, each term alone"),
+    ("A15", "odds_ratio_joint", "Sensitivity: tacrolimus at baseline, both together"),
 )
-DECIMALS = 3
 TITLES = {analysis.analysis_id: analysis.title for analysis in ANALYSES}
 CHECKS = {
     "greenhouse_geisser_epsilon": "Greenhouse-Geisser ε",
@@ -46,28 +43,20 @@ CHECKS = {
 }
 
 
-def build_models(rows: ResultRows) -> Table:
-    """Lay out every ratio with interval, p-value, verdict on its assumptions, and warning.
-
-    Raises
-    ------
-    NothingToShowError
-        If no model was fitted.
-    """
-    lines, used = [], []
-    for model in MODELS:
-        found = rows.find(model.analysis_id, statistic=model.statistic)
-        if not found:
-            continue
-        methods = distinct(readable(row.method) for row in found)
-        lines.append(heading(f"{model.title}. {sentence('; '.join(methods))}"))
-        for row in found:
-            lines.append(Line(row.term_label, _cells(row)))
-            used.append(row)
+def ratios(rows: ResultRows) -> Table:
+    """Lay out every ratio with interval, p-value, verdict on its assumptions, and warning."""
+    lines: list[Line] = []
+    used: list[Estimate] = []
+    for analysis, statistic, title in MODELS:
+        found = rows.find(analysis, statistic=statistic)
+        if found:
+            methods = distinct(readable(row.method) for row in found)
+            lines.append(heading(f"{title}. {sentence('; '.join(methods))}"))
+            lines += [Line(row.term_label, _ratio_cells(row)) for row in found]
+            used += found
     if not lines:
         raise NothingToShowError("no model was fitted")
     return Table(
-        name="table_s9_models",
         number="Table S9",
         title="Models: hazard ratios and odds ratios",
         stub="Model and term",
@@ -82,14 +71,19 @@ def build_models(rows: ResultRows) -> Table:
     )
 
 
-def build_assumptions(rows: ResultRows) -> Table:
-    """Lay out every check of an assumption.
+def _ratio_cells(row: Estimate) -> tuple[str, ...]:
+    verdict = readable(row.assumptions_verdict) or MISSING
+    words = (share_cell(row), verdict, row.warning or MISSING)
+    if is_missing(row.value):
+        return (f"{NOT_ESTIMABLE} {WARNING_MARK}", MISSING, *words)
+    ratio = estimate_cell(row, 2)
+    if not is_trustworthy(row):
+        ratio = f"[{ratio}] {WARNING_MARK}"
+    return (ratio, format_p(row.p_value), *words)
 
-    Raises
-    ------
-    NothingToShowError
-        If no assumption was checked.
-    """
+
+def assumptions(rows: ResultRows) -> Table:
+    """Lay out every check of an assumption."""
     checks = [row for row in rows if row.role == "assumption"]
     if not checks:
         raise NothingToShowError("no assumption was checked")
@@ -98,26 +92,19 @@ def build_assumptions(rows: ResultRows) -> Table:
         if row.analysis_id != analysis:
             analysis = row.analysis_id
             lines.append(heading(f"{analysis}  {TITLES.get(analysis, '')}"))
-        term = row.term_label
-        if row.timepoint != ANY_TIME:
-            term += f", {label(row.timepoint).lower()}"
-        lines.append(
-            Line(
-                term,
-                (
-                    CHECKS.get(row.statistic, label(row.statistic)),
-                    format_number(row.value, DECIMALS),
-                    format_p(row.p_value),
-                    f"{row.n} of {row.denominator}",
-                    row.assumptions_verdict or MISSING,
-                    readable("; ".join(text for text in (row.method, row.warning) if text)),
-                ),
-            )
+        time = "" if row.timepoint == ANY_TIME else f", {label(row.timepoint).lower()}"
+        cells = (
+            CHECKS.get(row.statistic, label(row.statistic)),
+            value_cell(row, 3),
+            format_p(row.p_value),
+            share_cell(row),
+            row.assumptions_verdict or MISSING,
+            readable("; ".join(text for text in (row.method, row.warning) if text)),
         )
+        lines.append(Line(row.term_label + time, cells))
     return Table(
-        name="table_s10_assumptions",
         number="Table S10",
-        title="What the methods assume, and whether it holds",
+        title="Assumptions of the methods, and whether they hold",
         stub="Analysis and term",
         columns=("Check", "Value", "p", "Patients", "Verdict", "How"),
         lines=tuple(lines),
@@ -128,16 +115,3 @@ def build_assumptions(rows: ResultRows) -> Table:
         ),
         rows=tuple(checks),
     )
-
-
-def _cells(row: Estimate) -> tuple[str, ...]:
-    patients = f"{row.n} of {row.denominator}"
-    verdict = readable(row.assumptions_verdict) or MISSING
-    words = (patients, verdict, row.warning or MISSING)
-    if is_missing(row.value):
-        return (f"{NOT_ESTIMABLE} {WARNING_MARK}", MISSING, *words)
-    interval = format_interval(row.ci_lower, row.ci_upper, 2)
-    ratio = f"{format_number(row.value, 2)} ({interval})"
-    if not is_trustworthy(row):
-        ratio = f"[{ratio}] {WARNING_MARK}"
-    return (ratio, format_p(row.p_value), *words)

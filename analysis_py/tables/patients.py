@@ -1,51 +1,110 @@
-"""Table S1: who the patients are: sex, age, comorbidities, earlier treatments."""
+"""Tables of the enrolled patients: Table I (clinical features), S1 (who they are), S11 (events)."""
 
 from __future__ import annotations
 
-from analysis_py.report_rows import NothingToShowError, ResultRows
+from collections.abc import Sequence
+
+from analysis_py.phrases import interval_cell, value_cell
 from analysis_py.results import Estimate
 from analysis_py.rounding import MISSING, format_count, format_number
+from analysis_py.rows import NothingToShowError, ResultRows
 from analysis_py.tables.table import Line, Table, heading
+from analysis_py.vocabulary import ALL
 
+GROUPS = {"male": "Males", "female": "Females", ALL: "Total"}
+FEATURES = {
+    "disease_course": "Disease course",
+    "clinical_phenotype": "Clinical phenotype",
+    "critical_area": "Critical area",
+}
 AGES = {
     "age_at_data_collection_years": "At data collection",
     "age_at_diagnosis_years": "At diagnosis",
     "age_at_index_years": "At the first dose of dupilumab",
 }
+AGE_STATISTICS = (
+    *("mean", "sd", "median", "first_quartile", "third_quartile", "minimum", "maximum"),
+    "n_missing",
+)
 EARLIER = "prior_"
-AGE_DECIMALS = 0
+OVERALL = ("any_adverse_event", "serious_adverse_event")
 
 
-def build(rows: ResultRows) -> Table:
-    """Lay out A01 and A03.
+def clinical_features(rows: ResultRows) -> Table:
+    """Lay out A02 as the paper prints it, with the patients in whom a feature is not recorded."""
+    totals = [rows.need("A02", "column_total", "n", group=group) for group in GROUPS]
+    if not totals[-1].n:
+        raise NothingToShowError("no patient is enrolled")
+    lines, used = [], list(totals)
 
-    Raises
-    ------
-    NothingToShowError
-        If A01 was not run or nobody is enrolled.
-    """
+    def add(name: str, term: str, statistic: str) -> None:
+        found = [rows.need("A02", term, statistic, group=group) for group in GROUPS]
+        lines.append(_count_line(name or found[0].term_label, found))
+        used.extend(found)
+
+    for feature, terms in _terms(rows).items():
+        lines.append(heading(FEATURES.get(feature, feature)))
+        for term in terms:
+            add("", term, "n")
+        add("Not recorded", feature, "n_missing")
+    return Table(
+        number="Table I",
+        title="Clinical features of atopic dermatitis at baseline",
+        stub="Feature",
+        columns=tuple(
+            f"{name} (n = {total.n}), n (%)"
+            for name, total in zip(GROUPS.values(), totals, strict=True)
+        ),
+        lines=tuple(lines),
+        notes=(
+            "Enrolled patients. Percentages of the column total, which includes patients without "
+            "the feature recorded. –: no patient.",
+            "A patient has one disease course, one phenotype and at most one entry of critical "
+            "areas.",
+        ),
+        rows=tuple(used),
+    )
+
+
+def _terms(rows: ResultRows) -> dict[str, list[str]]:
+    """Terms of each feature, in the order of the analysis; a feature ends with its n_missing."""
+    features: dict[str, list[str]] = {}
+    terms: list[str] = []
+    for row in rows.find("A02", group=ALL):
+        if row.statistic == "n_missing":
+            features[row.term], terms = terms, []
+        elif row.statistic == "n" and row.term != "column_total":
+            terms.append(row.term)
+    return features
+
+
+def _count_line(name: str, rows: Sequence[Estimate], *empty: str) -> Line:
+    return Line(name, (*(format_count(row.n, row.denominator) for row in rows), *empty))
+
+
+def patients(rows: ResultRows) -> Table:
+    """Lay out A01 and A03: sex, age, comorbidities, earlier treatments."""
     enrolled = rows.need("A01", "enrolled", "n")
     if not enrolled.n:
-        raise NothingToShowError("nobody is enrolled")
+        raise NothingToShowError("no patient is enrolled")
     lines, used = [heading("Sex, n (%)")], [enrolled]
     for sex in ("male", "female"):
         row = rows.need("A01", sex, "n")
-        lines.append(_count_line(row))
+        lines.append(_count_line(row.term_label, [row], ""))
         used.append(row)
     lines.append(heading("Age in years, mean ± SD; median (quartiles); range"))
-    for age in AGES:
-        line, found = _age_line(rows, age)
-        lines.append(line)
-        used += found
+    for age, name in AGES.items():
+        found = {statistic: rows.need("A01", age, statistic) for statistic in AGE_STATISTICS}
+        lines.append(Line(name, (_age(found), str(found["n_missing"].n))))
+        used += found.values()
     history = rows.find("A03", statistic="n")
     blocks = {"Comorbidities, n (%)": False, "Earlier treatments, n (%)": True}
     for title, is_treatment in blocks.items():
-        found = [row for row in history if row.term.startswith(EARLIER) == is_treatment]
-        if found:
-            lines += [heading(title), *map(_count_line, found)]
-            used += found
+        block = [row for row in history if row.term.startswith(EARLIER) == is_treatment]
+        if block:
+            lines += [heading(title), *(_count_line(row.term_label, [row], "") for row in block)]
+            used += block
     return Table(
-        name="table_s1_patients",
         number="Table S1",
         title="Patients at enrolment: sex, age, comorbidities and earlier treatments",
         stub="Characteristic",
@@ -54,28 +113,48 @@ def build(rows: ResultRows) -> Table:
         notes=(
             "Percentages of all enrolled patients; a patient may have several comorbidities and "
             "earlier treatments. A comorbidity or treatment that is not recorded counts as absent. "
-            "–: nobody.",
+            "–: no patient.",
             "SD: sample standard deviation. Quartiles: linear interpolation (type 7).",
         ),
         rows=tuple(used),
     )
 
 
-def _count_line(row: Estimate) -> Line:
-    return Line(row.term_label, (format_count(row.n, row.denominator), ""))
-
-
-def _age_line(rows: ResultRows, term: str) -> tuple[Line, list[Estimate]]:
-    names = ("mean", "sd", "median", "first_quartile", "third_quartile", "minimum", "maximum")
-    found = {name: rows.need("A01", term, name) for name in (*names, "n_missing")}
-    text = {name: format_number(found[name].value, AGE_DECIMALS) for name in names}
+def _age(found: dict[str, Estimate]) -> str:
     if found["mean"].value is None:
-        cell = MISSING
-    else:
-        cell = (
-            f"{text['mean']} ± {text['sd']}; "
-            f"{text['median']} ({text['first_quartile']}–{text['third_quartile']}); "
-            f"{text['minimum']}–{text['maximum']}"
-        )
-    missing = str(found["n_missing"].n)
-    return Line(AGES[term], (cell, missing)), list(found.values())
+        return MISSING
+    text = {statistic: format_number(row.value, 0) for statistic, row in found.items()}
+    return (
+        f"{text['mean']} ± {text['sd']}; "
+        f"{text['median']} ({text['first_quartile']}–{text['third_quartile']}); "
+        f"{text['minimum']}–{text['maximum']}"
+    )
+
+
+def adverse_events(rows: ResultRows) -> Table:
+    """Lay out A20: patients with each treatment-emergent adverse event, most frequent first."""
+    overall = [rows.need("A20", term, "percent") for term in OVERALL]
+    if not overall[0].n:
+        raise NothingToShowError("no adverse event that began under dupilumab is recorded")
+    undated = rows.need("A20", OVERALL[0], "n_onset_not_recorded")
+    kinds = [row for row in rows.find("A20", statistic="percent") if row.term not in OVERALL]
+    kinds.sort(key=lambda row: (-(row.n or 0), row.term_label))
+    return Table(
+        number="Table S11",
+        title="Adverse events that began under dupilumab",
+        stub="Adverse event",
+        columns=(f"Enrolled patients (n = {overall[0].denominator})", "%", "95% CI"),
+        lines=(*map(_event_line, overall), heading("By kind"), *map(_event_line, kinds)),
+        notes=(
+            "Patients with at least one event on or after the first dose; a patient may be counted "
+            "in several lines. Percentages of all enrolled patients, regardless of the length of "
+            "follow-up. Intervals: Wilson. Events are those that the clinic recorded; patients "
+            f"with an event whose onset is not recorded: {undated.n}.",
+        ),
+        rows=(*overall, undated, *kinds),
+    )
+
+
+def _event_line(row: Estimate) -> Line:
+    percent = (value_cell(row), interval_cell(row)) if row.denominator else (MISSING, MISSING)
+    return Line(row.term_label, (str(row.n), *percent))

@@ -1,21 +1,20 @@
-"""Tables of the scores: level and change, responses, analysis of variance."""
+"""Tables of the scores: S2 (level and change), S3 (responses), S4 (analysis of variance)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from analysis_py.report_rows import NothingToShowError, ResultRows, Timepoint
-from analysis_py.report_words import distinct, readable
-from analysis_py.results import Estimate
-from analysis_py.rounding import MISSING, format_interval, format_number, format_p, is_missing
-from analysis_py.tables.table import (
-    Line,
-    Table,
-    heading,
-    mark_notes,
-    marked,
-    tested_notes,
+from analysis_py.phrases import (
+    count_cell,
+    distinct,
+    estimate_cell,
+    interval_cell,
+    readable,
+    share_cell,
+    value_cell,
 )
+from analysis_py.results import Estimate
+from analysis_py.rounding import MISSING, format_interval, format_p, is_missing
+from analysis_py.rows import NothingToShowError, ResultRows
+from analysis_py.tables.table import Line, Table, heading, mark_notes, marked, tested_notes
 from analysis_py.vocabulary import label
 
 # Score -> analysis of its level, analysis of its change.
@@ -35,50 +34,37 @@ LEVELS = ("n", "n_missing", "mean", "sd", "median", "first_quartile", "third_qua
 RANGE = ("minimum", "maximum")
 
 
-def build_levels(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Table:
-    """Lay out the level of every score and its change from baseline.
-
-    Raises
-    ------
-    NothingToShowError
-        If no score is recorded at any timepoint.
-    """
+def levels(rows: ResultRows) -> Table:
+    """Lay out the level of every score and its change from baseline."""
     lines, used, tests = [], [], []
     for score, (level, change) in SCORES.items():
         found = [
             {name: rows.get(level, score, name, timepoint=t.code) for name in (*LEVELS, *RANGE)}
-            for t in timepoints
+            for t in rows.timepoints
         ]
-        if not any(rows_at["n"] is not None and rows_at["n"].n for rows_at in found):
+        if not any(at["n"] is not None and at["n"].n for at in found):
             continue
-        changes = [rows.get(change, score, "mean_change", timepoint=t.code) for t in timepoints]
+        changes = [row for _, row in rows.over_time(change, score, "mean_change")]
         tests += [row for row in changes if row is not None]
         used += [row for at in found for row in at.values() if row is not None]
-        lines.append(heading(f"{label(score)}, points"))
         lines += [
-            Line("Patients", tuple(_count(at["n"]) for at in found)),
-            Line("Seen, score not recorded", tuple(_count(at["n_missing"]) for at in found)),
+            heading(f"{label(score)}, points"),
+            Line("Patients", tuple(count_cell(at["n"]) for at in found)),
+            Line("Seen, score not recorded", tuple(count_cell(at["n_missing"]) for at in found)),
             Line("Mean ± SD", tuple(_mean(at["mean"], at["sd"]) for at in found)),
-            Line("95% CI of the mean", tuple(_interval(at["mean"]) for at in found)),
-            Line(
-                "Median (quartiles)",
-                tuple(
-                    _spread(at["median"], at["first_quartile"], at["third_quartile"])
-                    for at in found
-                ),
-            ),
+            Line("95% CI of the mean", tuple(interval_cell(at["mean"]) for at in found)),
+            Line("Median (quartiles)", tuple(map(_median, found))),
             Line("Range", tuple(_range(at["minimum"], at["maximum"]) for at in found)),
-            Line("Mean change from baseline (95% CI)", tuple(map(_change, changes))),
+            Line("Mean change from baseline (95% CI)", tuple(map(estimate_cell, changes))),
             Line("p, change; pairs", tuple(map(_change_test, changes))),
         ]
     if not lines:
         raise NothingToShowError("no score is recorded at any timepoint")
     return Table(
-        name="table_s2_scores",
         number="Table S2",
         title="Scores over the year",
         stub="Score",
-        columns=tuple(time.label for time in timepoints),
+        columns=tuple(time.label for time in rows.timepoints),
         lines=tuple(lines),
         notes=(
             "Enrolled patients seen at the timepoint, available cases; nothing is imputed. "
@@ -90,30 +76,49 @@ def build_levels(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Table:
     )
 
 
-def build_responses(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Table:
-    """Lay out the responses: patients, of how many, percentage with interval.
+def _mean(mean: Estimate | None, deviation: Estimate | None) -> str:
+    text = value_cell(mean)
+    return text if text == MISSING else f"{text} ± {value_cell(deviation)}"
 
-    Raises
-    ------
-    NothingToShowError
-        If no score is recorded at any timepoint.
-    """
+
+def _median(at: dict[str, Estimate | None]) -> str:
+    text = value_cell(at["median"])
+    return (
+        text
+        if text == MISSING
+        else f"{text} ({_range(at['first_quartile'], at['third_quartile'])})"
+    )
+
+
+def _range(low: Estimate | None, high: Estimate | None) -> str:
+    if low is None or high is None:
+        return MISSING
+    return format_interval(low.value, high.value, 1)
+
+
+def _change_test(row: Estimate | None) -> str:
+    if row is None:
+        return MISSING
+    return marked(f"{format_p(row.p_value)}; {share_cell(row)}", row)
+
+
+def responses(rows: ResultRows) -> Table:
+    """Lay out the responses: patients, of how many, percentage with interval."""
     lines, used = [], []
     for analysis, terms in RESPONSES:
         for term in terms:
-            found = [rows.get(analysis, term, "percent", timepoint=t.code) for t in timepoints]
+            found = [row for _, row in rows.over_time(analysis, term, "percent")]
             known = [row for row in found if row is not None]
             if any(row.denominator for row in known):
-                lines.append(Line(label(term), tuple(map(_share, found))))
+                lines.append(Line(label(term), tuple(map(_response, found))))
                 used += known
     if not lines:
         raise NothingToShowError("no score is recorded at any timepoint")
     return Table(
-        name="table_s3_responses",
         number="Table S3",
         title="Responses over the year",
         stub="Response",
-        columns=tuple(f"{time.label}, n of N, % (95% CI)" for time in timepoints),
+        columns=tuple(f"{time.label}, n of N, % (95% CI)" for time in rows.timepoints),
         lines=tuple(lines),
         notes=(
             "N: enrolled patients with the score recorded at the timepoint and, for a response "
@@ -125,14 +130,14 @@ def build_responses(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Table:
     )
 
 
-def build_variance(rows: ResultRows) -> Table:
-    """Lay out the repeated-measures analyses of variance with what they assume.
+def _response(row: Estimate | None) -> str:
+    if row is None or not row.denominator:
+        return MISSING
+    return f"{share_cell(row)}, {estimate_cell(row)}"
 
-    Raises
-    ------
-    NothingToShowError
-        If no analysis of variance could be made.
-    """
+
+def variance(rows: ResultRows) -> Table:
+    """Lay out the repeated-measures analyses of variance with their assumptions."""
     lines, used, tests = [], [], []
     for score, (_, analysis) in SCORES.items():
         test = rows.get(analysis, score, "f_statistic")
@@ -143,24 +148,19 @@ def build_variance(rows: ResultRows) -> Table:
             continue
         tests.append(test)
         used += [row for row in (test, plain, epsilon, mauchly) if row is not None]
-        lines.append(
-            Line(
-                label(score),
-                (
-                    f"{test.n} of {test.denominator}",
-                    marked(format_number(test.value, 1), test),
-                    MISSING if epsilon is None else format_number(epsilon.value, 2),
-                    format_p(test.p_value),
-                    MISSING if plain is None else format_p(plain.p_value),
-                    _mauchly(mauchly),
-                    readable(test.assumptions_verdict) or MISSING,
-                ),
-            )
+        cells = (
+            share_cell(test),
+            marked(value_cell(test), test),
+            value_cell(epsilon, 2),
+            format_p(test.p_value),
+            MISSING if plain is None else format_p(plain.p_value),
+            _mauchly(mauchly),
+            readable(test.assumptions_verdict) or MISSING,
         )
+        lines.append(Line(label(score), cells))
     if not lines:
         raise NothingToShowError("no patient has a score recorded at every timepoint")
     return Table(
-        name="table_s4_variance",
         number="Table S4",
         title="Change over the year: repeated-measures analysis of variance",
         stub="Score",
@@ -171,7 +171,7 @@ def build_variance(rows: ResultRows) -> Table:
             "p (corrected)",
             "p (uncorrected)",
             "Mauchly's W; p",
-            "What was assumed",
+            "Assumptions",
         ),
         lines=tuple(lines),
         notes=(
@@ -186,54 +186,7 @@ def build_variance(rows: ResultRows) -> Table:
     )
 
 
-def _count(row: Estimate | None) -> str:
-    return MISSING if row is None or row.n is None else str(row.n)
-
-
-def _mean(mean: Estimate | None, deviation: Estimate | None) -> str:
-    if mean is None or is_missing(mean.value):
-        return MISSING
-    spread = None if deviation is None else deviation.value
-    return f"{format_number(mean.value, 1)} ± {format_number(spread, 1)}"
-
-
-def _interval(row: Estimate | None) -> str:
-    return MISSING if row is None else format_interval(row.ci_lower, row.ci_upper, 1)
-
-
-def _spread(median: Estimate | None, low: Estimate | None, high: Estimate | None) -> str:
-    if median is None or low is None or high is None or is_missing(median.value):
-        return MISSING
-    return f"{format_number(median.value, 1)} ({_range(low, high)})"
-
-
-def _range(low: Estimate | None, high: Estimate | None) -> str:
-    if low is None or high is None:
-        return MISSING
-    return format_interval(low.value, high.value, 1)
-
-
-def _change(row: Estimate | None) -> str:
-    if row is None or is_missing(row.value):
-        return MISSING
-    interval = format_interval(row.ci_lower, row.ci_upper, 1)
-    return f"{format_number(row.value, 1)} ({interval})"
-
-
-def _change_test(row: Estimate | None) -> str:
-    if row is None:
-        return MISSING
-    return marked(f"{format_p(row.p_value)}; {row.n} of {row.denominator}", row)
-
-
-def _share(row: Estimate | None) -> str:
-    if row is None or not row.denominator:
-        return MISSING
-    interval = format_interval(row.ci_lower, row.ci_upper, 1)
-    return f"{row.n} of {row.denominator}, {format_number(row.value, 1)} ({interval})"
-
-
 def _mauchly(row: Estimate | None) -> str:
     if row is None or is_missing(row.value):
         return MISSING
-    return f"{format_number(row.value, 3)}; {format_p(row.p_value)}"
+    return f"{value_cell(row, 3)}; {format_p(row.p_value)}"

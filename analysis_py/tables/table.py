@@ -1,17 +1,11 @@
-"""A table of the study before it is any file: heads, lines of printed text, notes, source rows."""
+"""A table of the study before it is a file: column heads, lines of printed text, notes, results."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from analysis_py.report_words import (
-    distinct,
-    is_doubtful,
-    readable,
-    sentence,
-    serious_warning,
-)
+from analysis_py.phrases import distinct, is_doubtful, readable, sentence, serious_warning
 from analysis_py.results import Estimate
 
 DOUBTFUL_MARK = "†"
@@ -20,7 +14,7 @@ WARNING_MARK = "‡"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: its name, one printed text per column, and whether it heads a block."""
+    """One line: its name and one printed text per column; a heading of a block has no texts."""
 
     name: str
     cells: tuple[str, ...] = ()
@@ -33,10 +27,8 @@ class Table:
 
     Attributes
     ----------
-    name : str
-        Stem of its files.
     number : str
-        "Table I" and "Table II" are the printed ones; "Table S1" and on are ours.
+        "Table I" and "Table II" are in the paper; "Table S1" and on are ours.
     title : str
     stub : str
         Head of the first column.
@@ -47,10 +39,9 @@ class Table:
     notes : tuple of str
         Population, tests, and what the marks mean.
     rows : tuple of Estimate
-        The rows of results that were printed, in order.
+        The results that were printed, in order.
     """
 
-    name: str
     number: str
     title: str
     stub: str
@@ -59,6 +50,21 @@ class Table:
     notes: tuple[str, ...]
     rows: tuple[Estimate, ...]
 
+    @property
+    def identifier(self) -> str:
+        """The number as an identifier of HTML: table-s1."""
+        return self.number.lower().replace(" ", "-")
+
+    @property
+    def blocks(self) -> list[list[Line]]:
+        """The lines by block; each block except perhaps the first begins with its heading."""
+        blocks: list[list[Line]] = []
+        for line in self.lines:
+            if line.is_heading or not blocks:
+                blocks.append([])
+            blocks[-1].append(line)
+        return blocks
+
 
 def heading(text: str) -> Line:
     """Line that heads a block."""
@@ -66,7 +72,7 @@ def heading(text: str) -> Line:
 
 
 def marked(text: str, row: Estimate | None) -> str:
-    """Text with † where an assumption is doubtful and ‡ where a warning speaks against it."""
+    """Text with † where an assumption is doubtful and ‡ where the row has a serious warning."""
     if row is None:
         return text
     marks = (DOUBTFUL_MARK if is_doubtful(row) else "") + (
@@ -76,7 +82,7 @@ def marked(text: str, row: Estimate | None) -> str:
 
 
 def mark_notes(rows: Iterable[Estimate]) -> list[str]:
-    """Explain the marks that :func:`marked` put on these rows; nothing where it put none."""
+    """Explain the marks that :func:`marked` put on these rows; empty where there are none."""
     rows = list(rows)
     doubts = distinct(
         f"{row.term_label}: {readable(row.assumptions_verdict)}" for row in rows if is_doubtful(row)

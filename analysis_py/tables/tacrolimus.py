@@ -1,18 +1,18 @@
-"""Tables of tacrolimus: time to its start, early response by its use, use and starts by group."""
+"""Tables of tacrolimus: S6 (time to its start), S7 (early response by its use), S8 (by group)."""
 
 from __future__ import annotations
 
-from analysis_py.report_rows import NothingToShowError, ResultRows
-from analysis_py.report_words import is_trustworthy
+from analysis_py.phrases import (
+    estimate_cell,
+    interval_cell,
+    is_trustworthy,
+    share_cell,
+    value_cell,
+)
 from analysis_py.results import Estimate
 from analysis_py.rounding import MISSING, format_interval, format_number, format_p, is_missing
-from analysis_py.tables.table import (
-    Line,
-    Table,
-    heading,
-    marked,
-    tested_notes,
-)
+from analysis_py.rows import NothingToShowError, ResultRows, known
+from analysis_py.tables.table import Line, Table, heading, marked, tested_notes
 from analysis_py.vocabulary import ALL, WEEK_04, label
 
 START = "tacrolimus_start"
@@ -35,14 +35,8 @@ BY_GROUP = (
 )
 
 
-def build_time(rows: ResultRows) -> Table:
-    """Lay out the Kaplan-Meier curves of A12 and A14 and the restricted mean.
-
-    Raises
-    ------
-    NothingToShowError
-        If A12 was not run or nobody is evaluable.
-    """
+def time_to_start(rows: ResultRows) -> Table:
+    """Lay out the Kaplan-Meier curves of A12 and A14 and the restricted mean."""
     lines, used = [], []
     for analysis, group in CURVES:
         points = rows.find(analysis, term=START, statistic="survival", group=group)
@@ -63,18 +57,19 @@ def build_time(rows: ResultRows) -> Table:
     summaries = [rows.get("A12", START, statistic) for statistic in SUMMARIES]
     for row, name in zip(summaries, SUMMARIES.values(), strict=True):
         if row is not None:
-            text = _summary(row) if row.statistic == "median" else marked(_summary(row), row)
+            text = estimate_cell(row) if is_trustworthy(row) else row.warning or MISSING
+            # A median that is not reached carries its warning as its text, and no mark.
+            text = text if row.statistic == "median" else marked(text, row)
             lines.append(Line(name, ("", "", "", text)))
             used.append(row)
     test = rows.get("A14", "is_generalized", "log_rank_chi_square")
     if test is not None:
-        text = f"{format_number(test.value, 2)}; {format_p(test.p_value)}"
+        text = f"{value_cell(test, 2)}; {format_p(test.p_value)}"
         name = "Generalized against non-generalized: log-rank chi-square; p"
         lines.append(Line(name, ("", "", "", marked(text, test))))
         used.append(test)
     shown = [row for row in (*summaries, test) if row is not None]
     return Table(
-        name="table_s6_time_to_tacrolimus",
         number="Table S6",
         title="Time to the start of tacrolimus, alone or with corticosteroids",
         stub="Nominal month",
@@ -89,44 +84,43 @@ def build_time(rows: ResultRows) -> Table:
     )
 
 
-def build_early(rows: ResultRows) -> Table:
-    """Lay out A16 and A17: EASI at week 4 by use of tacrolimus at baseline.
+def _started(row: Estimate) -> str:
+    text = format_number(100 * (1 - known(row.value)), 1)
+    if is_missing(row.ci_lower) or is_missing(row.ci_upper):
+        return text
+    low, high = 100 * (1 - known(row.ci_upper)), 100 * (1 - known(row.ci_lower))
+    return f"{text} ({format_interval(low, high, 1)})"
 
-    Raises
-    ------
-    NothingToShowError
-        If nobody has EASI recorded at week 4.
-    """
-    shares = [rows.need("A16", "easi_below_7", "percent", **_at(g)) for g in (USERS, OTHERS)]
+
+def early_response(rows: ResultRows) -> Table:
+    """Lay out A16 and A17: EASI at week 4 by use of tacrolimus at baseline."""
+
+    def pair(analysis: str, term: str, statistic: str) -> list[Estimate]:
+        return [
+            rows.need(analysis, term, statistic, group=group, timepoint=WEEK_04)
+            for group in (USERS, OTHERS)
+        ]
+
+    shares = pair("A16", "easi_below_7", "percent")
     if not any(row.denominator for row in shares):
         raise NothingToShowError("no evaluable patient has EASI recorded at week 4")
-    assessed = [rows.need("A16", "easi", "n_assessed", **_at(g)) for g in (USERS, OTHERS)]
+    assessed = pair("A16", "easi", "n_assessed")
     difference = rows.need("A16", "easi_below_7", "percentage_point_difference", timepoint=WEEK_04)
     test = rows.need("A16", "easi_below_7", "chi_square", timepoint=WEEK_04)
     used = [*shares, *assessed, difference, test]
+    unknown = (str((row.denominator or 0) - (row.n or 0)) for row in assessed)
+    p_value = marked(format_p(test.p_value), test)
     lines = [
-        Line(
-            "EASI at week 4 not recorded",
-            (*(str((row.denominator or 0) - (row.n or 0)) for row in assessed), "", ""),
-        ),
-        Line(
-            "EASI < 7, n (%)",
-            (
-                *map(_share, shares),
-                _points(difference),
-                marked(format_p(test.p_value), test),
-            ),
-        ),
+        Line("EASI at week 4 not recorded", (*unknown, "", "")),
+        Line("EASI < 7, n (%)", (*map(_share, shares), _points(difference), p_value)),
     ]
     for scheme, title in SCHEMES.items():
-        found = [
-            row for row in rows.find("A17", statistic="percent") if row.term.startswith(scheme)
-        ]
         lines.append(heading(title))
-        for term in dict.fromkeys(row.term for row in found):
-            pair = [rows.need("A17", term, "percent", **_at(g)) for g in (USERS, OTHERS)]
-            lines.append(Line(pair[0].term_label, (*map(_share, pair), "", "")))
-            used += pair
+        found = rows.find("A17", statistic="percent")
+        for term in dict.fromkeys(row.term for row in found if row.term.startswith(scheme)):
+            both = pair("A17", term, "percent")
+            lines.append(Line(both[0].term_label, (*map(_share, both), "", "")))
+            used += both
     higher = rows.get("A17", "easi_at_least_7", "percentage_point_difference", timepoint=WEEK_04)
     if higher is not None:
         lines.append(heading("High EASI more frequent without tacrolimus at baseline"))
@@ -134,7 +128,6 @@ def build_early(rows: ResultRows) -> Table:
         lines.append(Line(name, ("", "", _points(higher), "")))
         used.append(higher)
     return Table(
-        name="table_s7_early_response",
         number="Table S7",
         title="EASI after 4 weeks by use of tacrolimus at baseline",
         stub="EASI at week 4",
@@ -154,29 +147,28 @@ def build_early(rows: ResultRows) -> Table:
     )
 
 
-def build_groups(rows: ResultRows) -> Table:
-    """Lay out the counts behind the logistic models: use and first starts by group.
+def _share(row: Estimate) -> str:
+    return f"{row.n} ({value_cell(row)})" if row.n and row.denominator else MISSING
 
-    Raises
-    ------
-    NothingToShowError
-        If none of A15, A18 and A19 was run.
-    """
+
+def _points(row: Estimate) -> str:
+    return marked(MISSING, row) if is_missing(row.value) else estimate_cell(row)
+
+
+def by_group(rows: ResultRows) -> Table:
+    """Lay out the counts behind the logistic models: use and first starts by group."""
     lines, used = [], []
     for analysis, term, title in BY_GROUP:
-        found = [row for row in rows.find(analysis, statistic="percent") if row.term == term]
+        found = rows.find(analysis, term=term, statistic="percent")
         if found:
             lines.append(heading(title))
         for row in found:
-            name = "Everybody at risk" if row.group == ALL else label(row.group)
-            interval = format_interval(row.ci_lower, row.ci_upper, 1)
-            cells = (f"{row.n} of {row.denominator}", format_number(row.value, 1), interval)
-            lines.append(Line(name, cells))
+            name = "All patients at risk" if row.group == ALL else label(row.group)
+            lines.append(Line(name, (share_cell(row), value_cell(row), interval_cell(row))))
             used.append(row)
     if not lines:
         raise NothingToShowError("use of tacrolimus by group was not computed")
     return Table(
-        name="table_s8_tacrolimus_by_group",
         number="Table S8",
         title="Use and first start of tacrolimus by group",
         stub="Group",
@@ -185,39 +177,3 @@ def build_groups(rows: ResultRows) -> Table:
         notes=("Evaluable patients; tacrolimus alone or with corticosteroids. Intervals: Wilson.",),
         rows=tuple(used),
     )
-
-
-def _at(group: str) -> dict[str, str]:
-    return {"group": group, "timepoint": WEEK_04}
-
-
-def _started(row: Estimate) -> str:
-    if is_missing(row.value):
-        return MISSING
-    text = format_number(100 * (1 - row.value), 1)
-    if is_missing(row.ci_lower) or is_missing(row.ci_upper):
-        return text
-    interval = format_interval(100 * (1 - row.ci_upper), 100 * (1 - row.ci_lower), 1)
-    return f"{text} ({interval})"
-
-
-def _summary(row: Estimate) -> str:
-    if not is_trustworthy(row):
-        return row.warning or MISSING
-    text = format_number(row.value, 1)
-    if is_missing(row.ci_lower):
-        return text
-    return f"{text} ({format_interval(row.ci_lower, row.ci_upper, 1)})"
-
-
-def _share(row: Estimate) -> str:
-    if not row.denominator:
-        return MISSING
-    return f"{row.n} ({format_number(row.value, 1)})" if row.n else MISSING
-
-
-def _points(row: Estimate) -> str:
-    if is_missing(row.value):
-        return marked(MISSING, row)
-    interval = format_interval(row.ci_lower, row.ci_upper, 1)
-    return f"{format_number(row.value, 1)} ({interval})"

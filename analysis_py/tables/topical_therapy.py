@@ -1,21 +1,13 @@
-"""Table II: topical therapy at each timepoint; and the pairs behind its p-values."""
+"""Tables of topical therapy: Table II, S5 (the pairs behind its p-values), S12 (the scheme)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from analysis_py.report_rows import NothingToShowError, ResultRows, Timepoint
-from analysis_py.report_words import p_phrase
+from analysis_py.phrases import estimate_cell, interval_cell, p_phrase, share_cell, value_cell
 from analysis_py.results import Estimate
-from analysis_py.rounding import MISSING, format_count, format_interval, format_number, format_p
-from analysis_py.tables.table import (
-    Line,
-    Table,
-    heading,
-    marked,
-    tested_notes,
-)
-from analysis_py.vocabulary import REGIMENS, label
+from analysis_py.rounding import format_count, format_p
+from analysis_py.rows import NothingToShowError, ResultRows
+from analysis_py.tables.table import Line, Table, heading, marked, tested_notes
+from analysis_py.vocabulary import ALL, REGIMENS, label
 
 COMBINED = ("any_tacrolimus", "any_corticosteroids")
 MARGINS = {
@@ -29,25 +21,23 @@ MARGINS = {
 }
 
 
-def build(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Table:
-    """Lay out A10 with the p-values of A11 as the paper prints them.
-
-    Raises
-    ------
-    NothingToShowError
-        If A10 was not run or nobody is evaluable.
-    """
-    totals = [rows.need("A10", "column_total", "n", timepoint=time.code) for time in timepoints]
+def regimens(rows: ResultRows) -> Table:
+    """Lay out A10 with the p-values of A11 as the paper prints them."""
+    totals = [rows.need("A10", "column_total", "n", timepoint=t.code) for t in rows.timepoints]
     if not any(total.n for total in totals):
         raise NothingToShowError("the topical regimen of no patient is known at any timepoint")
     lines, used, tests = [], list(totals), []
     for term in (*REGIMENS, *COMBINED):
         if term == COMBINED[0]:
-            missing = tuple(format_count(_missing(total), None) for total in totals)
-            lines.append(Line("Not evaluable at the timepoint", missing))
-            lines.append(heading("Regimens added up"))
+            missing = ((total.denominator or 0) - (total.n or 0) for total in totals)
+            lines += [
+                Line(
+                    "Not evaluable at the timepoint", tuple(format_count(n, None) for n in missing)
+                ),
+                heading("Regimens added up"),
+            ]
         cells = []
-        for time in timepoints:
+        for time in rows.timepoints:
             counted = rows.need("A10", term, "n", timepoint=time.code)
             test = rows.get("A11", term, "odds_ratio", timepoint=time.code)
             used.append(counted)
@@ -59,55 +49,45 @@ def build(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Table:
             cells.append(text)
         lines.append(Line(label(term), tuple(cells)))
     return Table(
-        name="table_2_topical_therapy",
         number="Table II",
         title="Topical therapy beside dupilumab",
         stub="Topical therapy",
         columns=tuple(
             f"{time.label} (n = {total.n}), n (%)"
-            for time, total in zip(timepoints, totals, strict=True)
+            for time, total in zip(rows.timepoints, totals, strict=True)
         ),
         lines=tuple(lines),
         notes=(
             "Evaluable patients whose topical regimen is known at the timepoint; percentages of "
-            "them. None: emollients only. –: nobody.",
+            "them. None: emollients only. –: no patient.",
             "p: comparison with baseline, exact McNemar test on the patients known at both "
             "timepoints, each regimen against all others; two-sided. The pairs are in Table S5.",
-            # A warning there speaks of an odds ratio, which this table does not show.
+            # A warning there concerns an odds ratio, which this table does not show.
             *tested_notes(test for test in tests if not test.warning),
         ),
         rows=tuple(used),
     )
 
 
-def build_pairs(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Table:
-    """Lay out A11: both margins of every pair table, odds ratio and p-value.
-
-    Raises
-    ------
-    NothingToShowError
-        If A11 was not run, or nobody is known at baseline and later.
-    """
+def pairs(rows: ResultRows) -> Table:
+    """Lay out A11: both margins of every pair table, odds ratio and p-value."""
     lines, used, tests = [], [], []
-    for time in timepoints[1:]:
+    for time in rows.timepoints[1:]:
         found = rows.find("A11", statistic="odds_ratio", timepoint=time.code)
         if not found or not found[0].n:
             continue
-        lines.append(
-            heading(f"{time.label}: {found[0].n} pairs of {found[0].denominator} evaluable")
-        )
+        title = f"{time.label}: {found[0].n} pairs of {found[0].denominator} evaluable"
+        lines.append(heading(title))
         for test in found:
-            margins = [
-                rows.need("A11", test.term, statistic, timepoint=time.code) for statistic in MARGINS
-            ]
+            margins = [rows.need("A11", test.term, m, timepoint=time.code) for m in MARGINS]
             tests.append(test)
             used += [test, *margins]
+            ratio = marked(estimate_cell(test, 2), test)
             counts = (str(row.n) for row in margins)
-            lines.append(Line(label(test.term), (*counts, _ratio(test), format_p(test.p_value))))
+            lines.append(Line(label(test.term), (*counts, ratio, format_p(test.p_value))))
     if not lines:
         raise NothingToShowError("no change of the topical regimen was tested")
     return Table(
-        name="table_s5_regimen_pairs",
         number="Table S5",
         title="Change of topical therapy against baseline: the pairs",
         stub="Topical therapy",
@@ -122,12 +102,34 @@ def build_pairs(rows: ResultRows, timepoints: Sequence[Timepoint]) -> Table:
     )
 
 
-def _missing(total: Estimate) -> int:
-    return int(total.denominator or 0) - int(total.n or 0)
-
-
-def _ratio(test: Estimate) -> str:
-    if test.value is None:
-        return marked(MISSING, test)
-    interval = format_interval(test.ci_lower, test.ci_upper, 2)
-    return marked(f"{format_number(test.value, 2)} ({interval})", test)
+def treatment_algorithm(rows: ResultRows) -> Table:
+    """Lay out A21: prescriptions that agree with the paper's scheme, at each timepoint."""
+    lines: list[Line] = []
+    used: list[Estimate] = []
+    for time in rows.timepoints:
+        found = rows.find("A21", timepoint=time.code, statistic="percent")
+        agreement = [row for row in found if row.term == "agreement" and row.denominator]
+        if not agreement:
+            continue
+        visits = {row.term: row for row in found if row.term != "agreement"}
+        coverage = share_cell(visits["recommendation"])
+        lines.append(heading(f"{time.label} ({coverage} visits with a recommendation)"))
+        for row in agreement:
+            name = "Any recommendation" if row.group == ALL else label(row.group)
+            lines.append(Line(name, (share_cell(row), value_cell(row), interval_cell(row))))
+        used += [*visits.values(), *agreement]
+    if not lines:
+        raise NothingToShowError("no visit has both a recommendation and a known regimen")
+    return Table(
+        number="Table S12",
+        title="Prescriptions beside the scheme that the paper proposes",
+        stub="Recommendation",
+        columns=("Prescription agreed", "%", "95% CI"),
+        lines=tuple(lines),
+        notes=(
+            "Visits with a recommendation (IGA recorded, dupilumab not begun in summer) of "
+            "patients whose topical regimen is known. Intervals: Wilson. The scheme was published "
+            "after these visits: agreement describes the prescriptions and does not grade them.",
+        ),
+        rows=tuple(used),
+    )

@@ -147,7 +147,7 @@ def test_analyses_take_frames_and_open_nothing():
 
 def test_only_the_marts_door_and_the_results_store_open_the_warehouse_for_analyses():
     openers = {p.name for p in python_files("analysis_py") if "duckdb" in imports(p)}
-    assert openers <= {"marts.py", "results_store.py", "store.py", "ledger.py"}, openers
+    assert openers <= {"marts.py", "store.py", "source.py", "data_quality.py"}, openers
 
 
 @pytest.mark.parametrize("room", ["intake", "analysis_py", "expectations", "refresh"])

@@ -52,7 +52,8 @@ def test_a_report_that_cannot_be_drawn_does_not_undo_the_publish(settings, monke
     def crash(*arguments):
         raise RuntimeError("no room")
 
-    monkeypatch.setitem(sys.modules, "expectations.page", types.SimpleNamespace(write_page=crash))
+    report = types.SimpleNamespace(write_report=crash)
+    monkeypatch.setitem(sys.modules, "analysis_py.report", report)
     chosen = dataclasses.replace(fake_build.steps(Shape()), report=steps.real_steps().report)
     with Progress(is_quiet=True) as progress:
         summary = pipeline.run(settings, chosen, progress)

@@ -17,9 +17,9 @@ from test_analyses_edges import no_scores, nobody, one_patient, only_women_start
 from twin_frames import build_frames  # noqa: E402
 from warehouse_files import write_warehouse  # noqa: E402
 
-from analysis_py.report.files import report_files  # noqa: E402
+from analysis_py.report import report_files  # noqa: E402
 from analysis_py.report.source import ReportSource, read_source  # noqa: E402
-from analysis_py.report_rows import ResultRows  # noqa: E402
+from analysis_py.rows import ResultRows  # noqa: E402
 from analysis_py.study import run_analyses  # noqa: E402
 
 
@@ -49,12 +49,18 @@ def files(source: ReportSource) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="session")
+def quality_page(files: dict[str, bytes]) -> str:
+    return files["quality.html"].decode("utf-8")
+
+
+@pytest.fixture(scope="session")
 def page(files: dict[str, bytes]) -> str:
     return files["report.html"].decode("utf-8")
 
 
 @pytest.fixture(scope="session")
-def edge_rows(frames: dict[str, pd.DataFrame]) -> dict[str, ResultRows]:
-    """Results of cohorts of which little or nothing can be said."""
+def edge_rows(frames: dict[str, pd.DataFrame], source: ReportSource) -> dict[str, ResultRows]:
+    """Results of cohorts with few or no patients or scores."""
     edges = (nobody, one_patient, no_scores, only_women_start)
-    return {edge.__name__: ResultRows(run_analyses(edge(frames))) for edge in edges}
+    times = source.rows.timepoints
+    return {edge.__name__: ResultRows(run_analyses(edge(frames)), times) for edge in edges}

@@ -13,15 +13,15 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from analysis_py.figures import FIGURES, Figure, draw_all
-from analysis_py.figures.easi_bands import LOOKS
+from analysis_py.figures.scores import GROUP_LOOKS
 from analysis_py.figures.style import REGIMEN_LOOKS, WIDTH
 from analysis_py.report.source import ReportSource
-from analysis_py.report_rows import NothingToShowError, ResultRows
+from analysis_py.rows import NothingToShowError, ResultRows
 
 
 @pytest.fixture(scope="module")
 def figures(source: ReportSource) -> dict[str, Figure]:
-    return draw_all(source.rows, source.timepoints)
+    return draw_all(source.rows)
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -77,7 +77,7 @@ def lightness(colour: str) -> float:
     return 116 * y ** (1 / 3) - 16 if y > 0.008856 else 903.3 * y
 
 
-@pytest.mark.parametrize("looks", [REGIMEN_LOOKS, LOOKS])
+@pytest.mark.parametrize("looks", [REGIMEN_LOOKS, GROUP_LOOKS])
 def test_categories_differ_in_grey_and_by_hatch(looks: dict) -> None:
     for first, second in combinations(looks.values(), 2):
         assert (
@@ -88,12 +88,12 @@ def test_categories_differ_in_grey_and_by_hatch(looks: dict) -> None:
 
 @pytest.fixture(scope="module")
 def edge_figures(
-    edge_rows: dict[str, ResultRows], source: ReportSource
+    edge_rows: dict[str, ResultRows],
 ) -> dict[str, dict[str, Figure | NothingToShowError]]:
-    return {name: draw_all(rows, source.timepoints) for name, rows in edge_rows.items()}
+    return {name: draw_all(rows) for name, rows in edge_rows.items()}
 
 
-def test_a_cohort_at_the_edge_is_drawn_or_told(edge_figures: dict) -> None:
+def test_a_cohort_at_the_edge_is_drawn_or_the_reason_is_given(edge_figures: dict) -> None:
     for drawn in edge_figures.values():
         assert set(drawn) == set(FIGURES)
         for figure in drawn.values():

@@ -1,4 +1,4 @@
-"""The page: well formed, self-contained, accessible, escaped, and about counts only."""
+"""The pages: well formed, self-contained, accessible, escaped, and with counts only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from report_warehouses import HOSTILE, LOAD_ID, SECRET
 
 from analysis_py import published
 from analysis_py.figures import FIGURES
-from analysis_py.report.page import TEMPLATE
+from analysis_py.report.page import HERE, INTERNAL_NOTE
 from analysis_py.report.source import ReportSource
 from analysis_py.tables import TABLES
 
@@ -40,22 +40,33 @@ def outline(page: str) -> Outline:
     return outline_of(page)
 
 
+@pytest.fixture(scope="module", params=["page", "quality_page"])
+def either(request: pytest.FixtureRequest) -> str:
+    """The report, then the quality page."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture(scope="module")
 def text(page: str) -> str:
-    """Visible words of the page, single blanks."""
+    return words_of(page)
+
+
+def words_of(page: str) -> str:
+    """Visible words of a page, single blanks."""
     without = re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL)
     return re.sub(r"\s+", " ", unescape(without).replace("\u00a0", " "))
 
 
-def test_every_element_is_closed_in_its_turn(outline: Outline) -> None:
-    assert outline.faults == []
+def test_every_element_is_closed_in_its_turn(either: str) -> None:
+    assert outline_of(either).faults == []
 
 
 def test_the_page_is_one_small_file(page: str) -> None:
     assert len(page.encode()) < LARGEST
 
 
-def test_nothing_is_loaded_from_anywhere(page: str, outline: Outline) -> None:
+def test_nothing_is_loaded_from_anywhere(either: str) -> None:
+    page, outline = either, outline_of(either)
     for element in outline.elements:
         for name in ("src", "srcset", "data", "action", "poster", "background"):
             assert name not in element.attributes, element.tag
@@ -66,12 +77,15 @@ def test_nothing_is_loaded_from_anywhere(page: str, outline: Outline) -> None:
     assert all(url.startswith("#") for url in re.findall(r"url\(([^)]*)\)", page))
 
 
-def test_the_policy_of_the_page_forbids_the_network(outline: Outline) -> None:
-    policies = [e.attributes for e in outline.all("meta") if "http-equiv" in e.attributes]
+def test_the_policy_of_the_page_forbids_the_network(either: str) -> None:
+    policies = [
+        e.attributes for e in outline_of(either).all("meta") if "http-equiv" in e.attributes
+    ]
     assert policies[0]["content"].startswith("default-src 'none'")
 
 
-def test_links_lead_somewhere(outline: Outline, files: dict[str, bytes]) -> None:
+def test_every_link_has_a_target(either: str, files: dict[str, bytes]) -> None:
+    outline = outline_of(either)
     identifiers = [e.attributes["id"] for e in outline.elements if "id" in e.attributes]
     assert len(identifiers) == len(set(identifiers)), "an id is used twice"
     named = set(identifiers)
@@ -88,14 +102,14 @@ def test_links_lead_somewhere(outline: Outline, files: dict[str, bytes]) -> None
             assert reference in named, reference
 
 
-def test_headings_come_in_order(outline: Outline) -> None:
-    levels = [int(e.tag[1]) for e in outline.all("h1", "h2", "h3", "h4", "h5", "h6")]
+def test_headings_come_in_order(either: str) -> None:
+    levels = [int(e.tag[1]) for e in outline_of(either).all("h1", "h2", "h3", "h4", "h5", "h6")]
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
 
 
-def test_sections_stand_in_the_order_of_the_contents(outline: Outline) -> None:
+def test_sections_are_in_the_order_of_the_contents(outline: Outline) -> None:
     ids = tuple(e.attributes["aria-labelledby"] for e in outline.all("section"))
     assert ids == SECTIONS
     links = [e.attributes["href"] for e in outline.all("a") if e.within("nav")]
@@ -121,7 +135,7 @@ def test_every_drawing_has_a_text_alternative(outline: Outline) -> None:
         assert len(texts[description]) > 80
 
 
-def test_every_table_says_what_its_heads_speak_of(outline: Outline) -> None:
+def test_every_table_has_a_caption_and_heads_with_scope(outline: Outline) -> None:
     tables = outline.all("table")
     assert len(tables) >= len(TABLES) + 5
     captions = [e for e in outline.all("caption") if e.text]
@@ -137,11 +151,12 @@ def test_every_table_and_figure_is_there(text: str) -> None:
         assert f"Figure S{n}." in text
 
 
-def test_text_from_outside_is_not_markup(page: str, text: str) -> None:
-    assert "<script" not in page
-    assert "<b>Unknown" not in page
-    assert HOSTILE in text
-    assert "<b>Unknown</b>" in unescape(page)
+def test_text_of_a_delivery_is_not_markup(either: str) -> None:
+    assert "<script" not in either
+    assert "<b>Unknown" not in either
+    assert "\x1b" not in either
+    assert HOSTILE in words_of(either)
+    assert "<b>Unknown</b>" in unescape(either)
 
 
 def test_no_value_of_a_patient_is_in_any_file(files: dict[str, bytes]) -> None:
@@ -150,23 +165,31 @@ def test_no_value_of_a_patient_is_in_any_file(files: dict[str, bytes]) -> None:
         assert b"Rossi" not in content, name
 
 
-def test_the_page_says_that_the_data_are_synthetic(outline: Outline, text: str) -> None:
+def test_the_page_says_that_the_data_are_synthetic(either: str) -> None:
+    outline = outline_of(either)
     banner = outline.all("aside")[0]
     assert banner.text.startswith("SYNTHETIC DATA, no real patients")
     strips = [e for e in outline.all("div") if e.attributes.get("class") == "strip"]
-    assert strips[0].text == f"SYNTHETIC DATA, no real patients · load {LOAD_ID[:16]}"
-    assert LOAD_ID in text
+    assert strips[0].text == (
+        f"SYNTHETIC DATA, no real patients · internal: exact counts · load {LOAD_ID[:16]}"
+    )
+    assert LOAD_ID in words_of(either)
 
 
-def test_refusals_are_counted_with_what_to_do(text: str) -> None:
+def test_the_page_says_that_it_is_internal(either: str) -> None:
+    assert INTERNAL_NOTE in words_of(either)
+
+
+def test_refusals_are_counted_with_what_to_do(either: str) -> None:
+    text = words_of(either)
     assert "Records read 1542" in text
     assert "Records refused 4" in text
-    assert "No date visits.csv visit_date record refused 2" in text
+    assert "No date visits.csv visit_date record refused 2 1200" in text
     assert "Correct it & deliver again." in text
     assert "visits.csv Extra column 2" in text
 
 
-def test_the_numbers_of_the_study_stand_in_the_page(text: str) -> None:
+def test_the_page_has_the_numbers_of_the_study(text: str) -> None:
     for words in (
         "72.2% (39 of 54)",
         "Pearson chi-square p = 0.027",
@@ -196,7 +219,7 @@ def test_all_printed_numbers_are_compared_those_that_differ_first(
 
 
 def test_every_status_can_be_chosen(outline: Outline) -> None:
-    style = (TEMPLATE / "style.css").read_text(encoding="utf-8")
+    style = (HERE / "style.css").read_text(encoding="utf-8")
     choices = [e.attributes["id"] for e in outline.all("input")]
     assert choices[0] == "show-all"
     for status in published.STATUSES:
@@ -216,10 +239,10 @@ def contrast(first: str, second: str) -> float:
 
 
 def test_every_rule_with_a_ground_has_enough_contrast() -> None:
-    style = (TEMPLATE / "style.css").read_text(encoding="utf-8")
+    style = (HERE / "style.css").read_text(encoding="utf-8")
     variables = dict(re.findall(r"(--[a-z-]+):\s*(#[0-9a-f]{6});", style))
     assert len(variables) >= 10
-    # Texts that stand on the page itself, or on the shade of a fact.
+    # Texts on the page itself, or on the shade of a fact.
     pairs = {(name, "--paper") for name in ("--ink", "--quiet", "--link", "--care-ink")}
     pairs |= {(name, "--shade") for name in ("--ink", "--quiet", "--link")}
     for rule in re.findall(r"\{([^{}]*)\}", style):

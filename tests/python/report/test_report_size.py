@@ -1,4 +1,4 @@
-"""Report and figures hold as many marks for one cohort as for twenty like it: none per patient."""
+"""Report and figures do not grow with the number of patients: nothing is drawn per patient."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 from test_analyses_edges import PATIENTS
 
 from analysis_py.figures import draw_all
-from analysis_py.report.files import report_files
+from analysis_py.report import report_files
 from analysis_py.report.source import ReportSource
-from analysis_py.report_rows import ResultRows
+from analysis_py.rows import ResultRows
 from analysis_py.study import run_analyses
 
 COPIES = 20
 COUNTS = ["n_patients", "n_excluded", "n_failing"]
-# Further digits of the counts; nothing that is drawn, written or linked once per patient.
+# Allows for more digits in counts, and for nothing that is drawn or written per patient.
 MOST_GROWTH = 1.15
 
 
@@ -39,7 +39,7 @@ def repeated(frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 def larger(source: ReportSource, frames: dict[str, pd.DataFrame]) -> ReportSource:
     results = run_analyses(repeated(frames))
     study = replace(source.study, results=results)
-    return replace(source, study=study, rows=ResultRows(results))
+    return replace(source, study=study, rows=ResultRows(results, source.rows.timepoints))
 
 
 def test_the_cohort_is_twenty_times_as_large(source: ReportSource, larger: ReportSource) -> None:
@@ -71,7 +71,7 @@ def test_no_file_grows_with_the_patients(source: ReportSource, larger: ReportSou
 
 
 def test_figures_draw_as_many_marks(source: ReportSource, larger: ReportSource) -> None:
-    small, large = (draw_all(one.rows, one.timepoints) for one in (source, larger))
+    small, large = (draw_all(one.rows) for one in (source, larger))
     for name, figure in small.items():
         # Every glyph of a number is an element too: leave the text out.
         marks = [one.svg.count(b"<path") for one in (figure, large[name])]

@@ -1,23 +1,23 @@
-"""Tables: the paper's own cells, equal in every format, and equal to the rows of results."""
+"""Tables: the paper's own cells, equal in every format, and equal to the results."""
 
 from __future__ import annotations
 
-import csv
 import io
 import zipfile
-from html.parser import HTMLParser
 
 import docx
 import openpyxl
 import pandas as pd
 import pytest
+from html_outline import outline_of
 
 from analysis_py.analyses import _models
+from analysis_py.phrases import LEFT_OUT, typographic
 from analysis_py.report.source import ReportSource
-from analysis_py.report_rows import NothingToShowError, ResultRows
-from analysis_py.report_words import LEFT_OUT, typographic
+from analysis_py.results import Results
+from analysis_py.rows import NothingToShowError, ResultRows
 from analysis_py.tables import TABLES, Table, build_all
-from analysis_py.tables.files import table_files
+from analysis_py.tables.files import word_file, workbook
 from core.spreadsheet import safe_text
 
 BANNER = "SYNTHETIC DATA, no real patients"
@@ -60,16 +60,22 @@ TABLE_1 = {
 
 @pytest.fixture(scope="module")
 def tables(source: ReportSource) -> dict[str, Table]:
-    return build_all(source.rows, source.timepoints)
+    return build_all(source.rows)
 
 
 @pytest.fixture(scope="module")
-def made(tables: dict[str, Table]) -> dict[str, bytes]:
-    return {
-        name: content
-        for table in tables.values()
-        for name, content in table_files(table, BANNER).items()
-    }
+def xlsx(tables: dict[str, Table], source: ReportSource) -> bytes:
+    return workbook(tables.values(), source.study.results, BANNER)
+
+
+@pytest.fixture(scope="module")
+def sheets(xlsx: bytes) -> openpyxl.Workbook:
+    return openpyxl.load_workbook(io.BytesIO(xlsx))
+
+
+@pytest.fixture(scope="module")
+def document(tables: dict[str, Table]) -> docx.document.Document:
+    return docx.Document(io.BytesIO(word_file(list(tables.values()), BANNER)))
 
 
 def cells(table: Table) -> dict[str, tuple[str, ...]]:
@@ -117,30 +123,6 @@ def test_every_line_has_a_cell_per_column(tables: dict[str, Table], name: str) -
         assert line.is_heading or len(line.cells) == len(table.columns), line
 
 
-class Cells(HTMLParser):
-    """Texts of the cells of the one table of a page, per row."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[list[str]] = []
-        self.is_open = False
-
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self.rows[-1].append("")
-            self.is_open = True
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th"):
-            self.is_open = False
-
-    def handle_data(self, data: str) -> None:
-        if self.is_open:
-            self.rows[-1][-1] += data
-
-
 def expected_rows(table: Table) -> list[list[str]]:
     rows = [[table.stub, *table.columns]]
     for line in table.lines:
@@ -149,59 +131,74 @@ def expected_rows(table: Table) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_every_format_holds_the_same_cells(
-    tables: dict[str, Table], made: dict[str, bytes], name: str
+def test_the_workbook_has_the_cells_of_the_table(
+    tables: dict[str, Table], sheets: openpyxl.Workbook, name: str
 ) -> None:
-    table = tables[name]
-    rows = expected_rows(table)
-
-    parser = Cells()
-    parser.feed(made[f"{table.name}.html"].decode())
-    assert [[text.replace("\u00a0", " ") for text in row] for row in parser.rows] == rows
-
-    sheet = openpyxl.load_workbook(io.BytesIO(made[f"{table.name}.xlsx"]))["Table"]
+    rows = expected_rows(tables[name])
+    sheet = sheets[tables[name].number]
     in_sheet = [[cell for cell in row if cell is not None] for row in sheet.values]
     assert in_sheet[3 : 3 + len(rows)] == [[text for text in row if text] for row in rows]
     assert sheet["A2"].value == BANNER
 
-    document = docx.Document(io.BytesIO(made[f"{table.name}.docx"]))
-    assert document.sections[0].header.paragraphs[0].text == BANNER
-    for row, expected in zip(document.tables[0].rows, rows, strict=True):
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_word_file_has_the_cells_of_the_table(
+    tables: dict[str, Table], document: docx.document.Document, name: str
+) -> None:
+    place = list(TABLES).index(name)
+    for row, expected in zip(document.tables[place].rows, expected_rows(tables[name]), strict=True):
         texts = [cell.text for cell in row.cells]
         assert texts == (expected if len(expected) > 1 else expected * len(texts))
-
-    records = list(csv.reader(io.StringIO(made[f"{table.name}.csv"].decode("utf-8-sig"))))
-    assert [record[1:] for record in records[1:]] == [row for row in rows[1:] if len(row) > 1]
+    assert document.sections[place].header.paragraphs[0].text == BANNER
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_the_workbook_carries_the_rows_of_results_unrounded(
-    tables: dict[str, Table], made: dict[str, bytes], source: ReportSource, name: str
+def test_the_page_has_the_cells_of_the_table(
+    tables: dict[str, Table], page: str, name: str
 ) -> None:
-    content = made[f"{tables[name].name}.xlsx"]
-    sheet = pd.read_excel(io.BytesIO(content), sheet_name="Results").set_index("result_id")
-    known = source.study.results.to_frame().set_index("result_id").loc[sheet.index]
+    after = page.partition(f'id="{tables[name].identifier}"')[2]
+    part = after.partition("</table>")[0]
+    rows: dict[int, list[str]] = {}
+    for cell in outline_of(f"<div>{part.partition('>')[2]}</table></div></div>").all("th", "td"):
+        rows.setdefault(id(cell.parents[-1]), []).append(cell.text.replace("\u00a0", " "))
+    assert list(rows.values()) == expected_rows(tables[name])
+
+
+def test_the_contents_of_the_workbook_link_every_sheet(
+    tables: dict[str, Table], sheets: openpyxl.Workbook
+) -> None:
+    numbers = [table.number for table in tables.values()]
+    assert sheets.sheetnames == ["Contents", *numbers, "Results"]
+    linked = [row[0] for row in sheets["Contents"].iter_rows(min_row=4)]
+    assert [cell.value for cell in linked] == [*numbers, "Results"]
+    for cell in linked:
+        assert cell.hyperlink.location == f"'{cell.value}'!A1"
+
+
+def test_the_workbook_has_every_result_unrounded(xlsx: bytes, source: ReportSource) -> None:
+    sheet = pd.read_excel(io.BytesIO(xlsx), sheet_name="Results").set_index("result_id")
+    known = source.study.results.to_frame().set_index("result_id")
+    assert list(sheet.index) == list(known.index)
     for column in ("value", "ci_lower", "ci_upper", "p_value"):
         ours, theirs = sheet[column].astype(float), known[column].astype(float)
-        # A workbook holds 16 significant digits.
+        # A workbook stores 16 significant digits.
         pd.testing.assert_series_equal(ours, theirs, rtol=1e-14, atol=0)
     assert list(sheet["n"].astype("Int64")) == list(known["n"])
 
 
-def test_files_do_not_know_the_hour(tables: dict[str, Table], made: dict[str, bytes]) -> None:
-    again = {
-        name: content
-        for table in tables.values()
-        for name, content in table_files(table, BANNER).items()
-    }
-    assert again == made
-    for name, content in made.items():
-        if name.endswith((".xlsx", ".docx")):
-            archive = zipfile.ZipFile(io.BytesIO(content))
-            assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
-            core = archive.read("docProps/core.xml")
-            assert b"dcterms:created" not in core
-            assert b"dcterms:modified" not in core
+def test_files_do_not_contain_the_time_of_writing(
+    tables: dict[str, Table], xlsx: bytes, source: ReportSource
+) -> None:
+    listed = list(tables.values())
+    word = word_file(listed, BANNER)
+    assert workbook(listed, source.study.results, BANNER) == xlsx
+    assert word_file(listed, BANNER) == word
+    for content in (xlsx, word):
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
+        core = archive.read("docProps/core.xml")
+        assert b"dcterms:created" not in core
+        assert b"dcterms:modified" not in core
 
 
 @pytest.mark.parametrize(
@@ -226,40 +223,41 @@ def test_no_text_becomes_a_formula(text: str, safe: str) -> None:
 
 
 def test_a_label_with_control_characters_can_be_written(tables: dict[str, Table]) -> None:
-    made = table_files(tables["topical_therapy"], "SYNTHETIC\x07DATA\x0b")
-    document = docx.Document(io.BytesIO(made["table_2_topical_therapy.docx"]))
+    banner = "SYNTHETIC\x07DATA\x0b"
+    listed = [tables["topical_therapy"]]
+    document = docx.Document(io.BytesIO(word_file(listed, banner)))
     assert document.sections[0].header.paragraphs[0].text == "SYNTHETIC DATA "
+    sheets = openpyxl.load_workbook(io.BytesIO(workbook(listed, Results(), banner)))
+    assert sheets["Table II"]["A2"].value == "SYNTHETIC DATA "
 
 
-def test_no_cell_of_any_workbook_is_a_formula(made: dict[str, bytes]) -> None:
-    for name, content in made.items():
-        if name.endswith(".xlsx"):
-            for sheet in openpyxl.load_workbook(io.BytesIO(content)):
-                for row in sheet.iter_rows():
-                    for cell in row:
-                        assert cell.data_type != "f", f"{name} {cell.coordinate}"
+def test_no_cell_of_the_workbook_is_a_formula(sheets: openpyxl.Workbook) -> None:
+    for sheet in sheets:
+        for row in sheet.iter_rows():
+            for cell in row:
+                assert cell.data_type != "f", f"{sheet.title} {cell.coordinate}"
 
 
-def test_a_cohort_at_the_edge_is_laid_out_or_told(
-    edge_rows: dict[str, ResultRows], source: ReportSource
+def test_a_cohort_at_the_edge_is_laid_out_or_the_reason_is_given(
+    edge_rows: dict[str, ResultRows],
 ) -> None:
     for rows in edge_rows.values():
-        for table in build_all(rows, source.timepoints).values():
-            if isinstance(table, NothingToShowError):
-                assert str(table)
-            else:
-                assert len(table_files(table, BANNER)) == 4
+        built = build_all(rows).values()
+        assert all(str(reason) for reason in built if isinstance(reason, NothingToShowError))
+        tables = [table for table in built if isinstance(table, Table)]
+        assert workbook(tables, Results(), BANNER)
+        assert word_file(tables, BANNER)
 
 
 def test_a_separated_ratio_is_not_printed_as_if_it_were_fine(
-    edge_rows: dict[str, ResultRows], source: ReportSource
+    edge_rows: dict[str, ResultRows],
 ) -> None:
-    table = build_all(edge_rows["only_women_start"], source.timepoints)["models"]
+    table = build_all(edge_rows["only_women_start"])["models"]
     line = next(line for line in table.lines if line.name.startswith("Female sex"))
     assert "‡" in line.cells[0]
     assert line.cells[0].startswith(("[", "not estimable"))
     assert line.cells[-1] != "–"
 
 
-def test_patients_left_out_do_not_speak_against_a_number() -> None:
+def test_a_count_of_patients_left_out_is_no_serious_warning() -> None:
     assert LEFT_OUT == _models.LEFT_OUT

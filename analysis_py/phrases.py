@@ -1,9 +1,10 @@
-"""Phrases made of results: "72.2% (39 of 54)", "p = 0.027", "8.3 (95% CI 7.7 to 8.9)"."""
+"""Results in words: "72.2% (39 of 54)", "p = 0.027", "8.3 (95% CI 7.7–8.9)"; cells of tables."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TypeGuard
 
 from analysis_py.results import DOUBTFUL, Estimate
 from analysis_py.rounding import (
@@ -17,7 +18,7 @@ from analysis_py.rounding import (
 from analysis_py.vocabulary import label
 
 _CODE = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
-_TORN = (
+_SHORT_PHRASES = (
     re.compile(r"\b[pn] [=<] (?=\d)"),
     re.compile(r"(?<=\d) of (?=\d)"),
     re.compile(r"95% CI (?=[\d\u2212-])"),
@@ -26,7 +27,7 @@ _HYPHEN_MINUS = re.compile(r"(?<![\w)\]])-(?=\d)")
 
 NOT_ESTIMABLE = "not estimable"
 LEFT_OUT = "patients left out for a missing value"
-"""End of a warning that only counts; a test holds it equal to the analyses' own words."""
+"""End of a warning that only counts patients; a test compares it with the analyses' own words."""
 
 
 def p_phrase(p_value: float | None) -> str:
@@ -44,11 +45,49 @@ def p_phrase(p_value: float | None) -> str:
 
 
 def percent_phrase(row: Estimate | None) -> str:
-    """Give a percent row as "72.2% (39 of 54)"; with nobody in the denominator "– (0 of 0)"."""
+    """Give a percent row as "72.2% (39 of 54)"; with an empty denominator "– (0 of 0)"."""
     if row is None:
         return MISSING
-    share = MISSING if is_missing(row.value) else f"{round_half_up(row.value, 1)}%"
-    return f"{share} ({row.n} of {row.denominator})"
+    return f"{percent(row.value)} ({row.n} of {row.denominator})"
+
+
+def percent(value: float | None) -> str:
+    """Give a percentage with one decimal, half-up.
+
+    Examples
+    --------
+    >>> percent(72.25)
+    '72.3%'
+    """
+    return MISSING if value is None or is_missing(value) else f"{round_half_up(value, 1)}%"
+
+
+def count_cell(row: Estimate | None) -> str:
+    """Give the count of a row."""
+    return MISSING if row is None or row.n is None else str(row.n)
+
+
+def share_cell(row: Estimate | None) -> str:
+    """Give "39 of 54"."""
+    return MISSING if row is None else f"{row.n} of {row.denominator}"
+
+
+def value_cell(row: Estimate | None, decimals: int = 1) -> str:
+    """Give the value alone."""
+    return MISSING if row is None else format_number(row.value, decimals)
+
+
+def interval_cell(row: Estimate | None, decimals: int = 1) -> str:
+    """Give the interval alone, "1.03–2.21"."""
+    return MISSING if row is None else format_interval(row.ci_lower, row.ci_upper, decimals)
+
+
+def estimate_cell(row: Estimate | None, decimals: int = 1) -> str:
+    """Give "1.51 (1.03–2.21)", without brackets where there is no interval."""
+    if row is None or is_missing(row.value):
+        return MISSING
+    interval = interval_cell(row, decimals)
+    return value_cell(row, decimals) + ("" if interval == MISSING else f" ({interval})")
 
 
 def estimate_phrase(row: Estimate | None, decimals: int) -> str:
@@ -63,23 +102,23 @@ def estimate_phrase(row: Estimate | None, decimals: int) -> str:
 
 
 def serious_warning(row: Estimate) -> str:
-    """Warning of a row without the counts of patients left out, which speak against no number."""
+    """Return the warning of a row; counts of patients left out are not among the serious ones."""
     parts = [part for part in row.warning.split("; ") if not part.endswith(LEFT_OUT)]
     return "; ".join(parts)
 
 
-def is_trustworthy(row: Estimate | None) -> bool:
-    """Whether a row has a value and nothing that warns against it."""
+def is_trustworthy(row: Estimate | None) -> TypeGuard[Estimate]:
+    """Whether a row has a value and no serious warning."""
     return row is not None and not serious_warning(row) and not is_missing(row.value)
 
 
 def is_doubtful(row: Estimate) -> bool:
-    """Whether something that the method assumes is called doubtful."""
+    """Whether an assumption of the method is doubtful."""
     return DOUBTFUL in row.assumptions_verdict
 
 
 def readable(text: str) -> str:
-    """Words in place of codes, and a blank in "p <0.001".
+    """Replace codes by words, and "p <0.001" by "p < 0.001".
 
     Examples
     --------
@@ -90,7 +129,7 @@ def readable(text: str) -> str:
 
 
 def typographic(text: str) -> str:
-    """Text with a true minus before numbers, for print; no spreadsheet takes it for a formula.
+    """Replace the hyphen before a number by a minus sign, which no spreadsheet takes for a formula.
 
     Examples
     --------
@@ -101,20 +140,20 @@ def typographic(text: str) -> str:
 
 
 def unbroken(text: str) -> str:
-    """Text whose short phrases ("p = 0.02", "39 of 54", "95% CI") are not torn at a line's end.
+    """Put no-break spaces into short phrases ("p = 0.02", "39 of 54", "95% CI").
 
     Examples
     --------
     >>> unbroken("p = 0.018, 39 of 54") == "p\u00a0=\u00a00.018, 39\u00a0of\u00a054"
     True
     """
-    for torn in _TORN:
-        text = torn.sub(lambda found: found.group().replace(" ", "\u00a0"), text)
+    for phrase in _SHORT_PHRASES:
+        text = phrase.sub(lambda found: found.group().replace(" ", "\u00a0"), text)
     return text
 
 
 def sentence(text: str) -> str:
-    """First letter large, one full stop at the end.
+    """Make a sentence: capital first letter, one full stop at the end.
 
     Examples
     --------
@@ -131,5 +170,5 @@ def _words(code: re.Match[str]) -> str:
 
 
 def distinct(texts: Iterable[str]) -> list[str]:
-    """Texts without repeats and blanks, in the order first met."""
+    """Return each text once, without empty ones, in order of first appearance."""
     return [text for text in dict.fromkeys(texts) if text]

@@ -1,0 +1,134 @@
+"""Results found by analysis, term, statistic, group and timepoint, for what is printed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis_py.results import Estimate, Results
+from analysis_py.vocabulary import ALL, ANY_TIME
+
+Key = tuple[str, str, str, str, str, float | None]
+
+
+class NothingToShowError(Exception):
+    """A table or figure has no results to show; the text says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timepoint:
+    """A timepoint of the study: code, label, nominal week and month."""
+
+    code: str
+    label: str
+    week: int
+    month: int
+
+
+class ResultRows:
+    """Estimates of one warehouse, indexed for look-up.
+
+    Parameters
+    ----------
+    results : Results
+        Estimates in the order in which the analyses made them.
+    timepoints : sequence of Timepoint
+        Of the study, the first one being baseline.
+    """
+
+    def __init__(self, results: Results, timepoints: Sequence[Timepoint]) -> None:
+        self.timepoints = tuple(timepoints)
+        self._rows = tuple(results)
+        self._by_key: dict[Key, Estimate] = {}
+        for row in self._rows:
+            key = (
+                row.analysis_id,
+                row.term,
+                row.statistic,
+                row.group,
+                row.timepoint,
+                row.time_months,
+            )
+            self._by_key.setdefault(key, row)
+
+    def __iter__(self) -> Iterator[Estimate]:
+        """Iterate over all rows in their order."""
+        return iter(self._rows)
+
+    def get(
+        self,
+        analysis_id: str,
+        term: str,
+        statistic: str,
+        *,
+        group: str = ALL,
+        timepoint: str = ANY_TIME,
+        month: float | None = None,
+    ) -> Estimate | None:
+        """Return the row, or None where the analysis did not make it."""
+        return self._by_key.get((analysis_id, term, statistic, group, timepoint, month))
+
+    def need(
+        self,
+        analysis_id: str,
+        term: str,
+        statistic: str,
+        *,
+        group: str = ALL,
+        timepoint: str = ANY_TIME,
+        month: float | None = None,
+    ) -> Estimate:
+        """Return the row.
+
+        Raises
+        ------
+        NothingToShowError
+            If the row is missing; the text names it.
+        """
+        row = self.get(analysis_id, term, statistic, group=group, timepoint=timepoint, month=month)
+        if row is None:
+            place = [name for name in (group, timepoint) if name not in (ALL, ANY_TIME)]
+            listed = ", ".join([term, statistic, *place])
+            raise NothingToShowError(f"the results have no row of {analysis_id} for {listed}")
+        return row
+
+    def over_time(
+        self, analysis_id: str, term: str, statistic: str
+    ) -> list[tuple[Timepoint, Estimate | None]]:
+        """Return the row of each timepoint, None where the analysis did not make it."""
+        return [
+            (time, self.get(analysis_id, term, statistic, timepoint=time.code))
+            for time in self.timepoints
+        ]
+
+    def find(self, analysis_id: str, **wanted: object) -> list[Estimate]:
+        """Return the rows of an analysis whose fields equal the ones given, in their order."""
+        return [
+            row
+            for row in self._rows
+            if row.analysis_id == analysis_id
+            and all(getattr(row, name) == value for name, value in wanted.items())
+        ]
+
+
+def known(value: float | None) -> float:
+    """Return a number for drawing and arithmetic; a missing one is NaN."""
+    return math.nan if value is None else value
+
+
+def frame_of(rows: Iterable[Estimate]) -> pd.DataFrame:
+    """Return the source data of a figure: one line per row it was drawn from, unrounded."""
+    results = Results()
+    results.extend({row.result_id: row for row in rows}.values())
+    return results.to_frame().drop(columns=["sort_order", "role"])
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame as dictionaries; a missing cell is None."""
+    values: Any = frame.astype(object)
+    found: list[dict[str, Any]] = values.where(frame.notna(), None).to_dict("records")
+    return found
