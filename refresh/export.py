@@ -18,9 +18,9 @@ import duckdb
 from openpyxl import Workbook
 from openpyxl.styles import Font
 
-from analysis_py.tables.spreadsheet import csv_bytes, safe_text, without_times
 from core import duck
 from core.settings import Settings, is_inside
+from core.spreadsheet import csv_bytes, without_times, write_cell
 from core.stop import ExitCode, Stop
 from privacy.release import FORM, Released, release
 from refresh import lock, manifest, versions
@@ -316,11 +316,7 @@ def _workbook(about: list[str], tables: Sequence[ReleasedTable]) -> bytes:
         sheet = book.create_sheet(name[:31])
         for row, line in enumerate(lines, start=1):
             for column, cell in enumerate(line, start=1):
-                written = sheet.cell(row, column)
-                if isinstance(cell, str):
-                    written.value, written.data_type = safe_text(cell), "s"
-                else:
-                    written.value = cell
+                written = write_cell(sheet.cell(row, column), cell)
                 if row == 1 or (row == 3 and name != "README"):
                     written.font = Font(bold=True)
     buffer = io.BytesIO()
