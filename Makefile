@@ -53,7 +53,7 @@ oracle: $(STAMP) ## Recompute the R oracles (needs R with package survival) and 
 	@tests/oracle/run_all.sh
 
 torture: $(STAMP) ## Kill, fill the disk and read while publishing, the long form (about 20 minutes)
-	@$(BIN)/python -m refresh.torture
+	@$(BIN)/python tests/python/refresh/torture.py
 
 bench: $(STAMP) ## Beside bare DuckDB, pandas and Polars, into docs/benchmarks.md (an hour; BENCH="--sizes 342")
 	@$(BIN)/python -m benchmarks $(BENCH)

@@ -118,12 +118,12 @@ def measure_gate(warehouse: Path) -> Rows:
     duckdb = importlib.import_module("duckdb")
     gate = importlib.import_module("expectations.gate")
     gather = importlib.import_module("expectations.facts").gather
-    quality_tables = importlib.import_module("refresh.quality_tables")
+    quality = importlib.import_module("refresh.quality")
 
     def work() -> str:
         with duckdb.connect(str(warehouse)) as db:
-            quality_tables.create_all(db)
-            quality_tables.fill_from_vault(db)
+            quality.create_all(db)
+            quality.fill_from_vault(db)
         report = gate.run(warehouse, gather(warehouse, None, {}, None))
         words = []
         for state in ("passed", "failed", "error", "not_applicable"):

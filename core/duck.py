@@ -42,7 +42,7 @@ def connect(
     spill : Path, optional
         Folder for spill files; it is made private when it is needed. Default: beside the file.
     """
-    config = {"memory_limit": memory_limit()}
+    config: dict[str, Any] = {"memory_limit": memory_limit()}
     if spill is not None:
         spill.mkdir(mode=0o700, parents=True, exist_ok=True)
         config["temp_directory"] = str(spill)

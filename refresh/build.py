@@ -1,12 +1,14 @@
-"""Run ``dbt build`` into the work file and judge whether it did what it should.
+"""Run ``dbt build`` into the work file, in a process of its own, and check that it was complete.
 
-dbt's exit code is not trusted alone: a build of nothing ends with 0, and so does a build whose
-last checkpoint met a full disk. The tests that ran are counted against the tests that exist,
-and the work file is checkpointed afterwards.
+dbt's exit code is not enough: a build of nothing ends with 0, and so does a build whose last
+checkpoint met a full disk. The tests that ran are counted against the tests that exist, and the
+work file is checkpointed afterwards. ``python -m refresh.build`` is the process in which dbt runs.
 """
 
 from __future__ import annotations
 
+import ctypes
+import importlib
 import json
 import os
 import shutil
@@ -24,11 +26,15 @@ from core import files
 from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
-from refresh.broken_rules import broken_rules
-from refresh.messages import Cause, cause_of
+from refresh.messages import Cause, cause_of, shown
 
 PARSE_CACHE = "partial_parse.msgpack"
 BAD_STATUSES = {"error", "fail", "runtime error"}
+BROKEN_RULE_COLUMNS = ["rule", "column_name", "n_rows"]
+"""Columns of a test whose rows say which rule was broken; they contain no value of a record."""
+SHOWN_RULES = 5
+SHOWN_FAILURES = 20
+PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -51,14 +57,14 @@ class BuildResult:
 
 
 def build(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> BuildResult:
-    """Build the delivery that lies in the work file's raw schema into marts.
+    """Build the raw tables of the work file into marts.
 
     Parameters
     ----------
     settings : Settings
         Paths; the work folder is private and empty but for the loaded work file.
     progress : Progress
-        Told of every model and test that ended.
+        Advances with every model and test that ended.
     locks : tuple of int
         Descriptors that the child process inherits.
 
@@ -77,7 +83,7 @@ def build(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> Bui
         shutil.copyfile(cache, target / PARSE_CACHE)
     process = _start(settings, target, locks)
     try:
-        said = _follow(process, progress)
+        messages = _follow(process, progress)
         exit_code = process.wait()
     finally:
         end(process)
@@ -87,11 +93,11 @@ def build(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> Bui
     results = _load(target / "run_results.json")
     manifest = _load(target / "manifest.json")
     if results is None or manifest is None:
-        cause = cause_of("\n".join(said))
+        cause = cause_of("\n".join(messages))
         raise Stop(cause.code, f"dbt did not get as far as building: {cause.text}", cause.todo)
     tests = count_tests(manifest, results, broken_rules(settings.work_file, results))
     if tests.failures or exit_code != 0:
-        raise _failure(results, tests, said)
+        raise _failure(results, tests, messages)
     require_all_tests(tests)
     checkpoint(settings.work_file)
     return BuildResult(
@@ -99,6 +105,22 @@ def build(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> Bui
         {"dbt": manifest["metadata"]["dbt_version"], "duckdb": duckdb.__version__},
         results["metadata"]["invocation_id"],
     )
+
+
+def run_dbt() -> None:
+    """Run dbt with the arguments of the command line; end when the parent process dies.
+
+    On Linux the kernel ends this process with its parent, so that a killed refresh leaves no
+    build behind that still writes. Elsewhere the inherited lock keeps a second refresh out until
+    this process has ended.
+    """
+    parent = int(os.environ.pop("REGISTRY_PARENT_PID", "0"))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if parent and os.getppid() != parent:
+        sys.exit(1)
+    os.umask(0o077)
+    importlib.import_module("dbt.cli.main").cli(prog_name="dbt")
 
 
 def _start(settings: Settings, target: Path, locks: tuple[int, ...]) -> subprocess.Popen[str]:
@@ -113,7 +135,7 @@ def _start(settings: Settings, target: Path, locks: tuple[int, ...]) -> subproce
         "TZ": "UTC",
     }
     command = [
-        sys.executable, "-m", "refresh.dbt_child", "build",
+        sys.executable, "-m", "refresh.build", "build",
         "--project-dir", str(settings.root), "--profiles-dir", str(settings.root),
         "--target-path", str(target), "--log-path", str(settings.work / "logs"),
         "--log-format", "json", "--log-level-file", "none", "--no-use-colors",
@@ -156,11 +178,11 @@ def _event(line: str) -> dict[str, Any]:
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """Make sure that nothing of the build still runs: first politely, then not."""
-    for sent in (signal.SIGTERM, signal.SIGKILL):
+    """End the build's process group: SIGTERM, and SIGKILL after five seconds."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is None:
             try:
-                os.killpg(process.pid, sent)
+                os.killpg(process.pid, number)
                 process.wait(timeout=5)
             except (ProcessLookupError, subprocess.TimeoutExpired):
                 continue
@@ -170,9 +192,50 @@ def end(process: subprocess.Popen[str]) -> None:
 
 def _load(path: Path) -> dict[str, Any] | None:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
+
+
+def broken_rules(file: Path, results: dict[str, Any]) -> dict[str, str]:
+    """Run each failed test once more to find which rules were broken, and how often.
+
+    Parameters
+    ----------
+    file : Path
+        The built warehouse.
+    results : dict
+        dbt's run_results.json.
+
+    Returns
+    -------
+    dict
+        Id of a failed test -> for example ``keys of visit_id: 2 rows``. Tests that do not return
+        rule, column and count are left out; so is everything when the file cannot be read.
+    """
+    failed = [
+        result
+        for result in results["results"]
+        if result["status"] == "fail" and result.get("compiled_code")
+    ]
+    broken: dict[str, str] = {}
+    if not failed:
+        return broken
+    try:
+        with duckdb.connect(str(file), read_only=True) as db:
+            for result in failed:
+                found = db.execute(result["compiled_code"])
+                if [column[0] for column in found.description or []] == BROKEN_RULE_COLUMNS:
+                    broken[result["unique_id"]] = _describe_rules(found.fetchall())
+    except duckdb.Error:
+        pass  # dbt's own count of rows is shown in any case
+    return broken
+
+
+def _describe_rules(rows: list[tuple[Any, ...]]) -> str:
+    lines = [f"{rule} of {shown(column, 80)}: {n} rows" for rule, column, n in rows[:SHOWN_RULES]]
+    more = len(rows) - len(lines)
+    return "; ".join(lines + ([f"and {more} more"] if more else []))
 
 
 def count_tests(
@@ -221,40 +284,39 @@ def _failure_line(result: dict[str, Any], broken: str | None) -> str:
     return f"{kind} {name}: {cause_of(result.get('message') or '').text}"
 
 
-def _failure(results: dict[str, Any], tests: RanTests, said: list[str]) -> Stop:
+def _failure(results: dict[str, Any], tests: RanTests, messages: list[str]) -> Stop:
     causes: list[Cause] = [
         cause_of(result.get("message") or "")
         for result in results["results"]
         if result["status"] in BAD_STATUSES
-    ] or [cause_of("\n".join(said))]
+    ] or [cause_of("\n".join(messages))]
     code = Counter(cause.code for cause in causes).most_common(1)[0][0]
     skipped = sum(result["status"] == "skipped" for result in results["results"])
-    shown_failures = tests.failures[:20]
-    more = len(tests.failures) - len(shown_failures)
+    more = len(tests.failures) - SHOWN_FAILURES
     return Stop(
         code,
         f"the build failed: {len(tests.failures) or 1} of its steps ended in error, "
         f"{skipped} were skipped; nothing was published",
         causes[0].todo,
         "build_failed",
-        shown_failures + ((f"and {more} more",) if more else ()),
+        tests.failures[:SHOWN_FAILURES] + ((f"and {more} more",) if more > 0 else ()),
     )
 
 
 def require_all_tests(tests: RanTests) -> None:
-    """Stop when a test that exists did not run: a gate that did not run has failed."""
+    """Stop when a test that exists did not run."""
     if tests.n_expected == 0 or tests.n_run < tests.n_expected:
         raise Stop(
             ExitCode.CHECKS_FAILED,
-            f"{tests.n_run} of {tests.n_expected} dbt tests ran; a test that did not run has "
-            "failed, nothing was published",
+            f"{tests.n_run} of {tests.n_expected} dbt tests ran; a test that did not run "
+            "counts as failed, nothing was published",
             "run without a selection, and look for skipped or disabled tests",
             "tests_not_run",
         )
 
 
 def checkpoint(file: Path) -> None:
-    """Write everything of a DuckDB file into the file itself, or say that it did not fit."""
+    """Write everything of a DuckDB file into the file itself; stop when it does not fit."""
     try:
         with duckdb.connect(str(file)) as db:
             db.execute("force checkpoint")
@@ -264,6 +326,10 @@ def checkpoint(file: Path) -> None:
     if file.with_name(file.name + ".wal").exists():
         raise Stop(
             ExitCode.NO_ROOM,
-            f"a write-ahead log stayed beside {file}",
+            f"a write-ahead log remained beside {file}",
             "free disk space and run again; nothing was published",
         )
+
+
+if __name__ == "__main__":
+    run_dbt()

@@ -146,13 +146,7 @@ def _add_versions(commands: argparse._SubParsersAction) -> None:
     rollback.add_argument("--to", type=int, metavar="NUMBER", help="version (default: the last)")
     rollback.add_argument("--reason", default="", help="why; recorded in the manifest")
     _add(commands, "verify", "check the manifest and every published version to its last row")
-    doctor = _add(commands, "doctor", "check pins, space, lock, readers, leftovers and platform")
-    doctor.add_argument(
-        "--set-manifest-aside",
-        action="store_true",
-        help="keep a broken manifest under another name and begin a new one; wants --reason",
-    )
-    doctor.add_argument("--reason", default="", help="why; recorded in the new manifest")
+    _add(commands, "doctor", "check pins, space, lock, readers, leftovers and platform")
 
 
 def _add_export(commands: argparse._SubParsersAction) -> None:

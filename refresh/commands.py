@@ -12,7 +12,7 @@ from pathlib import Path
 from core.progress import Progress
 from core.settings import PROJECT_ROOT, Settings, resolve
 from core.stop import ExitCode, Stop
-from refresh import lock, pipeline, versions
+from refresh import publish, versions
 from refresh.messages import shown
 
 
@@ -45,9 +45,10 @@ def run(options: argparse.Namespace) -> int:
     """Refresh the published file and show one summary."""
     settings = settings_of(options)
     steps = importlib.import_module("refresh.steps").real_steps()
+    refresh = importlib.import_module("refresh.run")
     summary_of = importlib.import_module("refresh.summary")
     with Progress(is_quiet=options.quiet) as progress:
-        summary = pipeline.run(settings, steps, progress)
+        summary = refresh.run(settings, steps, progress)
     if options.json:
         print(json.dumps(summary.as_plain(), default=str, sort_keys=True))
     else:
@@ -59,7 +60,7 @@ def list_versions(options: argparse.Namespace) -> int:
     """Show the versions that are kept, the served one marked."""
     known = versions.listed(settings_of(options))
     if not known:
-        print("Nothing is published yet; run `python -m refresh run`.")
+        print("Nothing is published yet; run `registry run`.")
         return ExitCode.OK
     for version in known:
         entry = version.entry or {}
@@ -75,12 +76,7 @@ def list_versions(options: argparse.Namespace) -> int:
 
 def rollback(options: argparse.Namespace) -> int:
     """Serve an older version again."""
-    settings = settings_of(options)
-    pipeline.prepare_folders(settings)
-    with lock.held([settings.vault, settings.published], "python -m refresh rollback"):
-        pipeline.tidy(settings)
-        entry = versions.rollback(settings, options.to, shown(options.reason, 300))
-        pipeline.tidy(settings)
+    entry = publish.rollback(settings_of(options), options.to, shown(options.reason, 300))
     print(f"{entry['version']} is being served again (before: {entry['from_version']}).")
     return ExitCode.OK
 
@@ -93,7 +89,7 @@ def verify(options: argparse.Namespace) -> int:
         print(fault, file=sys.stderr)
     known = versions.listed(settings)
     if faults:
-        print("Serve a sound version with `python -m refresh rollback`.", file=sys.stderr)
+        print("Serve a sound version with `registry rollback`.", file=sys.stderr)
         return ExitCode.DAMAGED
     print(f"{len(known)} versions and the manifest are sound.")
     return ExitCode.OK
@@ -103,8 +99,6 @@ def doctor(options: argparse.Namespace) -> int:
     """Look at the machine and the folders; exit code 9 when something is not fit."""
     module = importlib.import_module("refresh.doctor")
     settings = settings_of(options)
-    if options.set_manifest_aside:
-        module.set_manifest_aside(settings, shown(options.reason, 300))
     return _show_findings(module.examine(settings))
 
 

@@ -25,10 +25,11 @@ from core.progress import Progress
 from core.settings import STORAGE_VERSION, Settings
 from core.stop import ExitCode, Stop
 from privacy.pseudonyms import key_path, load_key
-from refresh import erased, load, lock, manifest, metadata, pack, pipeline, publish, vault, versions
-from refresh.hashing import content_of
+from refresh import erased, folders, load, manifest, pack, publish, vault, versions
+from refresh import run as refresh
 from refresh.manifest import Entry
 from refresh.messages import shown
+from refresh.pack import content_of
 from refresh.scan import Person, files_with_people, is_known, names_person, scan
 
 
@@ -41,17 +42,16 @@ def run(settings: Settings, patient_id: str, options: argparse.Namespace) -> int
         When the identifier is empty or unknown, or when the person is still found at the end.
     """
     person, mark = identify(settings, patient_id)
-    pipeline.prepare_folders(settings)
     reason = shown(options.reason, 300)
-    with lock.held([settings.vault, settings.published], "python -m refresh erase"):
-        publish.tidy(settings, pack.build_entry_of)
+    with folders.locked(settings, "registry erase"):
+        publish.tidy(settings)
         n_rows = erase(settings, person, mark)
         prove(settings, person)
         record(settings, n_rows, reason)
     print(f"Erased: {n_rows} rows in the vault and {len(versions.listed(settings))} versions.")
     if not options.no_run:
         publish_again(settings)
-    with lock.held([settings.vault, settings.published], "python -m refresh erase"):
+    with folders.locked(settings, "registry erase"):
         prove(settings, person)
     print(
         "Proved: every table of every file was searched, and the person is nowhere. Delete the "
@@ -70,11 +70,11 @@ def identify(settings: Settings, patient_id: str) -> tuple[Person, str]:
     """
     if not patient_id.strip():
         raise Stop(ExitCode.USAGE, "the identifier is empty", "give the clinic's own identifier")
-    entries = manifest.read(settings.manifest).entries
+    entries = manifest.read(settings.manifest)
     last = manifest.last_published(entries)
     if last is None:
         raise Stop(ExitCode.USAGE, "nothing is published here; there is nobody to erase")
-    load.require_key_kept(settings, key_path(bool(last.get("is_synthetic"))))
+    load.require_key_present(settings, key_path(bool(last.get("is_synthetic"))))
     key = load_key(bool(last.get("is_synthetic")))
     if key.fingerprint != last.get("key_fingerprint"):
         raise Stop(
@@ -102,7 +102,7 @@ def erase(settings: Settings, person: Person, mark: str) -> int:
     erased.remember(settings, mark, manifest.now())
     files.clear_folder(settings.work)
     n_rows = 0
-    published = set(publish.version_files(settings))
+    published = set(versions.version_files(settings))
     for file in files_with_people(settings):
         if file not in {path.resolve() for path in published}:
             n_rows += rewrite_private(file, person)
@@ -185,9 +185,9 @@ def _tables(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], dict[str, st
 
 def describe_anew(file: Path) -> Entry:
     """Recompute what a version says of itself; return its new manifest entry."""
+    entry = pack.entry_of(file)
     with duck.connect(file) as db:
         catalog = db.execute("select current_database()").fetchone()[0]
-        entry = metadata.entry_of(db)
         names = db.execute("select table_schema, table_name from metadata.tables").fetchall()
         contents = [content_of(db, catalog, schema, table) for schema, table in names]
         for content in contents:
@@ -208,12 +208,12 @@ def describe_anew(file: Path) -> Entry:
 
 def replace_version(settings: Settings, old: Path, new: Path, entry: Entry) -> None:
     """Put a rewritten version in the place of the old one; readers never see half of it."""
-    replaced = publish.name_of(old)
+    replaced = versions.name_of(old)
     version = f"{replaced.split('-')[0]}-{entry['n_erasures']}"
     os.chmod(new, publish.READ_ONLY_MODE)
     files.sync_file(new)
     target = publish.place(settings, new, version)
-    is_served = publish.served(settings) == old
+    is_served = versions.served(settings) == old
     _rename_vault(settings, replaced, version)
     if is_served:
         publish.switch(settings, version)
@@ -221,7 +221,7 @@ def replace_version(settings: Settings, old: Path, new: Path, entry: Entry) -> N
         settings.manifest,
         {
             **entry,
-            "event": "rewritten",
+            "event": "published",
             "version": version,
             "replaces": replaced,
             "file_sha256": files.sha256_of(target),
@@ -230,8 +230,8 @@ def replace_version(settings: Settings, old: Path, new: Path, entry: Entry) -> N
     )
     if is_served:
         manifest.append(settings.manifest, {"event": "found_current", "version": version})
-    publish.remove(settings, replaced)
-    vault.follow(settings, publish.served(settings))
+    publish.remove(settings, [replaced], "erasure")
+    vault.follow(settings, versions.served(settings))
 
 
 def _rename_vault(settings: Settings, old: str, new: str) -> None:
@@ -249,7 +249,6 @@ def record(settings: Settings, n_rows: int, reason: str) -> None:
             "event": "erased",
             "n_rows": n_rows,
             "reason": reason or None,
-            "operator": versions.operator(),
         },
     )
 
@@ -260,7 +259,7 @@ def publish_again(settings: Settings) -> None:
     summary_of = importlib.import_module("refresh.summary")
     try:
         with Progress() as progress:
-            summary = pipeline.run(dataclasses.replace(settings, is_forced=True), steps, progress)
+            summary = refresh.run(dataclasses.replace(settings, is_forced=True), steps, progress)
         summary_of.show(summary)
     except Stop as stop:
         print(

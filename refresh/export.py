@@ -23,8 +23,8 @@ from core.settings import Settings, is_inside
 from core.spreadsheet import csv_bytes, without_times, write_cell
 from core.stop import ExitCode, Stop
 from privacy.release import FORM, Released, release
-from refresh import lock, manifest, versions
-from refresh.reader import open_published
+from refresh import folders, manifest
+from refresh.versions import open_published
 
 Cell = str | int | float | None
 Levels = dict[str, str]
@@ -118,7 +118,7 @@ def write(settings: Settings, out: Path) -> list[Path]:
                 "name a folder outside vault and published folder with --out",
                 "path_nested",
             )
-    with lock.held([settings.vault, settings.published], "registry export"):
+    with folders.locked(settings, "registry export"):
         with open_published(settings.published) as db:
             about = _about(db)
             tables = released_tables(db, code_labels(settings.root))
@@ -130,7 +130,7 @@ def write(settings: Settings, out: Path) -> list[Path]:
             (folder / name).write_bytes(content)
         manifest.append(
             settings.manifest,
-            {"event": "exported", "released": about[-1], "operator": versions.operator()},
+            {"event": "exported", "released": about[-1]},
         )
     return [folder / name for name in contents]
 

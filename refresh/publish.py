@@ -1,11 +1,8 @@
-"""Put a verified candidate into readers' hands in one atomic step.
+"""The publish switch: make a verified candidate the version that readers get, in one atomic step.
 
-A published version is a read-only file in a folder of its own, and ``current.duckdb`` is a
-symbolic link to one of them. A reader that holds the old file keeps it; a reader that opens the
-link gets one whole version; a write-ahead log that a careless tool leaves lies beside the version
-it opened and can never meet the next one. Every version file is itself named ``current.duckdb``,
-because DuckDB names the database after the file (newer releases after the link's target), and a
-BI tool that remembers ``current.marts.dim_patients`` must find it in the next version.
+`switch` replaces the link ``current.duckdb`` by one rename. A reader that has the old file open
+keeps it; a reader that opens the link gets one whole version. Each version has a folder of its
+own, so a write-ahead log left by a tool never lies beside the next version.
 """
 
 from __future__ import annotations
@@ -14,39 +11,20 @@ import os
 import shutil
 from pathlib import Path
 
+import duckdb
+
 from core import files
 from core.settings import KEPT_VERSIONS, Settings
 from core.stop import ExitCode, Stop
-from refresh import killpoints, manifest
+from refresh import folders, manifest, pack, vault, versions
 from refresh.manifest import Entry
 
 READ_ONLY_MODE = 0o444
-VERSION_FILE = "current.duckdb"
 
 
 def version_name(entry: Entry) -> str:
     """Return the name of a version: sequence number first, so that names sort in order."""
     return f"{entry['seq']:06d}_{entry['build_id']}"
-
-
-def file_of(settings: Settings, version: str) -> Path:
-    """Return the file of a version."""
-    return settings.versions / version / VERSION_FILE
-
-
-def name_of(file: Path) -> str:
-    """Return the version that a file holds."""
-    return file.parent.name
-
-
-def number_of(version: str) -> int:
-    """Return the sequence number in a version's name."""
-    return int(version.split("_", maxsplit=1)[0])
-
-
-def log_of(file: Path) -> Path:
-    """Return where a tool that writes would leave its write-ahead log."""
-    return file.with_name(file.name + ".wal")
 
 
 def publish(settings: Settings, candidate: Path, entry: Entry) -> Entry:
@@ -55,7 +33,7 @@ def publish(settings: Settings, candidate: Path, entry: Entry) -> Entry:
     Parameters
     ----------
     settings : Settings
-        Where to publish; the lock must be held.
+        Both folders are locked.
     candidate : Path
         A closed, verified file on the file system of the published folder.
     entry : dict
@@ -69,43 +47,29 @@ def publish(settings: Settings, candidate: Path, entry: Entry) -> Entry:
     Raises
     ------
     Stop
-        When the file system cannot switch a link, or a version of that name exists.
+        When the file system cannot hold a link, or a version of that name exists.
     """
     version = version_name(entry)
-    file = file_of(settings, version)
-    if file.exists():
+    if versions.file_of(settings, version).exists():
         raise Stop(
             ExitCode.DAMAGED,
-            f"{file} exists already",
-            "run `python -m refresh verify`; a version is never overwritten",
+            f"{versions.file_of(settings, version)} exists already",
+            "run `registry verify`; a version is never overwritten",
         )
-    digest = files.sha256_of(candidate)
+    sha256 = files.sha256_of(candidate)
     os.chmod(candidate, READ_ONLY_MODE)
     files.sync_file(candidate)
-    killpoints.reach("candidate_synced", settings.published)
     place(settings, candidate, version)
-    killpoints.reach("version_named", settings.published)
     switch(settings, version)
-    killpoints.reach("switched", settings.published)
-    written = manifest.append(
-        settings.manifest,
-        {
-            **entry,
-            "event": "published",
-            "version": version,
-            "file_sha256": digest,
-            "n_bytes": file.stat().st_size,
-        },
-    )
-    killpoints.reach("manifest_written", settings.published)
+    written = _record_version(settings, version, sha256, entry)
     prune(settings)
-    killpoints.reach("pruned", settings.published)
+    vault.follow(settings, versions.served(settings))
     return written
 
 
 def place(settings: Settings, file: Path, version: str) -> Path:
     """Move a finished, synced file into the folder of its version."""
-    target = file_of(settings, version)
+    target = versions.file_of(settings, version)
     target.parent.mkdir(exist_ok=True)
     os.chmod(target.parent, 0o755)
     os.rename(file, target)
@@ -117,49 +81,110 @@ def place(settings: Settings, file: Path, version: str) -> Path:
 def switch(settings: Settings, version: str) -> None:
     """Point ``current.duckdb`` at a version, atomically."""
     try:
-        target = file_of(settings, version).relative_to(settings.published)
+        target = versions.file_of(settings, version).relative_to(settings.published)
         files.point_link(settings.current, str(target))
     except OSError as error:
         raise Stop(
             ExitCode.ENVIRONMENT,
             f"{settings.published} cannot hold a symbolic link ({error.strerror})",
-            "publish on a local Linux or macOS file system; see docs/bi.md for copies to others",
+            "publish on a local Linux or macOS file system; docs/bi.md says how to copy from there",
             "no_links",
         ) from None
 
 
-def served(settings: Settings) -> Path | None:
-    """Return the version file that ``current.duckdb`` points at, or None."""
-    if not settings.current.is_symlink():
-        return None
-    file = settings.published / os.readlink(settings.current)
-    return file if file.exists() else None
+def _record_version(settings: Settings, version: str, sha256: str, entry: Entry) -> Entry:
+    return manifest.append(
+        settings.manifest,
+        {
+            **entry,
+            "event": "published",
+            "version": version,
+            "file_sha256": sha256,
+            "n_bytes": versions.file_of(settings, version).stat().st_size,
+        },
+    )
 
 
-def version_files(settings: Settings) -> list[Path]:
-    """Return the version files on disk, oldest first, by sequence number."""
-    if not settings.versions.is_dir():
-        return []
-    return sorted(settings.versions.glob(f"[0-9]*_*/{VERSION_FILE}"))
+def rollback(settings: Settings, to: int | None, reason: str) -> Entry:
+    """Serve an older version again.
+
+    Parameters
+    ----------
+    to : int or None
+        Sequence number; None means the newest version before the served one.
+    reason : str
+        Recorded in the manifest.
+
+    Returns
+    -------
+    dict
+        The manifest line that records the step.
+
+    Raises
+    ------
+    Stop
+        When there is no such version, or the chosen file was changed.
+    """
+    with folders.locked(settings, "registry rollback"):
+        tidy(settings)
+        known = versions.listed(settings)
+        served = next((version for version in known if version.is_served), None)
+        if to is None:
+            before = [version for version in known if served and version.seq < served.seq]
+            chosen = before[-1] if before else None
+        else:
+            chosen = next((version for version in known if version.seq == to), None)
+        if chosen is None:
+            raise Stop(
+                ExitCode.USAGE,
+                "there is no such version to go back to",
+                "`registry versions` lists the versions",
+            )
+        faults = versions.check_version(settings, chosen)
+        if faults:
+            raise Stop(
+                ExitCode.DAMAGED,
+                f"version {chosen.seq} cannot be served: {faults[0]}",
+                "choose another one from `registry versions`",
+            )
+        switch(settings, chosen.name)
+        line = manifest.append(
+            settings.manifest,
+            {
+                "event": "rollback",
+                "version": chosen.name,
+                "from_version": served.name if served else None,
+                "reason": reason,
+            },
+        )
+        vault.follow(settings, versions.served(settings))
+    return line
 
 
-def prune(settings: Settings, kept: int = KEPT_VERSIONS) -> list[str]:
-    """Remove all but the newest versions; the one being served is never removed."""
-    keep = set(version_files(settings)[-kept:]) | {served(settings)}
-    removed = [name_of(path) for path in version_files(settings) if path not in keep]
-    for version in removed:
-        remove(settings, version)
-    return removed
+def prune(settings: Settings, kept: int = KEPT_VERSIONS) -> None:
+    """Remove all but the newest versions; the served one stays."""
+    on_disk = versions.version_files(settings)
+    keep = set(on_disk[-kept:]) | {versions.served(settings)}
+    remove(settings, [versions.name_of(path) for path in on_disk if path not in keep], "old")
 
 
-def remove(settings: Settings, version: str) -> None:
-    """Remove a version's folder with whatever a tool left in it."""
-    shutil.rmtree(settings.versions / version)
+def remove(settings: Settings, names: list[str], reason: str) -> None:
+    """Remove versions for good, after the manifest line that records it."""
+    if names:
+        manifest.append(
+            settings.manifest, {"event": "removed", "versions": names, "reason": reason}
+        )
+        _delete(settings, names)
+
+
+def _delete(settings: Settings, names: list[str]) -> None:
+    for name in names:
+        shutil.rmtree(settings.versions / name)
     files.sync_folder(settings.versions)
 
 
 def clear_incoming(settings: Settings) -> list[str]:
-    """Remove what was being written for readers and never reached them; return the names."""
+    """Remove unfinished files and pages that no reader saw; return their names."""
     leftovers = sorted(settings.incoming.glob("[!.]*")) if settings.incoming.is_dir() else []
     for leftover in leftovers:
         if leftover.is_dir():
@@ -169,80 +194,53 @@ def clear_incoming(settings: Settings) -> list[str]:
     return [leftover.name for leftover in leftovers]
 
 
-def tidy(settings: Settings, build_entry_of: manifest.EntryReader) -> list[str]:
-    """Finish or undo what a killed refresh left behind, and say what was done.
+def tidy(settings: Settings) -> list[str]:
+    """Finish or undo what a killed process left behind; both folders are locked.
 
-    A version that readers already see but that has no manifest line gets its line from the
-    file's own ``metadata.build``. A version that no reader ever saw is removed.
-
-    Parameters
-    ----------
-    settings : Settings
-        The lock must be held.
-    build_entry_of : callable
-        Returns the manifest entry that a published file carries.
+    A kill leaves at most one version without a manifest line. If readers got it, its line is
+    written from ``metadata.build`` inside the file; if not, it is removed. More versions without
+    a line mean that the manifest lost lines, and all of them are written again.
 
     Returns
     -------
     list of str
         One sentence per repair.
     """
-    notes: list[str] = []
-    torn = manifest.cut_torn_line(settings.manifest)
-    if torn:
-        notes.append("an unfinished line at the end of the manifest was cut away")
-    notes += [f"an unfinished {name} was removed" for name in clear_incoming(settings)]
-    chain = manifest.read(settings.manifest)
-    manifest.require_sound(chain, settings.manifest)
-    current = served(settings)
-    if lacks_lines(settings, chain.entries):
-        raise Stop(
-            ExitCode.DAMAGED,
-            f"{settings.manifest} was cut or removed: version {name_of(current)} is being served, "
-            f"and the lines end before version {manifest.next_sequence(chain.entries)}",
-            "restore it from a backup, or start a new one with "
-            '`python -m refresh doctor --set-manifest-aside --reason "..."`',
-            "broken_manifest",
-        )
-    if current and manifest.of_version(chain.entries, name_of(current)) is None:
-        entry = build_entry_of(current)
-        manifest.append(
-            settings.manifest,
-            {
-                **entry,
-                "event": "published",
-                "version": name_of(current),
-                "file_sha256": files.sha256_of(current),
-                "n_bytes": current.stat().st_size,
-                "is_line_repaired": True,
-            },
-        )
-        notes.append(f"the manifest line of {name_of(current)} was missing and was written")
-    entries = manifest.read(settings.manifest).entries
-    if current and manifest.served_version(entries) != name_of(current):
-        manifest.append(settings.manifest, {"event": "found_current", "version": name_of(current)})
-        notes.append(f"{name_of(current)} is being served; the manifest now says so")
-    for version in _unknown_versions(settings, entries):
-        if current is None or version != name_of(current):
-            remove(settings, version)
-            notes.append(f"{version} was never served and was removed")
-    return notes
+    notes = [f"an unfinished {name} was removed" for name in clear_incoming(settings)]
+    if manifest.remove_cut_line(settings.manifest):
+        notes.append("an unfinished line at the end of the manifest was removed")
+    entries = manifest.read(settings.manifest)
+    on_disk = {folder.name for folder in settings.versions.glob("[0-9]*_*")}
+    removed = on_disk & manifest.removed_versions(entries)
+    removed |= {name for name in on_disk if not versions.file_of(settings, name).exists()}
+    _delete(settings, sorted(removed))
+    without_line = sorted(
+        name for name in on_disk - removed if manifest.of_version(entries, name) is None
+    )
+    current = versions.served(settings)
+    current_name = versions.name_of(current) if current else None
+    if len(without_line) == 1 and _is_newer(without_line[0], current_name):
+        _delete(settings, without_line)
+        notes.append(f"{without_line[0]} was never served and was removed")
+    else:
+        notes += [_write_missing_line(settings, name) for name in without_line]
+    if current_name and manifest.served_version(manifest.read(settings.manifest)) != current_name:
+        manifest.append(settings.manifest, {"event": "found_current", "version": current_name})
+        notes.append(f"{current_name} is being served, and the manifest now says so")
+    return notes + vault.follow(settings, current)
 
 
-def lacks_lines(settings: Settings, entries: list[Entry]) -> bool:
-    """Whether more lines are missing than the one that a killed publish leaves unwritten."""
-    current = served(settings)
-    return bool(current) and number_of(name_of(current)) > manifest.next_sequence(entries)
+def _is_newer(version: str, served: str | None) -> bool:
+    return served is None or versions.number_of(version) > versions.number_of(served)
 
 
-def _unknown_versions(settings: Settings, entries: list[Entry]) -> list[str]:
-    """Return versions that a killed publish or erasure left: new ones, and second copies."""
-    known = {str(entry["version"]) for entry in entries if entry.get("version")}
-    known_numbers = {number_of(version) for version in known}
-    first_unused = manifest.next_sequence(entries)
-    return [
-        folder.name
-        for folder in sorted(settings.versions.glob("[0-9]*_*"))
-        if folder.name not in known
-        and (number_of(folder.name) in known_numbers or number_of(folder.name) >= first_unused)
-    ]
+def _write_missing_line(settings: Settings, version: str) -> str:
+    """Write the manifest line of a version from the file itself, if its content is unchanged."""
+    file = versions.file_of(settings, version)
+    try:
+        entry = pack.entry_of(file)
+        pack.verify_against(file, [pack.TableContent(**table) for table in entry["tables"]])
+    except (Stop, duckdb.Error):
+        return f"{version} has no manifest line and is damaged; run `registry verify`"
+    _record_version(settings, version, files.sha256_of(file), {**entry, "is_line_repaired": True})
+    return f"the manifest line of {version} was missing and was written"

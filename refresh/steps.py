@@ -1,7 +1,6 @@
-"""The steps of a real refresh: intake, dbt, Great Expectations, the analyses, the pages.
+"""The steps of a refresh that other rooms do: load, build, expectations, analyses, pages.
 
-Importing this module is cheap. The heavy packages are imported in the background while dbt, which
-is another process, builds.
+The heavy packages are imported in the background while dbt, which is another process, builds.
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ import importlib
 import os
 import shutil
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from core import files
@@ -17,18 +18,48 @@ from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
 from expectations.outcomes import CheckReport
-from refresh import build, load, publish
-from refresh.baseline import Baseline
+from refresh import build, load, versions
+from refresh.build import BuildResult
 from refresh.manifest import Entry
 from refresh.messages import shown
-from refresh.pipeline import Steps
+from refresh.versions import PreviousVersion
 
 HEAVY_MODULES = ("expectations.gate", "analysis_py.study", "analysis_py.store")
-REPORT_MARK = ".version"
+REPORT_VERSION = ".version"
+"""File in the report's folder with the name of the version that it shows."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of a refresh; a test may replace each.
+
+    Attributes
+    ----------
+    key_fingerprint : callable
+        Fingerprint of the key that the delivery would be loaded with.
+    load : callable
+        Writes the delivery's raw tables into the work file.
+    build : callable
+        Turns raw tables into marts and counts the tests that ran; the open lock descriptors are
+        for its child process.
+    check : callable
+        Runs the expectations on the work file, compared with the previous version.
+    analyse : callable
+        Writes schema results into the work file.
+    report : callable
+        Draws the pages after the publish; returns names and paths.
+    """
+
+    key_fingerprint: Callable[[Settings], str]
+    load: Callable[[Settings], None]
+    build: Callable[[Settings, Progress, tuple[int, ...]], BuildResult]
+    check: Callable[[Settings, PreviousVersion], CheckReport]
+    analyse: Callable[[Settings, Progress], None]
+    report: Callable[[Settings, Progress], dict[str, str]]
 
 
 def real_steps() -> Steps:
-    """Return the steps of ``python -m refresh run``."""
+    """Return the steps of ``registry run``."""
     return Steps(
         key_fingerprint=load.key_fingerprint,
         load=load.load,
@@ -39,41 +70,39 @@ def real_steps() -> Steps:
     )
 
 
-def _build(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> build.BuildResult:
-    """Build with dbt, and import what comes afterwards meanwhile."""
-    threading.Thread(target=_import_quietly, daemon=True).start()
+def _build(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> BuildResult:
+    threading.Thread(target=_import_heavy_modules, daemon=True).start()
     return build.build(settings, progress, locks)
 
 
-def _import_quietly() -> None:
-    """Import the heavy modules; a failure shows again, and is told, where they are used."""
+def _import_heavy_modules() -> None:
     for name in HEAVY_MODULES:
         try:
             importlib.import_module(name)
         except Exception:
-            return
+            return  # the same import fails again, with a message, where the module is used
 
 
-def _check(settings: Settings, baseline: Baseline) -> CheckReport:
-    """Run the expectations; an engine that cannot even be imported is a gate that did not run."""
+def _check(settings: Settings, previous: PreviousVersion) -> CheckReport:
+    """Run the expectations; whatever keeps them from running stops the publish."""
     try:
         gate = importlib.import_module("expectations.gate")
         facts = importlib.import_module("expectations.facts")
         known = facts.gather(
             settings.work_file,
-            baseline.file,
-            _records_of(baseline.entry),
-            baseline.remembered.get("newest_visit_date"),
+            previous.file,
+            _records_of(previous.entry),
+            previous.delivery_facts.get("newest_visit_date"),
         )
-        return gate.run(settings.work_file, known)
+        report: CheckReport = gate.run(settings.work_file, known)
     except Exception as error:
         raise Stop(
             ExitCode.CHECKS_FAILED,
-            f"the expectations could not be run ({type(error).__name__}); a gate that did not run "
-            "has failed, nothing was published",
+            f"the expectations could not be run ({type(error).__name__}); nothing was published",
             "this is a fault of the checks or of the installation, not of the data",
             "expectations_not_run",
         ) from None
+    return report
 
 
 def _records_of(entry: Entry) -> dict[str, int]:
@@ -85,36 +114,36 @@ def _records_of(entry: Entry) -> dict[str, int]:
     return records
 
 
-def _analyse(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> None:
+def _analyse(settings: Settings, progress: Progress) -> None:
     """Compute every estimate and write schema results into the work file."""
-    del locks
-    study = importlib.import_module("analysis_py.study")
-    store = importlib.import_module("analysis_py.store")
-    errors = importlib.import_module("analysis_py.errors")
-    n_steps = len(importlib.import_module("analysis_py.catalogue").ANALYSES) + 3
+    from analysis_py import store, study  # noqa: PLC0415 - heavy
+    from analysis_py.catalogue import ANALYSES  # noqa: PLC0415
+    from analysis_py.errors import AnalysisError  # noqa: PLC0415
+
+    n_steps = len(ANALYSES) + 3
     try:
         done = study.run_study(settings.work_file, lambda name: progress.advance(name, n_steps))
         store.write_results(settings.work_file, done)
-    except errors.AnalysisError as error:
+    except AnalysisError as error:
         raise Stop(
             ExitCode.CHECKS_FAILED,
             f"the analyses could not be run: {shown(str(error))}",
-            "mend it and run again; nothing was published",
+            "correct the cause and run again; nothing was published",
             "analyses_failed",
         ) from None
 
 
 def _report(settings: Settings, progress: Progress) -> dict[str, str]:
-    """Draw the pages of the served version, unless they are drawn already.
+    """Draw the pages of the served version, unless they exist already.
 
-    A page that cannot be drawn does not undo a publish; the note says so, and the next run tries
-    again.
+    A page that cannot be drawn does not undo a publish; the next run tries again.
     """
-    served = publish.served(settings)
+    served = versions.served(settings)
     folder = settings.published / "report"
     if served is None:
         return {}
-    if not _is_drawn(folder, served):
+    drawn = folder / REPORT_VERSION
+    if not drawn.exists() or drawn.read_text(encoding="ascii") != versions.name_of(served):
         try:
             _draw(settings, served, folder, progress)
         except Exception as error:
@@ -123,23 +152,17 @@ def _report(settings: Settings, progress: Progress) -> dict[str, str]:
     return {name: str(folder / page) for name, page in names.items() if (folder / page).exists()}
 
 
-def _is_drawn(folder: Path, served: Path) -> bool:
-    mark = folder / REPORT_MARK
-    return mark.exists() and mark.read_text(encoding="ascii") == publish.name_of(served)
-
-
 def _draw(settings: Settings, served: Path, folder: Path, progress: Progress) -> None:
-    new = settings.incoming / "report"
+    """Draw the pages in a new folder, then put it in the place of the old one."""
+    new, old = settings.incoming / "report", settings.incoming / "old_report"
     shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
     new.mkdir()
     progress.advance("report", 1)
     importlib.import_module("analysis_py.report").write_report(served, new)
-    (new / REPORT_MARK).write_text(publish.name_of(served), encoding="ascii")
-    for path in new.rglob("*"):
+    (new / REPORT_VERSION).write_text(versions.name_of(served), encoding="ascii")
+    for path in (new, *new.rglob("*")):
         os.chmod(path, 0o755 if path.is_dir() else 0o644)
-    os.chmod(new, 0o755)
-    old = settings.incoming / "report_before"
-    shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         os.rename(folder, old)
     os.rename(new, folder)

@@ -1,8 +1,9 @@
-"""The one summary at the end of a refresh, read from the published file alone."""
+"""The summary at the end of a refresh, read from the published file."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import duckdb
@@ -10,10 +11,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from core import duck
 from core.settings import Settings
-from refresh import publish
+from refresh import versions
 from refresh.manifest import Entry
-from refresh.outcomes import Summary
 
 SHOWN_REFUSALS = 20
 SHOWN_RESULTS = 5
@@ -38,22 +39,52 @@ CHANGES = """
 """Whole records per table and kind of change; of changed ones also which columns, most first."""
 
 
+@dataclass
+class Summary:
+    """Result of a finished refresh, for a person and for a script.
+
+    Attributes
+    ----------
+    status : str
+        ``published``, ``already_loaded`` or ``rolled_back``.
+    entry : dict
+        The manifest line.
+    notes : list of str
+        Repairs that were made and rules that were accepted.
+    """
+
+    status: str
+    entry: Entry
+    ledger: list[dict[str, Any]] = field(default_factory=list)
+    refusals: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    result_changes: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def as_plain(self) -> dict[str, Any]:
+        """Return plain values for ``--json``."""
+        return asdict(self)
+
+
 def read_summary(settings: Settings, status: str, entry: Entry) -> Summary:
     """Collect ledger, refusals, changes and warnings of the version that is being served."""
-    served = publish.served(settings)
+    served = versions.served(settings)
     with duckdb.connect(str(served), read_only=True) as db:
         summary = Summary(
             status,
             entry,
-            ledger=_rows(db, "select * from quality.record_ledger order by export_name"),
-            refusals=_rows(
+            ledger=duck.rows(db, "select * from quality.record_ledger order by export_name"),
+            refusals=duck.rows(
                 db, "select * from quality.refusals order by n_records desc, source_file, rule_code"
             ),
-            changes=_rows(db, CHANGES),
-            result_changes=_rows(db, "select * from quality.result_changes order by result_id"),
+            changes=duck.rows(db, CHANGES),
+            result_changes=duck.rows(db, "select * from quality.result_changes order by result_id"),
             warnings=[
                 row["warning"]
-                for row in _rows(
+                for row in duck.rows(
                     db,
                     "select suite_name || '.' || expectation_code || ': ' || "
                     "coalesce(n_unexpected || ' of ' || n_judged || ' rows', "
@@ -64,12 +95,12 @@ def read_summary(settings: Settings, status: str, entry: Entry) -> Summary:
                 )
             ],
         )
-        others = db.execute(
-            "select count(*) from quality.patient_changes where is_identity_changed"
-        ).fetchone()[0]
-    if others:
+        n_other_people = duck.scalar(
+            db, "select count(*) from quality.patient_changes where is_identity_changed"
+        )
+    if n_other_people:
         summary.warnings.append(
-            f"{others} patients have another sex and another birth date than before "
+            f"{n_other_people} patients have another sex and another birth date than before "
             "(quality.patient_changes, is_identity_changed): was the number given to somebody else?"
         )
     summary.places = {
@@ -77,14 +108,6 @@ def read_summary(settings: Settings, status: str, entry: Entry) -> Summary:
         "vault, with every refused value": str(settings.vault_current / "warehouse.duckdb"),
     }
     return summary
-
-
-def _rows(
-    db: duckdb.DuckDBPyConnection, query: str, parameters: list[Any] | None = None
-) -> list[dict[str, Any]]:
-    cursor = db.execute(query, parameters or [])
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def show(summary: Summary) -> None:
@@ -162,7 +185,7 @@ def _show_refusals(console: Console, summary: Summary) -> None:
 def _show_changes(console: Console, summary: Summary) -> None:
     if not summary.changes and not summary.result_changes:
         return
-    console.print("Changed since the version before:")
+    console.print("Changed since the previous version:")
     for line in summary.changes:
         people = f", {line['n_patients']:,} patients" if line["n_patients"] else ""
         console.print(

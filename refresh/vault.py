@@ -1,7 +1,7 @@
-"""The vault: the private folder that keeps raw records, quarantine and the build's tables.
+"""The vault: the private folder with raw records, quarantine and the tables of the build.
 
-It holds one folder per version, with the same name as the published file, and a link to the one
-that is being served. Only the newest two are kept: raw records are copied as rarely as possible.
+It has one folder per version, named like the version, and a link to the served one. The newest
+two are kept, so that raw records exist in few copies.
 """
 
 from __future__ import annotations
@@ -14,52 +14,48 @@ from typing import Any
 
 from core import files
 from core.settings import KEPT_VAULTS, Settings
-from refresh import killpoints
 
 FACTS = "facts.json"
 
 
-def keep(settings: Settings, stem: str, facts: dict[str, Any]) -> Path:
+def keep(settings: Settings, version: str, facts: dict[str, Any]) -> None:
     """Move the work file into the vault folder of a version that is about to be published.
 
     Parameters
     ----------
-    stem : str
-        Name of the version without its suffix.
     facts : dict
-        What the next delivery is judged against and may not be published, for example the
-        newest visit date.
-
-    Returns
-    -------
-    Path
-        The kept file.
+        Facts about the delivery that the next one is compared with and that may not be
+        published, for example the newest visit date.
     """
-    folder = settings.vault / stem
+    folder = settings.vault / version
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     files.write_whole(folder / FACTS, json.dumps(facts, sort_keys=True), 0o600)
-    kept = folder / settings.work_file.name
     os.chmod(settings.work_file, 0o600)
-    os.rename(settings.work_file, kept)
+    os.rename(settings.work_file, folder / settings.work_file.name)
     files.sync_folder(folder)
     files.sync_folder(settings.vault)
-    killpoints.reach("vault_kept", settings.published)
-    return kept
 
 
-def facts_of(settings: Settings, stem: str | None) -> dict[str, Any]:
-    """Return what is remembered about a kept load; empty when it is not kept any more."""
-    if stem is None:
-        return {}
+def file_of(settings: Settings, version: str | None) -> Path | None:
+    """Return the vault file of a version; None when it is not kept."""
+    if version is None:
+        return None
+    file = settings.vault / version / settings.work_file.name
+    return file if file.exists() else None
+
+
+def facts_of(settings: Settings, version: str) -> dict[str, Any]:
+    """Return the private facts about a version's delivery; empty when they are not kept."""
     try:
-        return json.loads((settings.vault / stem / FACTS).read_text(encoding="utf-8"))
+        facts = json.loads((settings.vault / version / FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return dict(facts)
 
 
 def follow(settings: Settings, served: Path | None) -> list[str]:
-    """Let ``vault/current`` follow the served version and remove folders that lead nowhere.
+    """Point ``vault/current`` at the served version and remove folders that are not kept.
 
     Parameters
     ----------
@@ -71,20 +67,17 @@ def follow(settings: Settings, served: Path | None) -> list[str]:
     list of str
         One sentence per removed folder.
     """
-    removed: list[str] = []
-    stem = served.parent.name if served else None
+    version = served.parent.name if served else None
     folders = sorted(path for path in settings.vault.glob("[0-9]*_*") if path.is_dir())
-    served_number = int(stem.split("_")[0]) if stem else 0
-    newest = [path for path in folders if int(path.name.split("_")[0]) <= served_number]
-    keep_names = {path.name for path in newest[-KEPT_VAULTS:]} | {stem}
-    for path in folders:
-        if path.name in keep_names:
-            continue
+    served_number = int(version.split("_")[0]) if version else 0
+    up_to_served = [path for path in folders if int(path.name.split("_")[0]) <= served_number]
+    kept = {path.name for path in up_to_served[-KEPT_VAULTS:]} | {version}
+    removed = [path for path in folders if path.name not in kept]
+    for path in removed:
         shutil.rmtree(path)
-        removed.append(f"the vault folder {path.name} was removed")
-    if stem and (settings.vault / stem).is_dir():
-        files.point_link(settings.vault_current, stem)
-    return removed
+    if version and (settings.vault / version).is_dir():
+        files.point_link(settings.vault_current, version)
+    return [f"the vault folder {path.name} was removed" for path in removed]
 
 
 def protect(settings: Settings) -> None:
@@ -92,6 +85,6 @@ def protect(settings: Settings) -> None:
     for path in settings.vault.rglob("*"):
         if path.is_symlink():
             continue
-        wanted = 0o700 if path.is_dir() else 0o600
-        if path.stat().st_mode & 0o777 != wanted:
-            os.chmod(path, wanted)
+        mode = 0o700 if path.is_dir() else 0o600
+        if path.stat().st_mode & 0o777 != mode:
+            os.chmod(path, mode)

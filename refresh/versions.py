@@ -1,27 +1,94 @@
-"""Published versions: list them, go back to one, and verify that each is what it was."""
+"""Published versions on disk: find them, open the served one, check that each is unchanged.
+
+Every version is a read-only file ``versions/<number>_<build>/current.duckdb``, and the link
+``current.duckdb`` leads to the served one. All files have the same name because DuckDB names the
+database after the file: a saved query ``current.marts.dim_patients`` works in every version.
+"""
 
 from __future__ import annotations
 
-import getpass
 import os
+import shutil
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from core import files
 from core.settings import Settings
 from core.stop import ExitCode, Stop
-from refresh import killpoints, manifest, publish
-from refresh.hashing import TableContent
+from refresh import manifest, pack, vault
 from refresh.manifest import Entry
-from refresh.pack import verify_against
+
+VERSION_FILE = "current.duckdb"
+READER_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "lock_configuration": "true",
+}
+"""No file, no network, no second database, and no way to switch that back on."""
+
+
+def file_of(settings: Settings, version: str) -> Path:
+    """Return the file of a version."""
+    return settings.versions / version / VERSION_FILE
+
+
+def name_of(file: Path) -> str:
+    """Return the version that a file holds."""
+    return file.parent.name
+
+
+def number_of(version: str) -> int:
+    """Return the sequence number in a version's name."""
+    return int(version.split("_", maxsplit=1)[0])
+
+
+def log_of(file: Path) -> Path:
+    """Return the path of the write-ahead log that a writing tool would leave."""
+    return file.with_name(file.name + ".wal")
+
+
+def version_files(settings: Settings) -> list[Path]:
+    """Return the version files on disk, oldest first, by sequence number."""
+    return sorted(settings.versions.glob(f"[0-9]*_*/{VERSION_FILE}"))
+
+
+def served(settings: Settings) -> Path | None:
+    """Return the version file that ``current.duckdb`` leads to, or None."""
+    if not settings.current.is_symlink():
+        return None
+    file = settings.published / os.readlink(settings.current)
+    return file if file.exists() else None
+
+
+def open_published(published: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """Return a read-only, locked-down connection to the served version.
+
+    The link is followed first. DuckDB shares one instance per path in a process, so the link's
+    own name would give the old version as long as an earlier connection is open.
+
+    Parameters
+    ----------
+    published : Path, optional
+        The published folder; defaults to the project's.
+
+    Raises
+    ------
+    Stop
+        When nothing has been published yet.
+    """
+    folder = published or Settings().published
+    link = folder / VERSION_FILE
+    if not link.exists():
+        raise Stop(ExitCode.ENVIRONMENT, f"nothing is published in {folder}", "run `registry run`")
+    return duckdb.connect(os.path.realpath(link), read_only=True, config=dict(READER_CONFIG))
 
 
 @dataclass(frozen=True)
 class Version:
-    """One published file that is still kept."""
+    """One published file on disk; ``entry`` is its manifest line."""
 
     name: str
     seq: int
@@ -30,138 +97,144 @@ class Version:
     entry: Entry | None
 
 
-def listed(settings: Settings) -> list[Version]:
-    """Return the kept versions, oldest first, each with its manifest entry."""
-    entries = manifest.read(settings.manifest).entries
-    current = publish.served(settings)
+def listed(settings: Settings, entries: list[Entry] | None = None) -> list[Version]:
+    """Return the versions on disk, oldest first, each with its manifest line."""
+    entries = manifest.read(settings.manifest) if entries is None else entries
+    current = served(settings)
     return [
         Version(
-            publish.name_of(path),
-            publish.number_of(publish.name_of(path)),
+            name_of(path),
+            number_of(name_of(path)),
             path == current,
             path.stat().st_size,
-            manifest.of_version(entries, publish.name_of(path)),
+            manifest.of_version(entries, name_of(path)),
         )
-        for path in publish.version_files(settings)
+        for path in version_files(settings)
     ]
 
 
-def rollback(settings: Settings, to: int | None, reason: str) -> Entry:
-    """Serve an older version again.
+@dataclass(frozen=True)
+class PreviousVersion:
+    """The version that a new one is compared with; all empty before the first publish.
 
-    Parameters
+    Attributes
     ----------
-    settings : Settings
-        The lock must be held.
-    to : int or None
-        Sequence number; None means the newest version before the one being served.
-    reason : str
-        Why; goes to the manifest.
+    version : Path or None
+        The version file; its name belongs to a vault folder.
+    file : Path or None
+        The file to read it from: a copy where a write-ahead log lies beside the version.
+    entry : dict
+        Its manifest line.
+    delivery_facts : dict
+        Facts about its delivery that only the vault holds.
+    notes : tuple of str
+        Newer versions that were changed on disk.
+    """
 
-    Returns
-    -------
-    dict
-        The manifest line that records the step.
+    version: Path | None = None
+    file: Path | None = None
+    entry: Entry = field(default_factory=dict)
+    delivery_facts: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def find_previous(settings: Settings, entries: list[Entry]) -> PreviousVersion:
+    """Find the served version, or the newest older one whose file is unchanged.
 
     Raises
     ------
     Stop
-        When there is no such version, or the chosen file is damaged.
+        When versions exist and none of them is unchanged, unless that was accepted.
     """
-    known = listed(settings)
-    served = next((version for version in known if version.is_served), None)
-    if to is None:
-        before = [version for version in known if served and version.seq < served.seq]
-        chosen = before[-1] if before else None
-    else:
-        chosen = next((version for version in known if version.seq == to), None)
-    if chosen is None:
-        raise Stop(
-            ExitCode.USAGE,
-            "there is no such version to go back to",
-            "`python -m refresh versions` lists what is kept",
-        )
-    faults = check_version(settings, chosen)
-    if faults:
+    current = served(settings)
+    if current is None:
+        return PreviousVersion()
+    older = [path for path in reversed(version_files(settings)) if path < current]
+    notes: list[str] = []
+    for path in (current, *older):
+        entry = manifest.of_version(entries, name_of(path))
+        if entry and files.sha256_of(path) == entry["file_sha256"]:
+            return PreviousVersion(
+                path,
+                _without_log(settings, path),
+                entry,
+                vault.facts_of(settings, name_of(path)),
+                tuple(notes),
+            )
+        notes.append(f"{name_of(path)} was changed on disk and is not used; run `registry verify`")
+    if "damaged_version" not in settings.accepted:
         raise Stop(
             ExitCode.DAMAGED,
-            f"version {chosen.seq} cannot be served: {faults[0]}",
-            "choose another one from `python -m refresh versions`",
+            f"the published version {name_of(current)} was changed on disk, and every older one "
+            "too",
+            "run `registry verify`; to publish without a comparison, run again with "
+            '--accept damaged_version --reason "..."',
+            "damaged_version",
         )
-    publish.switch(settings, chosen.name)
-    killpoints.reach("switched", settings.published)
-    return manifest.append(
-        settings.manifest,
-        {
-            "event": "rollback",
-            "version": chosen.name,
-            "from_version": served.name if served else None,
-            "reason": reason,
-            "operator": operator(),
-        },
-    )
+    return PreviousVersion(notes=tuple(notes))
 
 
-def operator() -> str:
-    """Return the account that runs this process."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return f"uid {os.getuid()}"
+def _without_log(settings: Settings, version: Path) -> Path:
+    """Return the version, or a private copy when a write-ahead log lies beside it."""
+    if not log_of(version).exists():
+        return version
+    return Path(shutil.copyfile(version, settings.work / "previous_version.duckdb"))
 
 
 def verify(settings: Settings) -> list[str]:
-    """Check the manifest's chain, the link, and every kept version down to its last row.
+    """Check the manifest, the link, and every version down to its last row.
 
     Returns
     -------
     list of str
         One sentence per fault; empty when all is well.
     """
-    faults: list[str] = []
-    chain = manifest.read(settings.manifest)
-    if chain.broken_at is not None:
-        faults.append(
-            f"{settings.manifest.name}: line {chain.broken_at} does not follow from the line "
-            "before it; it was edited, removed or inserted"
-        )
-    if chain.torn_bytes:
-        faults.append(f"{settings.manifest.name}: the last line is unfinished; a run mends it")
-    served = publish.served(settings)
-    if settings.current.is_symlink() and served is None:
-        faults.append(f"{settings.current} points at a version that is not there")
-    said = manifest.served_version(chain.entries)
-    if served and said != publish.name_of(served):
-        faults.append(f"{publish.name_of(served)} is being served, the manifest says {said}")
-    for version in listed(settings):
+    content = manifest.parse(settings.manifest)
+    faults = [
+        f"line {number} of {settings.manifest} cannot be read; restore the file from a backup, or "
+        "delete this line"
+        for number in content.unreadable
+    ]
+    if content.n_cut_bytes:
+        faults.append(f"{settings.manifest}: the last line is unfinished; the next run removes it")
+    current = served(settings)
+    if settings.current.is_symlink() and current is None:
+        faults.append(f"{settings.current} leads to a version that is missing")
+    recorded = manifest.served_version(content.entries)
+    if current and recorded != name_of(current):
+        faults.append(f"{name_of(current)} is being served, the manifest says {recorded}")
+    on_disk = listed(settings, content.entries)
+    expected = {e["version"] for e in content.entries if e.get("event") == "published"}
+    expected -= manifest.removed_versions(content.entries)
+    missing = expected - {version.name for version in on_disk}
+    faults += [f"{name}: the file is missing" for name in sorted(missing)]
+    for version in on_disk:
         faults += check_version(settings, version)
-    for file in publish.version_files(settings):
-        if publish.log_of(file).exists():
-            faults.append(
-                f"{publish.name_of(file)}: somebody opened this version for writing; remove "
-                f"{publish.log_of(file)}"
-            )
     return faults
 
 
 def check_version(settings: Settings, version: Version) -> list[str]:
-    """Compare one version file with its manifest entry: mode, bytes, and every row."""
-    path = publish.file_of(settings, version.name)
-    if version.entry is None:
-        return [f"{version.name}: the manifest does not know this file"]
+    """Compare one version with its manifest line: mode, log, bytes, every row, the line itself."""
+    path = file_of(settings, version.name)
     faults: list[str] = []
+    if log_of(path).exists():
+        faults.append(
+            f"{version.name}: a tool opened this version for writing; remove {log_of(path)}"
+        )
     if stat.S_IMODE(path.stat().st_mode) & 0o222:
         faults.append(f"{version.name}: is writable; versions are read-only")
+    if version.entry is None:
+        return [*faults, f"{version.name}: the manifest has no line about this file"]
     if files.sha256_of(path) != version.entry.get("file_sha256"):
-        return [*faults, f"{version.name}: sha256 differs from the manifest; the file was changed"]
-    return faults + _content_faults(path, version.entry)
-
-
-def _content_faults(path: Path, entry: Entry) -> list[str]:
+        return [*faults, f"{version.name}: the file was changed (its sha256 is another one)"]
     try:
-        verify_against(path, [TableContent(**table) for table in entry["tables"]])
+        inside = pack.entry_of(path)
+        pack.verify_against(path, [pack.TableContent(**table) for table in inside["tables"]])
     except Stop as stop:
-        return [f"{publish.name_of(path)}: {stop.what}"]
+        return [*faults, f"{version.name}: {stop.what}"]
     except duckdb.Error as error:
-        return [f"{publish.name_of(path)}: DuckDB cannot read it ({type(error).__name__})"]
-    return []
+        return [*faults, f"{version.name}: DuckDB cannot read it ({type(error).__name__})"]
+    altered = [name for name, value in inside.items() if version.entry.get(name) != value]
+    if altered:
+        faults.append(f"{version.name}: its manifest line was changed ({', '.join(altered)})")
+    return faults

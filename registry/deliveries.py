@@ -74,13 +74,13 @@ def _reading(folder: Path) -> Iterator[Callable[[str, int], None] | None]:
 def run(as_json: bool, quiet: bool, **given: Any) -> None:
     """Load a delivery, build and check the warehouse, publish it and draw the report."""
     from core.progress import Progress
-    from refresh import pipeline
+    from refresh import run as refresh
     from refresh.steps import real_steps
     from refresh.summary import show
 
     settings = options.settings_of(**given)
     with Progress(is_quiet=quiet) as progress:
-        summary = pipeline.run(settings, real_steps(), progress)
+        summary = refresh.run(settings, real_steps(), progress)
     if as_json:
         click.echo(json.dumps(summary.as_plain(), default=str, sort_keys=True))
     else:

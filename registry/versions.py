@@ -39,15 +39,9 @@ def versions(**given: Any) -> None:
 @options.folders
 def rollback(to: int | None, reason: str, **given: Any) -> None:
     """Serve an older version again."""
-    from refresh import lock, pipeline
-    from refresh import versions as kept
+    from refresh import publish
 
-    settings = options.settings_of(**given)
-    pipeline.prepare_folders(settings)
-    with lock.held([settings.vault, settings.published], "registry rollback"):
-        pipeline.tidy(settings)
-        entry = kept.rollback(settings, to, options.shown(reason))
-        pipeline.tidy(settings)
+    entry = publish.rollback(options.settings_of(**given), to, options.shown(reason))
     click.echo(f"{entry['version']} is served again (before: {entry['from_version']}).")
 
 

@@ -15,7 +15,7 @@ LONG_GROUPS = (
     "refresh/test_refresh_real.py",
     "faults/test_faults_of_keys.py",
     "faults/test_own_faults.py",
-    "refresh/test_refresh_pipeline.py",
+    "refresh/test_refresh_run.py",
     "end_to_end/test_demo_build.py",
     "refresh/test_refresh_erase.py",
     "faults/test_faults_of_values.py",

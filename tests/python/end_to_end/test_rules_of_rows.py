@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from builds import Build
 
-from refresh.broken_rules import broken_rules
+from refresh.build import broken_rules
 
 TABLE = "marts.fct_patient_timepoints"
 SEEDS = ("code_labels", "score_bands", "score_definitions")

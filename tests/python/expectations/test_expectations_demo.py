@@ -10,7 +10,7 @@ import pytest
 
 from expectations import facts, gate
 from expectations.catalogue import all_suites
-from refresh import quality_tables
+from refresh import quality
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +19,8 @@ def built(warehouse, tmp_path_factory):
     file = tmp_path_factory.mktemp("demo") / "warehouse.duckdb"
     shutil.copyfile(warehouse, file)
     with duckdb.connect(str(file)) as db:
-        quality_tables.create_all(db)
-        quality_tables.fill_from_vault(db)
+        quality.create_all(db)
+        quality.fill_from_vault(db)
     return file
 
 

@@ -22,8 +22,7 @@ from expectations.facts import Facts, gather
 from intake.delivery import open_delivery, plan_folder
 from intake.judgement import judge_files
 from intake.refusals import MappingError
-from refresh import changes, delivery, load, quality_tables, stops
-from refresh.gate import require_passed
+from refresh import compare, load, publish_rules, quality
 
 EXPORTS = ("patients", "visits", "prescriptions", "comorbidities", "adverse_events")
 KEYS = {
@@ -130,13 +129,13 @@ def go(
         result = build(settings, progress, ())
     assert result.tests.failures == ()
     assert result.tests.n_run == result.tests.n_expected > 90
-    ending.ledger = {line["source_file"]: line for line in delivery.ledger_of(settings.work_file)}
+    ending.ledger = {line["source_file"]: line for line in load.ledger_of(settings.work_file)}
     rows = ending.query("select rule_code, scope_code from quarantine.rejected_records")
     ending.rules = Counter(rule for rule, _ in rows)
     ending.scopes = Counter(scope for _, scope in rows)
     with duckdb.connect(str(settings.work_file)) as db:
-        quality_tables.create_all(db)
-        quality_tables.fill_from_vault(db)
+        quality.create_all(db)
+        quality.fill_from_vault(db)
     now = gather(settings.work_file, None, {}, None)
     if before:
         now = replace(
@@ -150,13 +149,13 @@ def go(
     report = gate.run(settings.work_file, now, suites)
     ending.failed = [each.name for each in report.of_state("failed")]
     try:
-        require_passed(settings, report, {})
+        publish_rules.require_expectations_passed(settings, report, {})
         if before and is_thorough:
             with duckdb.connect(str(settings.work_file)) as db:
-                changes.compare_with(db, before.warehouse)
-                findings = stops.of_changes(db)
+                compare.compare_versions(db, before.warehouse)
+                findings = publish_rules.about_changes(db)
             ending.failed += [finding.rule for finding in findings]
-            stops.enforce(settings, findings)
+            publish_rules.enforce(settings, findings)
     except Stop as stop:
         ending.stop = stop
     return ending
@@ -176,7 +175,7 @@ def refusal_codes(folder: Path) -> list[str]:
 def before_of(ending: Ending) -> Before:
     """Return what a second delivery is compared with after this one was published."""
     records = dict(ending.query("select export_name, n_records_read from raw.delivery_files"))
-    newest = delivery.private_facts_of(ending.warehouse)["newest_visit_date"]
+    newest = load.private_facts_of(ending.warehouse)["newest_visit_date"]
     known = gather(ending.warehouse, ending.warehouse, records, newest)
     return Before(known, ending.warehouse)
 

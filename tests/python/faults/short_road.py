@@ -17,7 +17,7 @@ from builds import Build
 from core.progress import Progress
 from core.settings import Settings
 from refresh.build import BuildResult, RanTests, build
-from refresh.hashing import content_of
+from refresh.pack import content_of
 
 ROOMS = ("staging", "quarantine", "cohort", "marts")
 BuildStep = Callable[[Settings, Progress, tuple[int, ...]], BuildResult]

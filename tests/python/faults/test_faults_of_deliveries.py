@@ -13,7 +13,8 @@ from fault_checks import ALL_FACTS, cells_in
 from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
-from refresh import manifest, pipeline, publish, versions
+from refresh import manifest, versions
+from refresh import run as refresh_run
 from refresh.steps import real_steps
 from simulator.faults.cases import make_fault
 
@@ -24,13 +25,13 @@ def refresh(build_step):
     steps = dataclasses.replace(
         real_steps(),
         build=build_step,
-        analyse=lambda settings, progress, locks: None,
+        analyse=lambda settings, progress: None,
         report=lambda settings, progress: {},
     )
 
     def run(settings: Settings):
         with Progress(is_quiet=True) as progress:
-            return pipeline.run(settings, steps, progress)
+            return refresh_run.run(settings, steps, progress)
 
     return run
 
@@ -69,18 +70,18 @@ def ask(settings: Settings, sql: str) -> list[tuple]:
 
 
 def served_hashes(settings: Settings) -> dict[str, str]:
-    entries = manifest.read(settings.manifest).entries
-    entry = manifest.of_version(entries, publish.name_of(publish.served(settings)))
+    entries = manifest.read(settings.manifest)
+    entry = manifest.of_version(entries, versions.name_of(versions.served(settings)))
     return {t["name"]: t["content_hash"] for t in entry["tables"] if t["schema"] == "marts"}
 
 
 def stopped(refresh, settings: Settings, clean) -> Stop:
-    before = publish.served(settings).read_bytes()
+    before = versions.served(settings).read_bytes()
     with pytest.raises(Stop) as stop:
         refresh(settings)
-    assert publish.served(settings).read_bytes() == before
+    assert versions.served(settings).read_bytes() == before
     assert versions.verify(settings) == []
-    assert manifest.read(settings.manifest).entries[-1]["event"] == "refused"
+    assert manifest.read(settings.manifest)[-1]["event"] == "refused"
     assert not cells_in(" ".join([stop.value.what, *stop.value.details]), clean)
     return stop.value
 
@@ -131,11 +132,11 @@ def test_a_late_correction_arrives_and_nobody_else_differs(refresh, second, publ
 @pytest.mark.fault("F171")
 def test_the_same_bytes_again_are_nothing_new(refresh, second):
     settings = second("F171")
-    before = publish.served(settings)
+    before = versions.served(settings)
     assert refresh(settings).status == "already_loaded"
-    assert publish.served(settings) == before
-    assert manifest.read(settings.manifest).entries[-1]["event"] == "already_loaded"
-    assert len(publish.version_files(settings)) == 1
+    assert versions.served(settings) == before
+    assert manifest.read(settings.manifest)[-1]["event"] == "already_loaded"
+    assert len(versions.version_files(settings)) == 1
 
 
 @pytest.mark.fault("F175")

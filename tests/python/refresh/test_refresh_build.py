@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -101,11 +102,11 @@ def test_a_shown_line_holds_no_control_character_and_ends():
 def test_a_checkpoint_that_does_not_fit_is_an_error_not_silence(tmp_path):
     file = tmp_path / "warehouse.duckdb"
     script = (
-        "import sys, duckdb\n"
+        f"import sys, duckdb; sys.path.insert(0, {HERE!r})\n"
         "from pathlib import Path\n"
         "from refresh.build import checkpoint\n"
         "from core.stop import Stop\n"
-        "from refresh.torture import limit_file_size\n"
+        "from torture import limit_file_size\n"
         "db = duckdb.connect(sys.argv[1])\n"
         "db.execute(\"set wal_autocheckpoint = '1TB'\")\n"
         "db.execute('create table t as select range::varchar || random() from range(20000)')\n"
@@ -194,11 +195,14 @@ def test_a_fault_of_the_program_shows_no_traceback_and_no_value(monkeypatch, cap
     assert "ValueError" in said
 
 
+HERE = str(Path(__file__).parent)
 SLEEPING_BUILD = """
 import signal, sys
+sys.path.insert(0, sys.argv[2])
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job begins without it
 from pathlib import Path
-from refresh import build, cli, commands, fake_build, pipeline, steps, torture
+import invented
+from refresh import build, cli, steps
 from core.progress import Progress
 
 def waiting_build(settings, progress, locks):
@@ -218,7 +222,7 @@ def waiting_build(settings, progress, locks):
         build.end(child)
 
 import dataclasses
-fake = dataclasses.replace(fake_build.steps(fake_build.Shape()), build=waiting_build)
+fake = dataclasses.replace(invented.steps(invented.Shape()), build=waiting_build)
 steps.real_steps = lambda: fake
 sys.exit(cli.main(["run", "--quiet", "--allow-outside", "--vault", sys.argv[1] + "/vault",
                    "--published", sys.argv[1] + "/published", "--delivery", sys.argv[1]]))
@@ -229,7 +233,7 @@ sys.exit(cli.main(["run", "--quiet", "--allow-outside", "--vault", sys.argv[1] +
 @pytest.mark.parametrize(("sent", "wanted"), [("TERM", 143), ("INT", 130)])
 def test_a_signal_stops_cleanly_and_leaves_no_child_and_no_lock(tmp_path, sent, wanted):
     (tmp_path / "visits.csv").write_text("x\n")
-    command = [sys.executable, "-c", SLEEPING_BUILD, str(tmp_path)]
+    command = [sys.executable, "-c", SLEEPING_BUILD, str(tmp_path), HERE]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as refresh:
@@ -261,7 +265,7 @@ def test_the_child_of_a_killed_build_dies_with_it(tmp_path):
         "child = subprocess.Popen([sys.executable, '-c', 'import os, sys; "
         'sys.modules["dbt.cli.main"] = type(sys)("m"); '
         'sys.modules["dbt.cli.main"].cli = lambda prog_name: __import__("time").sleep(60); '
-        "from refresh import dbt_child; dbt_child.main()'], "
+        "from refresh import build; build.run_dbt()'], "
         "env={**os.environ, 'REGISTRY_PARENT_PID': str(os.getpid())})\n"
         "print(child.pid, flush=True)\n"
         "time.sleep(60)\n"

@@ -46,7 +46,7 @@ def test_packing_and_searching_keep_to_the_limit_and_to_the_work_folder(
     monkeypatch.setattr(duckdb, "connect", listen)
     candidate = settings.incoming / "candidate.duckdb"
     build = {"seq": 1, "build_id": "0", "packed_at": "2020-12-31T00:00:00"}
-    pack.pack(work_file, candidate, build, settings.published)
+    pack.pack(work_file, candidate, build)
     leaks.require_no_person(work_file, candidate)
     in_memory = [config for file, config in opened if file == ":memory:"]
     assert len(in_memory) == 2

@@ -9,7 +9,7 @@ import pytest
 
 from core.settings import KEPT_VERSIONS
 from core.stop import EXIT_CODE_HELP
-from refresh import cli, quality_tables, stops
+from refresh import cli, publish_rules, quality
 
 ROOT = Path(__file__).resolve().parents[3]
 RELIABILITY = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
@@ -25,7 +25,7 @@ def test_every_command_is_on_the_page():
         assert f"`python -m refresh {command}`" in RELIABILITY
 
 
-@pytest.mark.parametrize("module", ["stops", "baseline"])
+@pytest.mark.parametrize("module", ["publish_rules", "versions"])
 def test_every_rule_that_can_be_accepted_is_on_the_page(module):
     source = (ROOT / "refresh" / f"{module}.py").read_text(encoding="utf-8")
     rules = set(re.findall(r'Finding\(\s*"([a-z_]+)"', source))
@@ -36,9 +36,9 @@ def test_every_rule_that_can_be_accepted_is_on_the_page(module):
 
 
 def test_the_shares_on_the_page_are_those_of_the_code():
-    regimen = stops.LARGEST_SHARE["fct_patient_timepoints"]["topical_regimen_code"]
+    regimen = publish_rules.LARGEST_SHARE["fct_patient_timepoints"]["topical_regimen_code"]
     assert f"topical regimen or a score {regimen:.0%}".replace("%", " %") in RELIABILITY
-    assert f"more than {stops.LARGEST_VANISHED_SHARE:.0%}".replace("%", " %") in RELIABILITY
+    assert f"more than {publish_rules.LARGEST_VANISHED_SHARE:.0%}".replace("%", " %") in RELIABILITY
     assert f"the newest {KEPT_VERSIONS}" in RELIABILITY
 
 
@@ -54,7 +54,7 @@ def test_every_test_that_the_page_names_exists():
         assert list((ROOT / "tests" / "python").rglob(name)), name
 
 
-def test_the_quality_tables_about_change_are_on_the_page():
-    for table in quality_tables.TABLES:
+def test_the_quality_about_change_are_on_the_page():
+    for table in quality.TABLES:
         if "changes" in table:
             assert f"`quality.{table}`" in RELIABILITY

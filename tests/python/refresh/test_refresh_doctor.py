@@ -1,25 +1,17 @@
-"""What the doctor finds, and the two repairs that a person asks for by name."""
+"""What the doctor finds."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import torture
 
-from core.progress import Progress
-from core.stop import ExitCode, Stop
-from refresh import doctor, fake_build, killpoints, lock, manifest, pipeline, publish, versions
-from refresh.fake_build import Shape
-from refresh.reader import open_published
-
-
-@pytest.fixture
-def published(settings):
-    with Progress(is_quiet=True) as progress:
-        pipeline.run(settings, fake_build.steps(Shape()), progress)
-    return settings
+from refresh import doctor, folders, versions
+from refresh.versions import open_published
 
 
 def states(settings):
@@ -31,7 +23,7 @@ def test_a_healthy_registry_has_no_problem(published):
 
 
 def test_a_log_beside_a_version_is_a_problem(published):
-    served = publish.served(published)
+    served = versions.served(published)
     served.with_name(served.name + ".wal").write_bytes(b"x")
     assert states(published)["leftovers"][0] == "bad"
 
@@ -42,7 +34,7 @@ def test_an_open_vault_and_a_writable_version_are_problems(published):
     ).exists() else os.chmod(published.vault, 0o755)
     assert states(published)["modes"][0] == "bad"
     os.chmod(published.vault, 0o700)
-    os.chmod(publish.served(published), 0o644)
+    os.chmod(versions.served(published), 0o644)
     assert "writable versions" in states(published)["modes"][1]
 
 
@@ -50,7 +42,7 @@ def test_a_reader_is_named_and_stops_nothing(published):
     code = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from refresh.reader import open_published\n"
+        "from refresh.versions import open_published\n"
         "db = open_published(Path(sys.argv[1]))\n"
         "print('open', flush=True)\n"
         "time.sleep(60)\n"
@@ -65,9 +57,9 @@ def test_a_reader_is_named_and_stops_nothing(published):
 
 
 def test_the_holder_of_the_lock_is_named(published):
-    with lock.held([published.vault], "a test"):
-        assert f"pid {os.getpid()}" in states(published)["lock"][1]
-    assert states(published)["lock"] == ("good", "nobody holds it")
+    with folders.locked(published, "a test"):
+        assert f"a test, pid {os.getpid()}" in states(published)["lock"][1]
+    assert states(published)["lock"] == ("good", "free")
 
 
 @pytest.mark.parametrize(
@@ -80,106 +72,46 @@ def test_the_holder_of_the_lock_is_named(published):
     ],
 )
 def test_a_network_file_system_is_recognised(tmp_path, mounts, kind):
-    from pathlib import Path
-
     assert doctor.file_system_of(Path("/data/registry"), mounts) == kind
 
 
 def test_a_package_that_is_not_as_locked_is_a_problem(settings):
     (settings.root / "uv.lock").write_text('[[package]]\nname = "duckdb"\nversion = "9.9.9"\n')
-    assert states(settings)["pins"][0] == "bad"
+    assert states(settings)["packages"][0] == "bad"
 
 
-def test_too_little_space_is_a_problem(published, monkeypatch):
-    monkeypatch.setattr("refresh.room.free_bytes", lambda folder: 1_000_000)
-    assert states(published)["space"][0] == "bad"
+def test_too_little_disk_space_is_a_problem(published, monkeypatch):
+    monkeypatch.setattr("refresh.folders.free_bytes", lambda folder: 1_000_000)
+    assert states(published)["disk space"][0] == "bad"
 
 
-def test_a_link_that_leads_nowhere_is_a_problem(published):
-    os.chmod(publish.served(published), 0o600)
-    publish.served(published).unlink()
+def test_a_link_to_a_missing_file_is_a_problem(published):
+    os.chmod(versions.served(published), 0o600)
+    versions.served(published).unlink()
     assert states(published)["manifest"][0] == "bad"
 
 
-def test_a_broken_manifest_is_set_aside_with_a_reason_and_versions_stay(published):
-    with Progress(is_quiet=True) as progress:
-        (published.delivery / "visits.csv").write_text("two")
-        pipeline.run(published, fake_build.steps(Shape(load_id="load-2")), progress)
-        lines = published.manifest.read_text().replace("clinic", "CLINIC", 1)
-        published.manifest.write_text(lines)
-        assert states(published)["manifest"][0] == "bad"
-        with pytest.raises(Stop) as stop:
-            doctor.set_manifest_aside(published, "")
-        assert stop.value.code == ExitCode.USAGE
-        doctor.set_manifest_aside(published, "somebody edited a line")
-        assert versions.verify(published) == []
-        (published.delivery / "visits.csv").write_text("three")
-        summary = pipeline.run(published, fake_build.steps(Shape(load_id="load-3")), progress)
-    assert summary.entry["seq"] == 3
-    assert [version.seq for version in versions.listed(published)] == [1, 2, 3]
-    assert (published.published / "manifest.broken_001.jsonl").exists()
-    events = [entry["event"] for entry in manifest.read(published.manifest).entries]
-    assert events == ["set_aside", "adopted", "adopted", "found_current", "published"]
-
-
-@pytest.mark.parametrize("n_lines", [0, 1])
-def test_a_manifest_that_was_cut_or_removed_stops_every_refresh(published, n_lines):
-    with Progress(is_quiet=True) as progress:
-        for number in (2, 3):
-            (published.delivery / "visits.csv").write_text(f"delivery {number}")
-            steps = fake_build.steps(Shape(load_id=f"load-{number}"))
-            pipeline.run(published, steps, progress)
-        lines = published.manifest.read_text().splitlines(keepends=True)
-        published.manifest.unlink()
-        if n_lines:
-            published.manifest.write_text("".join(lines[:n_lines]))
-        assert states(published)["manifest"][0] == "bad"
-        with pytest.raises(Stop) as stop:
-            pipeline.run(published, steps, progress)
-        assert (stop.value.code, stop.value.rule) == (ExitCode.DAMAGED, "broken_manifest")
-        doctor.set_manifest_aside(published, "the disk lost it")
-        assert versions.verify(published) == []
-        assert pipeline.run(published, steps, progress).status == "already_loaded"
-
-
-def test_a_sound_manifest_is_not_set_aside(published):
-    with pytest.raises(Stop):
-        doctor.set_manifest_aside(published, "just so")
-
-
-def test_a_kill_variable_alone_kills_nothing(published, monkeypatch):
-    monkeypatch.setenv(killpoints.VARIABLE, "switched")
-    assert not killpoints.is_armed("switched", published.published)
-    (published.published / killpoints.MARKER).touch()
-    assert killpoints.is_armed("switched", published.published)
+def test_an_unreadable_line_of_the_manifest_is_a_problem(published):
+    with published.manifest.open("a") as stream:
+        stream.write("not JSON\n")
+    state, text = states(published)["manifest"]
+    assert (state, "line 2 of" in text) == ("bad", True)
 
 
 @pytest.mark.fault("P232")
 def test_a_copy_taken_during_publishes_is_one_whole_version(published, tmp_path):
-    (published.published / killpoints.MARKER).touch()
-    code = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from refresh import torture\n"
-        "from core.settings import Settings\n"
-        "root = Path(sys.argv[1])\n"
-        "settings = Settings(root=root, delivery=root / 'delivery', vault=root / 'vault',\n"
-        "                    published=root / 'published')\n"
-        "torture.publish_many(settings, range(100, 106))\n"
-    )
-    command = [sys.executable, "-c", code, str(published.root)]
+    pid = torture._start(lambda: torture.publish_many(published, range(100, 106)))
     copies = 0
-    with subprocess.Popen(command) as publishing:
-        while publishing.poll() is None:
-            folder = tmp_path / f"copy_{copies}"
-            folder.mkdir()
-            (folder / "current.duckdb").write_bytes(published.current.read_bytes())
-            with open_published(folder) as db:
-                inside = db.execute(
-                    "select (select load_id from metadata.build) = "
-                    "(select load_id from marts.dim_delivery)"
-                ).fetchone()
-            assert inside == (True,)
-            copies += 1
-    assert publishing.returncode == 0
+    while os.waitpid(pid, os.WNOHANG) == (0, 0):
+        folder = tmp_path / f"copy_{copies}"
+        folder.mkdir()
+        (folder / "current.duckdb").write_bytes(published.current.read_bytes())
+        with open_published(folder) as db:
+            inside = db.execute(
+                "select (select load_id from metadata.build) = "
+                "(select load_id from marts.dim_delivery)"
+            ).fetchone()
+        assert inside == (True,)
+        copies += 1
+    assert versions.number_of(versions.name_of(versions.served(published))) == 7
     assert copies > 0

@@ -8,34 +8,35 @@ import shutil
 import stat
 
 import duckdb
+import invented
 import pytest
-from invented import folders
+from invented import Shape, make_folders
 
 from core import files
 from core.progress import Progress
 from core.stop import ExitCode, Stop
 from privacy.pseudonyms import load_key
-from refresh import cli, erase, erased, fake_build, manifest, pipeline, publish, versions
-from refresh.fake_build import Shape
-from refresh.reader import open_published
+from refresh import cli, erase, erased, manifest, versions
+from refresh import run as refresh_run
 from refresh.scan import Person, scan, scan_file
+from refresh.versions import open_published
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
     """Three versions of an invented registry, P0007 corrected once, with a key of their own."""
     home = tmp_path_factory.mktemp("registry")
-    settings = folders(home)
+    settings = make_folders(home)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REGISTRY_KEY_FILE", str(home / "key"))
         key = load_key(True, say=lambda line: None)
-        patch.setattr(fake_build, "pseudonym", lambda n: key.pseudonym(f"P{n:04d}"))
+        patch.setattr(invented, "pseudonym", lambda n: key.pseudonym(f"P{n:04d}"))
         shape = Shape(key_fingerprint=key.fingerprint)
         for number, corrected in enumerate([(), ((7, 3.5),), ((7, 4.5),)]):
             (settings.delivery / "visits.csv").write_text(f"delivery {number}")
             given = dataclasses.replace(shape, load_id=f"load-{number}", corrected_easi=corrected)
             with Progress(is_quiet=True) as progress:
-                pipeline.run(settings, fake_build.steps(given), progress)
+                refresh_run.run(settings, invented.steps(given), progress)
     return settings
 
 
@@ -54,7 +55,7 @@ def key(first, tmp_path, monkeypatch):
     shutil.copy(first.root / "key", tmp_path / "key")
     monkeypatch.setenv("REGISTRY_KEY_FILE", str(tmp_path / "key"))
     made = load_key(True)
-    monkeypatch.setattr(fake_build, "pseudonym", lambda n: made.pseudonym(f"P{n:04d}"))
+    monkeypatch.setattr(invented, "pseudonym", lambda n: made.pseudonym(f"P{n:04d}"))
     return made
 
 
@@ -81,7 +82,7 @@ def person_of(key, patient):
 
 def test_a_patient_is_found_in_vault_history_and_every_version(registry, key):
     found = {hit.file for hit in scan(registry, person_of(key, "P0007"))}
-    names = {publish.name_of(path) for path in publish.version_files(registry)}
+    names = {versions.name_of(path) for path in versions.version_files(registry)}
     assert {name.rsplit("/", 1)[-1] for name in found} == {
         "warehouse.duckdb",
         "history.duckdb",
@@ -95,7 +96,7 @@ def test_an_erased_patient_is_nowhere_and_everybody_else_stays(registry, key):
     assert scan(registry, person_of(key, "P0007")) == []
     assert versions.verify(registry) == []
     assert len(versions.listed(registry)) == 3
-    for version in publish.version_files(registry):
+    for version in versions.version_files(registry):
         with duckdb.connect(str(version), read_only=True) as db:
             assert db.execute("select count(*) from marts.dim_patients").fetchone() == (19,)
             assert db.execute("select count(*) from marts.fct_patient_timepoints").fetchone() == (
@@ -156,7 +157,7 @@ def test_a_word_that_is_nobody_s_identifier_erases_nothing(registry):
 
 def test_an_identifier_that_is_also_a_word_leaves_descriptions_alone(registry, key):
     """dim_patients is described as invented; somebody's identifier is that word."""
-    file = publish.served(registry)
+    file = versions.served(registry)
     person = Person.of("Invented", {key.pseudonym("Invented")})
     with files.working_copy(file) as copy:
         os.chmod(copy, 0o600)
@@ -182,7 +183,7 @@ def test_another_key_does_not_erase_the_wrong_person(registry, tmp_path, monkeyp
 def test_a_later_delivery_does_not_bring_the_patient_back(registry, key):
     erase_patient(registry, "P0007")
     file = registry.vault / "loaded.duckdb"
-    fake_build.write_warehouse(file, Shape(key_fingerprint=key.fingerprint))
+    invented.write_warehouse(file, Shape(key_fingerprint=key.fingerprint))
     with duckdb.connect(str(file)) as db:
         db.execute(
             "update raw.visits set patient_id = ' p0007 ' where patient_id = 'P0007' "
@@ -274,6 +275,6 @@ def test_the_vault_stays_private_after_an_erasure(registry, key):
         if path.is_file() and not path.is_symlink()
     }
     assert modes == {0o600}
-    assert os.readlink(registry.vault_current) == publish.name_of(publish.served(registry))
-    events = [entry["event"] for entry in manifest.read(registry.manifest).entries]
-    assert events.count("rewritten") == 3
+    assert os.readlink(registry.vault_current) == versions.name_of(versions.served(registry))
+    replaced = [entry for entry in manifest.read(registry.manifest) if "replaces" in entry]
+    assert len(replaced) == 3

@@ -7,6 +7,7 @@ import dataclasses
 import re
 
 import duckdb
+import invented
 import openpyxl
 import pytest
 
@@ -14,7 +15,8 @@ from core.progress import Progress
 from core.settings import PROJECT_ROOT
 from core.stop import ExitCode, Stop
 from privacy.release import FORM, HIDDEN_COUNT
-from refresh import cli, export, fake_build, pipeline
+from refresh import cli, export
+from refresh import run as refresh_run
 
 EXTRA = """
 alter table marts.dim_patients add column critical_area_code varchar;
@@ -50,16 +52,16 @@ def publish(settings, n_patients):
     """Publish invented patients and what exports need of them."""
 
     def load(given):
-        shape = fake_build.Shape(n_patients=n_patients, load_id=f"of {n_patients}")
-        fake_build.write_warehouse(given.work_file, shape)
+        shape = invented.Shape(n_patients=n_patients, load_id=f"of {n_patients}")
+        invented.write_warehouse(given.work_file, shape)
         with duckdb.connect(str(given.work_file)) as db:
             db.execute(EXTRA)
 
     (settings.delivery / "visits.csv").write_text(f"{n_patients} patients")
-    steps = dataclasses.replace(fake_build.steps(fake_build.Shape()), load=load)
+    steps = dataclasses.replace(invented.steps(invented.Shape()), load=load)
     settings = dataclasses.replace(settings, root=PROJECT_ROOT, accepted=frozenset({"volume"}))
     with Progress(is_quiet=True) as progress:
-        pipeline.run(settings, steps, progress)
+        refresh_run.run(settings, steps, progress)
     return settings
 
 
@@ -81,7 +83,7 @@ def test_every_count_has_the_release_form_and_nothing_points_at_a_patient(regist
     assert {f"{table.name}.csv" for table in export.TABLES} < names
     for path in (path for path in written if path.suffix == ".csv"):
         text = path.read_text(encoding="utf-8-sig")
-        assert fake_build.pseudonym(1) not in text
+        assert invented.pseudonym(1) not in text
         assert not re.search(r"minimum|maximum|\d{4}-\d{2}-\d{2}", text, re.I)
         for line in cells_of(path):
             counts = {line["n"], line.get("denominator", "")} - {"", HIDDEN_COUNT}

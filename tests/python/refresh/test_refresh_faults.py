@@ -12,32 +12,25 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb
+import invented
 import pytest
 from builds import ROOT
+from invented import Shape, deliver, refresh
 
-from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
 from intake.delivery import open_delivery
 from intake.loader import load_delivery
 from intake.refusals import MappingError
 from privacy.pseudonyms import PseudonymKey
-from refresh import fake_build, manifest, pipeline, publish, versions
-from refresh.fake_build import Shape
+from refresh import manifest, publish, versions
 from refresh.steps import real_steps
 
+HERE = Path(__file__).parent
 HOSTILE = "w4'); DROP SCHEMA marts CASCADE; --"
-
-
-def refresh(settings, steps=None):
-    with Progress(is_quiet=True) as progress:
-        return pipeline.run(settings, steps or fake_build.steps(Shape()), progress)
-
-
-def deliver(settings, text):
-    (settings.delivery / "visits.csv").write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +64,7 @@ def with_dbt(project, tmp_path, monkeypatch):
 @pytest.mark.fault("P222", "P246", "P250")
 def test_a_data_test_that_fails_last_stops_the_publish_and_shows_nobody(with_dbt, tmp_path):
     with pytest.raises(Stop) as stop:
-        refresh(with_dbt, real_steps())
+        refresh(with_dbt, chosen=real_steps())
     assert (stop.value.code, stop.value.rule) == (ExitCode.CHECKS_FAILED, "build_failed")
     assert [line.split(":")[0] for line in stop.value.details] == ["test nobody_is_left"]
     with duckdb.connect(str(with_dbt.work_file), read_only=True) as db:
@@ -80,8 +73,8 @@ def test_a_data_test_that_fails_last_stops_the_publish_and_shows_nobody(with_dbt
         audits = "select count(*) from duckdb_tables() where schema_name like '%audit%'"
         assert db.execute(audits).fetchone() == (0,)
     assert not with_dbt.current.exists()
-    assert publish.version_files(with_dbt) == []
-    assert manifest.read(with_dbt.manifest).entries[-1]["rule"] == "build_failed"
+    assert versions.version_files(with_dbt) == []
+    assert manifest.read(with_dbt.manifest)[-1]["rule"] == "build_failed"
     key = (tmp_path / "demo.key").read_text(encoding="ascii").strip()
     written = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "demo.key"]
     assert len(written) > 250
@@ -98,7 +91,7 @@ def test_a_data_test_that_fails_last_stops_the_publish_and_shows_nobody(with_dbt
 def test_a_selection_of_nothing_is_not_a_build(with_dbt):
     nothing = dataclasses.replace(with_dbt, dbt_arguments=("--select", "typo"))
     with pytest.raises(Stop) as stop:
-        refresh(nothing, real_steps())
+        refresh(nothing, chosen=real_steps())
     assert (stop.value.code, stop.value.rule) == (ExitCode.CHECKS_FAILED, "checks_failed")
     assert not with_dbt.current.exists()
 
@@ -106,12 +99,12 @@ def test_a_selection_of_nothing_is_not_a_build(with_dbt):
 @pytest.mark.fault("P246")
 def test_rows_that_a_test_stored_stay_in_the_vault(settings):
     def load(given):
-        fake_build.write_warehouse(given.work_file, Shape())
+        invented.write_warehouse(given.work_file, Shape())
         with duckdb.connect(str(given.work_file)) as db:
             db.execute("create schema main_dbt_test__audit")
             db.execute("create table main_dbt_test__audit.failed as select * from raw.patients")
 
-    refresh(settings, dataclasses.replace(fake_build.steps(Shape()), load=load))
+    refresh(settings, chosen=dataclasses.replace(invented.steps(Shape()), load=load))
     with duckdb.connect(str(settings.current.resolve()), read_only=True) as db:
         schemas = db.execute("select distinct schema_name from duckdb_tables()").fetchall()
     assert {name for (name,) in schemas} == {"marts", "results", "quality", "metadata"}
@@ -120,7 +113,7 @@ def test_rows_that_a_test_stored_stay_in_the_vault(settings):
 @pytest.mark.fault("P212")
 def test_too_little_memory_is_told_and_leaves_nothing(settings):
     refresh(settings)
-    served = publish.served(settings).read_bytes()
+    served = versions.served(settings).read_bytes()
     deliver(settings, "next")
 
     def build(given, progress, locks):
@@ -133,40 +126,41 @@ def test_too_little_memory_is_told_and_leaves_nothing(settings):
             db.execute("create table big as select random() as n from range(9_000_000) order by n")
 
     with pytest.raises(Stop) as stop:
-        refresh(settings, dataclasses.replace(fake_build.steps(Shape()), build=build))
+        refresh(settings, chosen=dataclasses.replace(invented.steps(Shape()), build=build))
     assert stop.value.code == ExitCode.NO_ROOM
     assert "memory" in stop.value.what
-    assert publish.served(settings).read_bytes() == served
+    assert versions.served(settings).read_bytes() == served
     assert [path.name for path in settings.work.iterdir()] == [".gitignore"]
 
 
 @pytest.mark.fault("P209")
 def test_a_disk_that_fills_while_publishing_leaves_the_old_version(settings):
     refresh(settings)
-    served = publish.served(settings).read_bytes()
+    served = versions.served(settings).read_bytes()
     script = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from refresh import cli, fake_build, pipeline, steps, torture\n"
-        "import dataclasses\n"
-        "fake = fake_build.steps(fake_build.Shape(n_patients=400, load_id='load-2'))\n"
-        "def check(settings, baseline):\n"
+        "sys.path.insert(0, sys.argv[4])\n"
+        "from refresh import cli, steps\n"
+        "import dataclasses, invented, torture\n"
+        "fake = invented.steps(invented.Shape(n_patients=400, load_id='load-2'))\n"
+        "def check(settings, previous):\n"
         "    torture.limit_file_size(700_000)\n"
-        "    return fake_build.passed_report()\n"
+        "    return invented.passed_report()\n"
         "steps.real_steps = lambda: dataclasses.replace(fake, check=check)\n"
         "sys.exit(cli.main(['run', '--quiet', '--allow-outside', '--vault', sys.argv[1],\n"
         "    '--published', sys.argv[2], '--delivery', sys.argv[3]]))\n"
     )
     deliver(settings, "next")
     done = subprocess.run(
-        [sys.executable, "-c", script, settings.vault, settings.published, settings.delivery],
+        [sys.executable, "-c", script, settings.vault, settings.published, settings.delivery, HERE],
         capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == ExitCode.NO_ROOM, done.stderr
     assert "Traceback" not in done.stderr
-    assert publish.served(settings).read_bytes() == served
+    assert versions.served(settings).read_bytes() == served
     assert versions.verify(settings) == []
-    assert refresh(settings, fake_build.steps(Shape(load_id="load-2"))).status == "published"
+    assert refresh(settings, Shape(load_id="load-2")).status == "published"
     assert list(settings.incoming.glob("*.duckdb*")) == []
 
 
@@ -174,15 +168,15 @@ def test_a_disk_that_fills_while_publishing_leaves_the_old_version(settings):
 def test_a_damaged_served_version_is_told_and_the_one_before_serves_again(settings):
     refresh(settings)
     deliver(settings, "next")
-    refresh(settings, fake_build.steps(Shape(n_patients=22, load_id="load-2")))
-    served = publish.served(settings)
+    refresh(settings, Shape(n_patients=22, load_id="load-2"))
+    served = versions.served(settings)
     os.chmod(served, 0o644)
     content = bytearray(served.read_bytes())
     content[len(content) // 2] ^= 1
     served.write_bytes(content)
-    assert any(publish.name_of(served) in fault for fault in versions.verify(settings))
-    versions.rollback(settings, None, "the file was damaged")
-    assert publish.number_of(publish.name_of(publish.served(settings))) == 1
+    assert any(versions.name_of(served) in fault for fault in versions.verify(settings))
+    publish.rollback(settings, None, "the file was damaged")
+    assert versions.number_of(versions.name_of(versions.served(settings))) == 1
     with duckdb.connect(str(settings.current.resolve()), read_only=True) as db:
         assert db.execute("select count(*) from marts.dim_patients").fetchone() == (20,)
 
@@ -197,7 +191,7 @@ def test_a_vault_without_its_key_takes_nothing_new(what, tmp_path, monkeypatch):
         published=tmp_path / "published",
     )
     steps = dataclasses.replace(
-        fake_build.steps(Shape()),
+        invented.steps(Shape()),
         key_fingerprint=real_steps().key_fingerprint,
         load=real_steps().load,
     )
@@ -205,26 +199,26 @@ def test_a_vault_without_its_key_takes_nothing_new(what, tmp_path, monkeypatch):
     monkeypatch.setenv("REGISTRY_KEY_FILE", str(key))
     of_key = real_steps().key_fingerprint(settings)
     built = dataclasses.replace(
-        fake_build.steps(Shape(key_fingerprint=of_key)), key_fingerprint=lambda _: of_key
+        invented.steps(Shape(key_fingerprint=of_key)), key_fingerprint=lambda _: of_key
     )
-    refresh(settings, built)
+    refresh(settings, chosen=built)
     key.unlink()
     if what == "another":
         key.write_text(hashlib.sha256(b"another").hexdigest())
         key.chmod(0o600)
     elif what == "a folder":
         key.mkdir()
-    served = publish.served(settings)
+    served = versions.served(settings)
     with pytest.raises(Stop) as stop:
-        refresh(settings, steps)
+        refresh(settings, chosen=steps)
     assert stop.value.code == ExitCode.ENVIRONMENT
     rule = {"gone": "key_missing", "another": "key_changed", "a folder": "key"}[what]
     assert stop.value.rule == rule
     assert "REGISTRY_KEY_FILE" in stop.value.todo or rule == "key"
     assert "\n" not in stop.value.what
     assert key.exists() == (what != "gone"), "no new key takes the place of a lost one"
-    assert publish.served(settings) == served
-    assert [path.name for path in settings.vault.glob("0*")] == [publish.name_of(served)]
+    assert versions.served(settings) == served
+    assert [path.name for path in settings.vault.glob("0*")] == [versions.name_of(served)]
     assert [path.name for path in settings.work.iterdir()] == [".gitignore"]
 
 
@@ -310,5 +304,5 @@ def test_sql_in_a_folder_name_is_a_folder_name(settings, tmp_path):
     named = dataclasses.replace(settings, vault=hostile / "vault", published=hostile / "published")
     assert refresh(named).status == "published"
     deliver(named, "next")
-    assert refresh(named, fake_build.steps(Shape(load_id="load-2"))).status == "published"
+    assert refresh(named, Shape(load_id="load-2")).status == "published"
     assert versions.verify(named) == []

@@ -4,37 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 
 import duckdb
+import invented
 import pytest
 
 from core.stop import ExitCode, Stop
-from refresh import fake_build, manifest, pack, publish, versions
-from refresh.hashing import combined
-from refresh.reader import open_published
-
-
-def build_entry(settings, build_id="aaaa1111"):
-    entries = manifest.read(settings.manifest).entries
-    return {
-        "seq": manifest.next_sequence(entries),
-        "build_id": build_id,
-        "load_id": "load-1",
-        "source_system": "clinic",
-        "is_synthetic": True,
-        "packed_at": manifest.now(),
-    }
+from refresh import manifest, pack, publish, versions
+from refresh.versions import open_published
 
 
 def publish_once(settings, shape=None, build_id="aaaa1111"):
     settings.work_file.unlink(missing_ok=True)
-    fake_build.write_warehouse(settings.work_file, shape or fake_build.Shape())
-    entry = build_entry(settings, build_id)
-    candidate = settings.incoming / "candidate.duckdb"
-    tables = pack.pack(settings.work_file, candidate, entry, settings.published)
-    entry["tables"] = [table.as_entry() for table in tables]
-    return publish.publish(settings, candidate, entry)
+    invented.write_warehouse(settings.work_file, shape or invented.Shape())
+    return invented.publish_work_file(settings, build_id=build_id)
+
+
+ENTRY = {"seq": 1, "build_id": "aaaa1111", "packed_at": "2020-12-31T00:00:00+00:00"}
+
+
+def marts_hash(contents):
+    return {table.name: table.content_hash for table in contents if table.schema == "marts"}
 
 
 def test_published_file_holds_only_what_may_be_published(settings):
@@ -70,7 +62,7 @@ def test_rows_are_ordered_by_pseudonym_not_by_the_order_of_the_export(settings):
 @pytest.mark.fault("P255")
 def test_published_version_is_read_only_and_has_no_log(settings):
     line = publish_once(settings)
-    version = publish.file_of(settings, line["version"])
+    version = versions.file_of(settings, line["version"])
     assert stat.S_IMODE(version.stat().st_mode) == 0o444
     assert os.readlink(settings.current) == f"versions/{line['version']}/current.duckdb"
     assert [path.name for path in version.parent.iterdir()] == ["current.duckdb"]
@@ -84,7 +76,7 @@ def test_published_file_is_written_in_the_oldest_storage_version(settings):
     assert tags["storage_version"].startswith("v1.0.0")
 
 
-def test_content_hash_ignores_record_order_and_file_names(settings, tmp_path):
+def test_content_hash_ignores_record_order_and_file_names(tmp_path):
     hashes = []
     for order in ("n", "-n"):
         file = tmp_path / f"order{order}.duckdb"
@@ -96,8 +88,8 @@ def test_content_hash_ignores_record_order_and_file_names(settings, tmp_path):
                 f"'file {order}' as source_file from range(500) as r(n) order by {order}"
             )
         candidate = tmp_path / f"candidate{order}.duckdb"
-        tables = pack.pack(file, candidate, build_entry(settings), settings.published)
-        hashes.append((combined(tables), tables[0].row_hash))
+        tables = pack.pack(file, candidate, ENTRY)
+        hashes.append((marts_hash(tables), tables[0].row_hash))
     assert hashes[0][0] == hashes[1][0]
     assert hashes[0][1] != hashes[1][1]
 
@@ -111,17 +103,15 @@ def test_content_hash_ignores_record_order_and_file_names(settings, tmp_path):
         "alter table marts.t rename n to m",
     ],
 )
-def test_content_hash_sees_every_change(settings, tmp_path, change):
+def test_content_hash_sees_every_change(tmp_path, change):
     hashes = []
     for number, statement in enumerate(["select 1", change]):
         file = tmp_path / f"w{number}.duckdb"
         with duckdb.connect(str(file)) as db:
             db.execute("create schema marts; create table marts.t as select n from range(50) r(n)")
             db.execute(statement)
-        tables = pack.pack(
-            file, tmp_path / f"c{number}.duckdb", build_entry(settings), settings.published
-        )
-        hashes.append(combined(tables))
+        tables = pack.pack(file, tmp_path / f"c{number}.duckdb", ENTRY)
+        hashes.append(marts_hash(tables))
     assert hashes[0] != hashes[1]
 
 
@@ -129,12 +119,7 @@ def test_a_build_without_marts_is_not_published(settings):
     with duckdb.connect(str(settings.work_file)) as db:
         db.execute("create table t as select 1 as n")
     with pytest.raises(Stop) as stop:
-        pack.pack(
-            settings.work_file,
-            settings.incoming / "c.duckdb",
-            build_entry(settings),
-            settings.published,
-        )
+        pack.pack(settings.work_file, settings.incoming / "c.duckdb", ENTRY)
     assert stop.value.code == ExitCode.CHECKS_FAILED
 
 
@@ -147,7 +132,7 @@ def test_only_the_newest_seven_versions_are_kept(settings):
 def test_the_served_version_is_kept_however_old_it_is(settings):
     for number in range(4):
         publish_once(settings, build_id=f"bbbb000{number}")
-    versions.rollback(settings, 1, "the newer ones were wrong")
+    publish.rollback(settings, 1, "the newer ones were wrong")
     publish.prune(settings, kept=2)
     assert [version.seq for version in versions.listed(settings)] == [1, 3, 4]
 
@@ -155,11 +140,11 @@ def test_the_served_version_is_kept_however_old_it_is(settings):
 @pytest.mark.fault("P228")
 def test_rollback_serves_the_version_before_and_is_recorded(settings):
     first = publish_once(settings)
-    publish_once(settings, fake_build.Shape(n_patients=21), "bbbb2222")
-    versions.rollback(settings, None, "the second one was wrong")
+    publish_once(settings, invented.Shape(n_patients=21), "bbbb2222")
+    publish.rollback(settings, None, "the second one was wrong")
     with open_published(settings.published) as db:
         assert db.execute("select count(*) from marts.dim_patients").fetchone() == (20,)
-    last = manifest.read(settings.manifest).entries[-1]
+    last = manifest.read(settings.manifest)[-1]
     assert (last["event"], last["version"]) == ("rollback", first["version"])
     assert last["reason"] == "the second one was wrong"
     assert versions.verify(settings) == []
@@ -168,7 +153,7 @@ def test_rollback_serves_the_version_before_and_is_recorded(settings):
 def test_after_a_rollback_the_next_version_gets_a_new_number(settings):
     publish_once(settings)
     publish_once(settings, build_id="bbbb2222")
-    versions.rollback(settings, 1, "back")
+    publish.rollback(settings, 1, "back")
     assert publish_once(settings, build_id="cccc3333")["seq"] == 3
 
 
@@ -178,8 +163,8 @@ def test_versions_are_ordered_by_number_when_the_clock_goes_back(settings, monke
     monkeypatch.setattr(manifest, "now", lambda: "1999-01-01T00:00:00+00:00")
     second = publish_once(settings, build_id="0000aaaa")
     assert [version.seq for version in versions.listed(settings)] == [1, 2]
-    assert publish.name_of(publish.served(settings)) == second["version"]
-    assert manifest.last_published(manifest.read(settings.manifest).entries)["seq"] == 2
+    assert versions.name_of(versions.served(settings)) == second["version"]
+    assert manifest.last_published(manifest.read(settings.manifest))["seq"] == 2
 
 
 @pytest.mark.fault("P213")
@@ -187,7 +172,7 @@ def test_versions_are_ordered_by_number_when_the_clock_goes_back(settings, monke
 def test_a_flipped_byte_is_found_and_the_version_is_not_served_again(settings, share):
     line = publish_once(settings)
     publish_once(settings, build_id="bbbb2222")
-    version = publish.file_of(settings, line["version"])
+    version = versions.file_of(settings, line["version"])
     os.chmod(version, 0o644)
     content = bytearray(version.read_bytes())
     content[int(len(content) * share)] ^= 1
@@ -195,40 +180,100 @@ def test_a_flipped_byte_is_found_and_the_version_is_not_served_again(settings, s
     os.chmod(version, 0o444)
     assert any("sha256" in fault for fault in versions.verify(settings))
     with pytest.raises(Stop) as stop:
-        versions.rollback(settings, 1, "back")
+        publish.rollback(settings, 1, "back")
     assert stop.value.code == ExitCode.DAMAGED
 
 
+def three_versions(settings):
+    return [
+        publish_once(settings, build_id=build_id)["version"]
+        for build_id in ("aaaa1111", "bbbb2222", "cccc3333")
+    ]
+
+
 @pytest.mark.fault("P260")
-def test_an_edited_manifest_line_is_found_by_number(settings):
-    for build_id in ("aaaa1111", "bbbb2222", "cccc3333"):
-        publish_once(settings, build_id=build_id)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("source_system", "elsewhere"), ("seq", 9), ("packed_at", "1999"), ("tables", [])],
+)
+def test_an_edited_manifest_line_differs_from_the_file_it_describes(settings, name, value):
+    names = three_versions(settings)
     lines = settings.manifest.read_text().splitlines()
     entry = json.loads(lines[1])
-    entry["tables"][0]["n_rows"] += 1
-    lines[1] = json.dumps(entry, sort_keys=True)
+    entry[name] = value
+    lines[1] = json.dumps(entry)
     settings.manifest.write_text("\n".join(lines) + "\n")
-    assert manifest.read(settings.manifest).broken_at == 2
-    assert any("line 2" in fault for fault in versions.verify(settings))
-    with pytest.raises(Stop) as stop:
-        publish_once(settings, build_id="dddd4444")
-    assert stop.value.rule == "broken_manifest"
+    assert versions.verify(settings) == [f"{names[1]}: its manifest line was changed ({name})"]
 
 
-def test_an_edited_last_line_is_found_by_the_file_it_describes(settings):
+def test_an_edited_sha256_is_found(settings):
     publish_once(settings)
     entry = json.loads(settings.manifest.read_text())
-    entry["tables"][0]["n_rows"] += 1
-    settings.manifest.write_text(json.dumps(entry, sort_keys=True) + "\n")
-    assert versions.verify(settings) != []
+    settings.manifest.write_text(json.dumps({**entry, "file_sha256": "0" * 64}) + "\n")
+    assert any("the file was changed" in fault for fault in versions.verify(settings))
 
 
-def test_a_removed_manifest_line_is_found(settings):
-    for build_id in ("aaaa1111", "bbbb2222", "cccc3333"):
-        publish_once(settings, build_id=build_id)
+@pytest.mark.fault("P260")
+@pytest.mark.parametrize("line", ["{", "[]", "", "\x00\x00"])
+def test_an_unreadable_manifest_line_stops_and_says_which_and_what_to_do(settings, line):
+    three_versions(settings)
     lines = settings.manifest.read_text().splitlines()
-    settings.manifest.write_text("\n".join([lines[0], lines[2]]) + "\n")
-    assert manifest.read(settings.manifest).broken_at == 2
+    lines[1] = line
+    settings.manifest.write_text("\n".join(lines) + "\n")
+    assert any("line 2 of" in fault for fault in versions.verify(settings))
+    with pytest.raises(Stop) as stop:
+        publish.tidy(settings)
+    assert (stop.value.code, stop.value.rule) == (ExitCode.DAMAGED, "unreadable_manifest")
+    assert "line 2 of" in stop.value.what
+    assert "delete this line" in stop.value.todo
+
+
+@pytest.mark.parametrize("kept", [[], [0], [2], [0, 1], [0, 2], [1, 2]])
+def test_lost_manifest_lines_are_found_and_written_again_from_the_files(settings, kept):
+    names = three_versions(settings)
+    before = manifest.read(settings.manifest)
+    lines = settings.manifest.read_text().splitlines(keepends=True)
+    settings.manifest.write_text("".join(lines[number] for number in kept))
+    faults = versions.verify(settings)
+    lost = [name for number, name in enumerate(names) if number not in kept]
+    for name in lost:
+        assert f"{name}: the manifest has no line about this file" in faults
+    assert sum("was missing and was written" in note for note in publish.tidy(settings)) == len(
+        lost
+    )
+    assert versions.verify(settings) == []
+    after = manifest.read(settings.manifest)
+    for entry in before:
+        written = manifest.of_version(after, entry["version"])
+        assert written["file_sha256"] == entry["file_sha256"]
+        assert written["tables"] == entry["tables"]
+    assert manifest.next_sequence(after) == 4
+
+
+def test_a_version_that_was_changed_gets_no_new_line(settings):
+    names = three_versions(settings)
+    settings.manifest.write_text("")
+    file = versions.file_of(settings, names[1])
+    os.chmod(file, 0o644)
+    with duckdb.connect(str(file)) as db:
+        db.execute("delete from marts.dim_patients where sex_code = 'female'")
+    notes = publish.tidy(settings)
+    assert f"{names[1]} has no manifest line and is damaged; run `registry verify`" in notes
+    assert any(fault.startswith(names[1]) for fault in versions.verify(settings))
+    assert manifest.of_version(manifest.read(settings.manifest), names[0]) is not None
+
+
+def test_a_missing_version_is_found(settings):
+    names = three_versions(settings)
+    shutil.rmtree(settings.versions / names[0])
+    assert versions.verify(settings) == [f"{names[0]}: the file is missing"]
+
+
+def test_a_version_removed_because_of_its_age_is_not_missing(settings):
+    names = three_versions(settings)
+    publish.prune(settings, kept=1)
+    assert versions.verify(settings) == []
+    assert manifest.removed_versions(manifest.read(settings.manifest)) == set(names[:2])
 
 
 def test_a_cut_last_line_is_removed_and_written_again_from_the_file(settings):
@@ -236,9 +281,9 @@ def test_a_cut_last_line_is_removed_and_written_again_from_the_file(settings):
     publish_once(settings, build_id="bbbb2222")
     whole = settings.manifest.read_bytes()
     settings.manifest.write_bytes(whole[:-100])
-    notes = publish.tidy(settings, pack.build_entry_of)
+    notes = publish.tidy(settings)
     assert len(notes) == 2
-    entries = manifest.read(settings.manifest).entries
+    entries = manifest.read(settings.manifest)
     assert [entry["seq"] for entry in entries] == [1, 2]
     assert entries[-1]["is_line_repaired"] is True
     assert versions.verify(settings) == []
@@ -247,7 +292,7 @@ def test_a_cut_last_line_is_removed_and_written_again_from_the_file(settings):
 def test_a_reader_keeps_its_version_and_a_new_one_gets_the_new(settings):
     publish_once(settings)
     old_reader = open_published(settings.published)
-    publish_once(settings, fake_build.Shape(n_patients=33), "bbbb2222")
+    publish_once(settings, invented.Shape(n_patients=33), "bbbb2222")
     new_reader = open_published(settings.published)
     count = "select count(*) from marts.dim_patients"
     assert old_reader.execute(count).fetchone() == (20,)
@@ -256,9 +301,9 @@ def test_a_reader_keeps_its_version_and_a_new_one_gets_the_new(settings):
 
 def test_a_log_left_by_a_writing_tool_does_not_reach_the_next_version(settings):
     line = publish_once(settings)
-    stray = publish.log_of(publish.file_of(settings, line["version"]))
+    stray = versions.log_of(versions.file_of(settings, line["version"]))
     stray.write_bytes(b"not a log of this database")
-    publish_once(settings, fake_build.Shape(n_patients=33), "bbbb2222")
+    publish_once(settings, invented.Shape(n_patients=33), "bbbb2222")
     with open_published(settings.published) as db:
         assert db.execute("select count(*) from marts.dim_patients").fetchone() == (33,)
     assert any("for writing" in fault for fault in versions.verify(settings))

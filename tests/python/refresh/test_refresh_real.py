@@ -23,8 +23,8 @@ from builds import ROOT
 from other_duckdb import RELEASES, read_with
 
 from core.settings import Settings
-from refresh import manifest, publish, versions
-from refresh.reader import open_published
+from refresh import manifest, versions
+from refresh.versions import open_published
 
 DEMO = ROOT / "exports" / "demo"
 SECRETS = ("ROSSISECRET", "RSSMRA67D43H501X", "maria.rossi@example.org")
@@ -141,7 +141,7 @@ def test_the_demo_is_published_with_all_its_parts(registry):
     assert schemas == {"marts", "results", "quality", "metadata"}
     assert registry.query("select count(*) from marts.dim_patients") == [(342,)]
     assert registry.query("select count(*) > 300 from results.estimates") == [(True,)]
-    served = manifest.read(registry.settings.manifest).entries[0]
+    served = manifest.read(registry.settings.manifest)[0]
     assert served["tests"]["n_run"] == served["tests"]["n_expected"] > 90
     assert served["expectations"]["n_errors"] == served["expectations"]["n_failed"] == 0
     assert versions.verify(registry.settings) == []
@@ -191,11 +191,11 @@ def test_nothing_of_a_patient_is_left_outside_the_vault(registry):
 @pytest.mark.fault("P219")
 def test_the_same_delivery_again_is_a_no_op(registry):
     before = registry.settings.manifest.read_text(encoding="utf-8").count("\n")
-    served = publish.served(registry.settings)
+    served = versions.served(registry.settings)
     assert registry.run(DEMO, "--json") == 0, registry.said
     assert json.loads(registry.said)["status"] == "already_loaded"
-    assert publish.served(registry.settings) == served
-    entries = manifest.read(registry.settings.manifest).entries
+    assert versions.served(registry.settings) == served
+    entries = manifest.read(registry.settings.manifest)
     assert len(entries) == before + 1
     assert entries[-1]["event"] == "already_loaded"
 
@@ -205,13 +205,13 @@ def test_a_refused_delivery_is_told_per_file_without_a_trace(registry, tmp_path)
     visits = delivery / "visits.csv"
     visits.write_text(visits.read_text().replace("easi_score", "EASI_total", 1))
     (delivery / "patients.csv").write_text("<html>login</html>")
-    served = publish.served(registry.settings)
+    served = versions.served(registry.settings)
     assert registry.run(delivery) == 4
     assert "visits.csv" in registry.said
     assert "patients.csv" in registry.said
     assert "Traceback" not in registry.said
-    assert publish.served(registry.settings) == served
-    assert manifest.read(registry.settings.manifest).entries[-1]["rule"] == "delivery_refused"
+    assert versions.served(registry.settings) == served
+    assert manifest.read(registry.settings.manifest)[-1]["rule"] == "delivery_refused"
 
 
 def test_a_corrected_score_changes_marts_and_results_and_is_reported(registry, corrected):
@@ -297,11 +297,11 @@ def test_swapped_drug_codes_for_half_the_patients_stop_the_publish(registry, cor
         return header, records
 
     edit(delivery / "prescriptions.csv", swap)
-    served = publish.served(registry.settings)
+    served = versions.served(registry.settings)
     assert registry.run(delivery) == 6, registry.said
     assert "topical_regimen_code" in registry.said
-    assert publish.served(registry.settings) == served
-    assert manifest.read(registry.settings.manifest).entries[-1]["rule"] == "recode"
+    assert versions.served(registry.settings) == served
+    assert manifest.read(registry.settings.manifest)[-1]["rule"] == "recode"
 
 
 @pytest.mark.fault("P217")
@@ -323,7 +323,7 @@ def test_order_locale_timezone_and_hash_seed_do_not_change_the_content(
     first, second = (
         {
             table["name"]: table["content_hash"]
-            for table in manifest.read(r.settings.manifest).entries[0]["tables"]
+            for table in manifest.read(r.settings.manifest)[0]["tables"]
             if table["schema"] == "marts"
         }
         for r in (registry, other)

@@ -1,4 +1,4 @@
-"""The steps of a real refresh fail closed: a gate that cannot run stops the publish."""
+"""The steps of a real refresh: whatever cannot run stops the publish."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import dataclasses
 import sys
 import types
 
+import invented
 import pytest
+from invented import Shape
 
 from core.progress import Progress
 from core.stop import ExitCode, Stop
-from refresh import fake_build, load, pipeline, steps
-from refresh.baseline import Baseline
-from refresh.fake_build import Shape
+from refresh import load, steps
+from refresh.versions import PreviousVersion
 
 
 @pytest.mark.fault("P221")
 @pytest.mark.parametrize("module", ["expectations.gate", "expectations.facts"])
 def test_expectations_that_cannot_be_imported_stop_the_publish(settings, monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
-    chosen = dataclasses.replace(fake_build.steps(Shape()), check=steps.real_steps().check)
-    with Progress(is_quiet=True) as progress, pytest.raises(Stop) as stop:
-        pipeline.run(settings, chosen, progress)
+    chosen = dataclasses.replace(invented.steps(Shape()), check=steps.real_steps().check)
+    with pytest.raises(Stop) as stop:
+        invented.refresh(settings, chosen=chosen)
     assert (stop.value.code, stop.value.rule) == (
         ExitCode.CHECKS_FAILED,
         "expectations_not_run",
@@ -37,14 +38,14 @@ def test_expectations_that_crash_stop_the_publish_without_their_words(settings, 
     monkeypatch.setitem(sys.modules, "expectations.facts", types.SimpleNamespace(gather=crash))
     monkeypatch.setitem(sys.modules, "expectations.gate", types.SimpleNamespace(run=crash))
     with pytest.raises(Stop) as stop:
-        steps.real_steps().check(settings, Baseline())
+        steps.real_steps().check(settings, PreviousVersion())
     assert "RuntimeError" in stop.value.what
     assert "ROSSI" not in stop.value.what
 
 
 def test_analyses_that_cannot_run_stop_the_publish(settings, work_file):
     with Progress(is_quiet=True) as progress, pytest.raises(Stop) as stop:
-        steps.real_steps().analyse(settings, progress, ())
+        steps.real_steps().analyse(settings, progress)
     assert stop.value.rule == "analyses_failed"
 
 
@@ -54,9 +55,8 @@ def test_a_report_that_cannot_be_drawn_does_not_undo_the_publish(settings, monke
 
     report = types.SimpleNamespace(write_report=crash)
     monkeypatch.setitem(sys.modules, "analysis_py.report", report)
-    chosen = dataclasses.replace(fake_build.steps(Shape()), report=steps.real_steps().report)
-    with Progress(is_quiet=True) as progress:
-        summary = pipeline.run(settings, chosen, progress)
+    chosen = dataclasses.replace(invented.steps(Shape()), report=steps.real_steps().report)
+    summary = invented.refresh(settings, chosen=chosen)
     assert summary.status == "published"
     assert "could not be drawn (RuntimeError)" in summary.places["report"]
 
@@ -75,6 +75,6 @@ def test_a_broken_key_stops_before_anything_is_loaded(settings, tmp_path, monkey
 
 def test_a_delivery_folder_that_is_not_there_is_refused_in_one_line(settings):
     gone = dataclasses.replace(settings, delivery=settings.root / "nowhere")
-    with Progress(is_quiet=True) as progress, pytest.raises(Stop) as stop:
-        pipeline.run(gone, steps.real_steps(), progress)
+    with pytest.raises(Stop) as stop:
+        invented.refresh(gone, chosen=steps.real_steps())
     assert stop.value.code == ExitCode.DELIVERY_REFUSED

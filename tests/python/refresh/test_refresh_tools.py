@@ -6,20 +6,12 @@ import os
 import subprocess
 import sys
 
+import invented
 import pytest
 import sqlalchemy
 from other_duckdb import RELEASES, read_with
 
-from core.progress import Progress
-from refresh import fake_build, pipeline, publish
-from refresh.fake_build import Shape
-
-
-@pytest.fixture
-def published(settings):
-    with Progress(is_quiet=True) as progress:
-        pipeline.run(settings, fake_build.steps(Shape()), progress)
-    return settings
+from refresh import versions
 
 
 def engine_for(settings):
@@ -67,9 +59,7 @@ def test_a_tool_that_reconnects_after_a_refresh_sees_the_new_version(published):
     with engine.connect() as connection:
         assert connection.execute(count).scalar() == 20
         (published.delivery / "visits.csv").write_text("next")
-        with Progress(is_quiet=True) as progress:
-            steps = fake_build.steps(Shape(n_patients=22, load_id="load-2"))
-            pipeline.run(published, steps, progress)
+        invented.refresh(published, invented.Shape(n_patients=22, load_id="load-2"))
         assert connection.execute(count).scalar() == 20
     engine.dispose()
     again = engine_for(published)
@@ -89,15 +79,13 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_tool_that_was_killed_while_writing_does_not_break_the_next_version(published):
-    served = publish.served(published)
+    served = versions.served(published)
     os.chmod(served, 0o644)  # a tool that runs as the owner and ignores the mode
     killed = subprocess.run([sys.executable, "-c", WRITE_AND_DIE, served], check=False)
     assert killed.returncode == -9
     assert served.with_name(served.name + ".wal").exists()
     (published.delivery / "visits.csv").write_text("next")
-    with Progress(is_quiet=True) as progress:
-        steps = fake_build.steps(Shape(n_patients=22, load_id="load-2"))
-        pipeline.run(published, steps, progress)
+    invented.refresh(published, invented.Shape(n_patients=22, load_id="load-2"))
     engine = engine_for(published)
     with engine.connect() as connection:
         assert (

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb
+import invented
 import pytest
+import torture
+from kill_real_runs import LEAST_MARK, RealRuns
 
-from core.progress import Progress
-from refresh import fake_build, killpoints, pipeline, publish
-from refresh.fake_build import Shape
-from refresh.torture_real import LEAST_MARK, RealRoad
+from refresh import versions
 
 
-def torture(*arguments):
+def run_torture(*arguments):
     done = subprocess.run(
-        [sys.executable, "-m", "refresh.torture", *arguments],
+        [sys.executable, Path(torture.__file__), *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -29,40 +29,55 @@ def torture(*arguments):
 
 @pytest.mark.fault("P201", "P203", "P208")
 def test_a_kill_at_any_step_leaves_one_whole_version_and_loses_none():
-    figures = torture("--short")
+    figures = run_torture("--short")
     assert figures["faults"] == []
-    assert figures["n_kills"] == figures["n_checked"] == len(killpoints.STEPS)
+    assert figures["n_kills"] == figures["n_checked"] == len(torture.STEPS)
     assert figures["n_disk_full"] == 2
 
 
 def test_opens_during_publishes_never_fail():
-    figures = torture("--readers", "300", "--publishes", "9")
+    figures = run_torture("--readers", "300", "--publishes", "9")
     assert figures["faults"] == []
     assert (figures["n_opens"], figures["n_publishes"]) == (300, 9)
 
 
-def test_the_real_road_tells_a_version_that_holds_parts_of_two_deliveries(tmp_path):
-    road = RealRoad(tmp_path)
-    road.number = 3
-    delivery = road._delivery()
+def test_the_torture_detects_a_version_lost_or_altered(tmp_path, capsys):
+    runs = torture.Torture(tmp_path, is_thorough=False)
+    for _ in range(3):
+        runs.finish_one()
+    assert runs.figures.faults == []
+    first, second, served = versions.version_files(runs.settings)
+    first.unlink()
+    served.chmod(0o644)
+    with duckdb.connect(str(served)) as db:
+        db.execute("delete from marts.dim_patients where sex_code = 'female'")
+    assert torture.check_nothing_lost(runs.settings) == 1
+    assert torture.check_served(runs.settings) == 1
+    said = capsys.readouterr().err
+    assert f"{versions.name_of(first)}: the file is missing" in said
+    assert versions.name_of(second) not in said
+    assert "mixes two loads" in said
+
+
+def test_the_real_runs_detect_a_version_with_parts_of_two_deliveries(tmp_path):
+    runs = RealRuns(tmp_path)
+    runs.number = 3
+    delivery = runs._delivery()
     assert f"{LEAST_MARK + 0.3}" in (delivery / "visits.csv").read_text(encoding="utf-8")
-    pipeline.prepare_folders(road.settings)
-    shape = Shape(corrected_easi=((7, LEAST_MARK + 0.3),))
-    with Progress(is_quiet=True) as progress:
-        settings = dataclasses.replace(road.settings, root=tmp_path, delivery=delivery)
-        pipeline.run(settings, fake_build.steps(shape), progress)
-    road._look(can_be_older=False)
-    assert road.figures.faults == []
-    served = publish.served(road.settings)
+    shape = invented.Shape(corrected_easi=((7, LEAST_MARK + 0.3),))
+    invented.refresh(runs.settings, shape, root=tmp_path, delivery=delivery)
+    runs._check(can_be_older=False)
+    assert runs.figures.faults == []
+    served = versions.served(runs.settings)
     served.chmod(0o644)
     with duckdb.connect(str(served)) as db:
         db.execute(
             "update marts.fct_patient_timepoints set easi_score = 60.2 "
             "where timepoint_code = 'week_04' and patient_id = ?",
-            [fake_build.pseudonym(8)],
+            [invented.pseudonym(8)],
         )
-    road._look(can_be_older=True)
-    assert road.figures.faults == [
-        "marts.fct_patient_timepoints is not what the version says",
+    runs._check(can_be_older=True)
+    assert runs.figures.faults == [
+        "marts.fct_patient_timepoints is not as recorded in the version",
         "run 3: the version mixes two deliveries",
     ]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis_py.report.source import ReportSource
 from analysis_py.store import write_results
-from refresh import quality_tables
+from refresh import quality
 
 ROOT = Path(__file__).parents[3]
 LEDGER = ROOT / "seeds" / "publication" / "published_results.csv"
@@ -93,8 +93,8 @@ def publish(build: Path, path: Path, source: ReportSource) -> Path:
     work.write_bytes(build.read_bytes())
     write_results(work, source.study)
     with duckdb.connect(str(work)) as db:
-        quality_tables.create_all(db)
-        quality_tables.fill_from_vault(db)
+        quality.create_all(db)
+        quality.fill_from_vault(db)
         for state in ("passed", "failed", "error", "not_applicable"):
             db.execute(
                 "insert into quality.expectation_results by name "

@@ -1,9 +1,9 @@
-"""Kill the real command: ``python -m refresh run`` on copies of the demo, at any moment.
+"""Kill the real command, ``registry run`` on copies of the demo, at any moment.
 
-Nothing is invented and no kill point is named: intake, dbt, Great Expectations, the analyses,
-pack, publish and report run as they do at night. SIGKILL comes from outside, to the process alone
-or to its whole group, at moments spread over its length. Every delivery carries its own number as
-EASI of some week-4 visits, so that a version that holds parts of two deliveries shows.
+Intake, dbt, Great Expectations, the analyses, pack, publish and report run as usual. SIGKILL
+comes from outside, to the process alone or to its whole group, at moments spread over its length.
+Every delivery has its own number as EASI of some week-4 visits, so that a version with parts of
+two deliveries is detected.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
 import psutil
 
+from core import duck
 from core.settings import PROJECT_ROOT, Settings
-from refresh import manifest, publish, versions
-from refresh.hashing import content_of
-from refresh.reader import open_published
+from refresh import versions
+from refresh.pack import content_of
+from refresh.versions import open_published
 
 LEAST_MARK = 60.0
 """EASI values from here on mark a delivery; no week-4 visit of the demo reaches it."""
@@ -51,7 +53,21 @@ class RealFigures:
     faults: list[str] = field(default_factory=list)
 
 
-class RealRoad:
+def altered_tables(db: duckdb.DuckDBPyConnection) -> list[str]:
+    """Name the tables of an open version that differ from its metadata."""
+    catalog = duck.scalar(db, "select current_database()")
+    recorded = db.execute(
+        "select table_schema, table_name, row_hash, n_rows from metadata.tables"
+    ).fetchall()
+    return [
+        f"{schema}.{table} is not as recorded in the version"
+        for schema, table, row_hash, n_rows in recorded
+        if (found := content_of(db, catalog, schema, table)).row_hash != row_hash
+        or found.n_rows != n_rows
+    ]
+
+
+class RealRuns:
     """One registry in a folder of its own, and the command that is killed on it."""
 
     def __init__(self, folder: Path) -> None:
@@ -77,22 +93,17 @@ class RealRoad:
         self.finish_one()
 
     def finish_one(self) -> None:
-        """Run to the end; it must publish its own delivery, and every version must be sound."""
+        """Run to the end; it must publish its own delivery, and every version must be unchanged."""
         run = self._start()
         if run.wait() != 0:
             self.figures.faults.append(f"run {self.number}: exit code {run.returncode}")
-        self._look(can_be_older=False)
+        self._check(can_be_older=False)
         self.figures.faults += versions.verify(self.settings)
-        kept = {publish.name_of(path) for path in publish.version_files(self.settings)}
-        entries = manifest.read(self.settings.manifest).entries
-        published = [e["version"] for e in entries if e.get("event") == "published"]
-        lost = [name for name in published[-5:] if name not in kept]
-        self.figures.faults += [f"{name} is lost" for name in lost]
         self.figures.n_finished += 1
 
     def kill_after(self, seconds: float, *, is_group: bool) -> None:
-        """Start a run, kill it, and look at what readers and the next run find."""
-        before = publish.served(self.settings)
+        """Start a run, kill it, and look at what readers get."""
+        before = versions.served(self.settings)
         run = self._start()
         time.sleep(seconds)
         children = []
@@ -108,8 +119,8 @@ class RealRoad:
             self.figures.faults.append(f"run {self.number}: exit code {run.returncode}")
         alive = psutil.wait_procs(children, timeout=CHILD_SECONDS)[1]
         self.figures.faults += [f"run {self.number}: a child outlived it" for _ in alive]
-        self._look(can_be_older=True)
-        self.figures.n_published_by_killed += publish.served(self.settings) != before
+        self._check(can_be_older=True)
+        self.figures.n_published_by_killed += versions.served(self.settings) != before
 
     def _start(self) -> subprocess.Popen[bytes]:
         self.number += 1
@@ -150,17 +161,10 @@ class RealRoad:
         steps = [line.removesuffix(" ...") for line in lines if line.endswith(" ...")]
         return steps[-1] if steps else "starting"
 
-    def _look(self, *, can_be_older: bool) -> None:
-        """Open the served version and hold every table and its delivery's mark against itself."""
+    def _check(self, *, can_be_older: bool) -> None:
+        """Compare every table of the served version, and its delivery's mark, with its metadata."""
         with open_published(self.settings.published) as db:
-            catalog = db.execute("select current_database()").fetchone()[0]
-            said = db.execute(
-                "select table_schema, table_name, row_hash, n_rows from metadata.tables"
-            ).fetchall()
-            for schema, table, row_hash, n_rows in said:
-                found = content_of(db, catalog, schema, table)
-                if (found.row_hash, found.n_rows) != (row_hash, n_rows):
-                    self.figures.faults.append(f"{schema}.{table} is not what the version says")
+            self.figures.faults += altered_tables(db)
             loads = db.execute(
                 "select load_id from metadata.build union select load_id from marts.dim_delivery"
             ).fetchall()

@@ -1,15 +1,22 @@
 """The tables of schema quality: what was refused, what was checked, what changed.
 
-They are written into the work file and published with the marts. They hold counts, codes and
-pseudonyms; never a cell of an export. Every table and column has its description here, which
-becomes its comment in the file.
+They are written into the work file and published with the marts. They contain counts, codes and
+pseudonyms, never a cell of an export. The descriptions below become comments in the file.
 """
 
 from __future__ import annotations
 
+from collections.abc import Set
+from pathlib import Path
+
 import duckdb
 
+from core import duck
 from core.duck import DescribedTable, create_tables
+from expectations.outcomes import CheckOutcome, CheckReport
+
+EARLIER_BUILDS = 60
+"""Builds whose expectation results are copied into the next version."""
 
 _EXPORT = ("varchar", "Export: patients, visits, prescriptions, comorbidities, adverse_events.")
 _FILE = ("varchar", "Name of the file in the delivery.")
@@ -46,7 +53,7 @@ TABLES: dict[str, DescribedTable] = {
         },
     ),
     "notices": DescribedTable(
-        "One row per file and kind of notice: things seen in a delivery that refused nothing.",
+        "One row per file and kind of notice: observations about a delivery that refused nothing.",
         {
             "source_file": _FILE,
             "notice_code": ("varchar", "Kind of notice, for example extra_column."),
@@ -72,11 +79,11 @@ TABLES: dict[str, DescribedTable] = {
             "n_judged": ("bigint", "Rows judged: the denominator."),
             "observed_value": ("double", "Observed aggregate, where the expectation is on one."),
             "threshold": ("varchar", "What was allowed, in words."),
-            "is_accepted": ("boolean", "A failure that a named person accepted for this build."),
+            "is_accepted": ("boolean", "A failure that a person accepted for this build."),
         },
     ),
     "changes": DescribedTable(
-        "One row per table, column and kind of change against the version published before.",
+        "One row per table, column and kind of change against the previous version.",
         {
             "comparison_code": ("varchar", "export (raw records) or mart (published rows)."),
             "table_name": ("varchar", "Export or mart."),
@@ -90,12 +97,12 @@ TABLES: dict[str, DescribedTable] = {
             "n_patients": ("bigint", "Patients concerned."),
             "n_patients_compared": (
                 "bigint",
-                "Patients present before and now; of replaced, those who held such a value.",
+                "Patients in both versions; for replaced, those who had such a value before.",
             ),
         },
     ),
     "patient_changes": DescribedTable(
-        "One row per patient whose published rows differ from the version before.",
+        "One row per patient whose published rows differ from the previous version.",
         {
             "patient_id": ("varchar", "Pseudonym of the patient."),
             "change_code": ("varchar", "added, vanished or changed."),
@@ -106,18 +113,18 @@ TABLES: dict[str, DescribedTable] = {
         },
     ),
     "result_changes": DescribedTable(
-        "One row per result that is not what it was in the version published before.",
+        "One row per result that differs from the previous version.",
         {
             "result_id": ("varchar", "Identifier of the result in results.estimates."),
             "analysis_id": ("varchar", "Analysis that made it."),
             "label": ("varchar", "Population, group, timepoint, term and statistic."),
             "change_code": ("varchar", "added, vanished or changed."),
-            "value_before": ("double", "Value in the version before, in the result's unit."),
+            "value_before": ("double", "Value in the previous version, in the result's unit."),
             "value_after": ("double", "Value now."),
             "value_difference": ("double", "Value now minus value before."),
-            "p_value_before": ("double", "p-value in the version before."),
+            "p_value_before": ("double", "p-value in the previous version."),
             "p_value_after": ("double", "p-value now."),
-            "n_before": ("bigint", "Number of patients or rows in the version before."),
+            "n_before": ("bigint", "Number of patients or rows in the previous version."),
             "n_after": ("bigint", "Number of patients or rows now."),
         },
     ),
@@ -135,7 +142,7 @@ def create_all(db: duckdb.DuckDBPyConnection) -> None:
 def fill_from_vault(db: duckdb.DuckDBPyConnection) -> None:
     """Fill ledger, refusals and notices with counts from the vault's own tables.
 
-    Values, record numbers and details stay behind.
+    Values, record numbers and details are not copied.
     """
     db.execute(
         """
@@ -167,4 +174,74 @@ def fill_from_vault(db: duckdb.DuckDBPyConnection) -> None:
         group by all
         order by all
         """
+    )
+
+
+def record_expectations(
+    db: duckdb.DuckDBPyConnection,
+    report: CheckReport,
+    build_number: int,
+    previous: Path | None,
+    accepted: Set[str],
+) -> None:
+    """Write the outcomes of this build and copy those of earlier builds.
+
+    Parameters
+    ----------
+    db : duckdb.DuckDBPyConnection
+        The work file, writable; quality.expectation_results exists and is empty.
+    previous : Path or None
+        The file of the previous version.
+    accepted : set of str
+        Names that were accepted for this run.
+    """
+    if previous is not None:
+        db.execute(f"attach {duck.literal(previous)} as previous_version (read_only)")
+        db.execute(
+            "insert into quality.expectation_results by name "
+            "select * from previous_version.quality.expectation_results where build_number > ? - ?",
+            [build_number, EARLIER_BUILDS],
+        )
+        db.execute("detach previous_version")
+    before = {
+        (suite, code): state
+        for suite, code, state in db.execute(
+            "select suite_name, expectation_code, state_code from quality.expectation_results "
+            "qualify build_number = max(build_number) over ()"
+        ).fetchall()
+    }
+    for outcome in report.outcomes:
+        values = [
+            build_number,
+            outcome.suite_name,
+            outcome.expectation_code,
+            outcome.column_name,
+            outcome.state_code,
+            _trend(outcome.state_code, before.get((outcome.suite_name, outcome.expectation_code))),
+            outcome.severity_code,
+            outcome.door_code,
+            outcome.kahn_category_code,
+            outcome.kahn_context_code,
+            outcome.reason,
+            outcome.n_unexpected,
+            outcome.n_judged,
+            outcome.observed_value,
+            outcome.threshold,
+            is_accepted(outcome, accepted),
+        ]
+        marks = ", ".join("?" * len(values))
+        db.execute(f"insert into quality.expectation_results values ({marks})", values)
+
+
+def _trend(state: str, before: str | None) -> str | None:
+    """Return new, persisting or resolved for an expectation that fails or failed."""
+    if state in ("failed", "error"):
+        return "persisting" if before in ("failed", "error") else "new"
+    return "resolved" if before in ("failed", "error") else None
+
+
+def is_accepted(outcome: CheckOutcome, accepted: Set[str]) -> bool:
+    """Whether a failure was accepted by the name of the expectation, with or without its suite."""
+    return outcome.state_code == "failed" and bool(
+        {outcome.name, outcome.expectation_code} & accepted
     )

@@ -10,29 +10,15 @@ import subprocess
 import sys
 
 import duckdb
+import invented
 import pytest
+from invented import Shape, deliver, passed_report, refresh
 
-from core.progress import Progress
 from core.stop import ExitCode, Stop, Terminated
-from refresh import fake_build, lock, manifest, pipeline, publish, summary, versions
+from refresh import folders, manifest, publish, summary, versions
 from refresh.build import BuildResult, RanTests
-from refresh.fake_build import Shape, passed_report
-from refresh.outcomes import Summary
-from refresh.reader import open_published
-
-
-def refresh(settings, shape=None, report=None, steps=None, **changed):
-    chosen = steps or fake_build.steps(shape or Shape(), report)
-    with Progress(is_quiet=True) as progress:
-        return pipeline.run(dataclasses.replace(settings, **changed), chosen, progress)
-
-
-def deliver(settings, text):
-    (settings.delivery / "visits.csv").write_text(text, encoding="utf-8")
-
-
-def entries_of(settings):
-    return manifest.read(settings.manifest).entries
+from refresh.summary import Summary
+from refresh.versions import open_published
 
 
 def test_a_refresh_publishes_and_says_what_became_of_every_record(settings):
@@ -73,9 +59,12 @@ def test_the_same_delivery_twice_is_a_no_op_and_is_recorded(settings):
     first = refresh(settings)
     again = refresh(settings)
     assert again.status == "already_loaded"
-    assert [entry["event"] for entry in entries_of(settings)] == ["published", "already_loaded"]
-    assert publish.name_of(publish.served(settings)) == first.entry["version"]
-    assert len(publish.version_files(settings)) == 1
+    assert [entry["event"] for entry in manifest.read(settings.manifest)] == [
+        "published",
+        "already_loaded",
+    ]
+    assert versions.name_of(versions.served(settings)) == first.entry["version"]
+    assert len(versions.version_files(settings)) == 1
 
 
 @pytest.mark.fault("P219")
@@ -96,7 +85,7 @@ def test_a_corrected_score_arrives_and_the_report_says_so(settings):
     summary = refresh(settings, Shape(corrected_easi=((7, 3.5),), load_id="load-2"))
     assert [row["result_id"] for row in summary.result_changes] == ["mean_easi_week_04"]
     with open_published(settings.published) as db:
-        person = fake_build.pseudonym(7)
+        person = invented.pseudonym(7)
         assert db.execute(
             "select easi_score::double from marts.fct_patient_timepoints "
             "where patient_id = ? and timepoint_code = 'week_04'",
@@ -152,8 +141,11 @@ def test_swapped_treatment_codes_for_half_the_patients_stop_the_publish(settings
         refresh(settings, Shape(is_recoded=True, load_id="load-2"))
     assert (stop.value.code, stop.value.rule) == (ExitCode.HELD_BACK, "recode")
     assert "10 of 20 patients" in stop.value.what
-    assert [entry["event"] for entry in entries_of(settings)] == ["published", "refused"]
-    assert len(publish.version_files(settings)) == 1
+    assert [entry["event"] for entry in manifest.read(settings.manifest)] == [
+        "published",
+        "refused",
+    ]
+    assert len(versions.version_files(settings)) == 1
 
 
 def test_a_recode_can_be_accepted_by_name_and_the_reason_is_recorded(settings):
@@ -201,7 +193,7 @@ def three_versions_and_back_to_the_second(settings):
     for text in ("second", "third"):
         deliver(settings, text)
         refresh(settings, Shape(load_id=text))
-    versions.rollback(settings, 2, "the third was wrong")
+    publish.rollback(settings, 2, "the third was wrong")
 
 
 def test_a_scheduler_does_not_undo_a_rollback_but_a_person_may(settings):
@@ -209,8 +201,8 @@ def test_a_scheduler_does_not_undo_a_rollback_but_a_person_may(settings):
     again = refresh(settings, Shape(load_id="third"))
     assert again.status == "rolled_back"
     assert "--force" in again.notes[-1]
-    assert entries_of(settings)[-1]["event"] == "rolled_back"
-    assert publish.number_of(publish.name_of(publish.served(settings))) == 2
+    assert manifest.read(settings.manifest)[-1]["event"] == "rolled_back"
+    assert versions.number_of(versions.name_of(versions.served(settings))) == 2
     assert refresh(settings, Shape(load_id="third"), is_forced=True).entry["seq"] == 4
 
 
@@ -218,7 +210,7 @@ def test_the_delivery_that_a_rollback_serves_again_is_a_no_op_and_older_ones_are
     three_versions_and_back_to_the_second(settings)
     deliver(settings, "second")
     assert refresh(settings, Shape(load_id="second")).status == "already_loaded"
-    versions.rollback(settings, 3, "it was right after all")
+    publish.rollback(settings, 3, "it was right after all")
     with pytest.raises(Stop) as stop:
         refresh(settings, Shape(load_id="second"))
     assert stop.value.rule == "older_delivery"
@@ -226,7 +218,7 @@ def test_the_delivery_that_a_rollback_serves_again_is_a_no_op_and_older_ones_are
 
 def test_a_version_that_was_taken_back_and_is_damaged_is_built_again(settings):
     three_versions_and_back_to_the_second(settings)
-    damaged = publish.version_files(settings)[-1]
+    damaged = versions.version_files(settings)[-1]
     os.chmod(damaged, 0o644)
     damaged.write_bytes(b"not a database")
     assert refresh(settings, Shape(load_id="third")).status == "published"
@@ -240,11 +232,11 @@ def test_an_end_that_nobody_decided_is_recorded_without_its_words(settings, erro
     def fail(*_):
         raise error
 
-    steps = dataclasses.replace(fake_build.steps(Shape()), analyse=fail)
+    steps = dataclasses.replace(invented.steps(Shape()), analyse=fail)
     with pytest.raises(type(error)):
-        refresh(settings, steps=steps)
+        refresh(settings, chosen=steps)
     assert not error.is_published
-    line = entries_of(settings)[-1]
+    line = manifest.read(settings.manifest)[-1]
     assert (line["event"], line["exit_code"]) == ("refused", code)
     assert line["why"].startswith("Running analyses: ")
     assert "P0001" not in json.dumps(line)
@@ -255,9 +247,9 @@ def test_a_fault_after_the_publish_is_not_recorded_as_a_refusal(settings):
         raise KeyError("no page")
 
     with pytest.raises(KeyError) as error:
-        refresh(settings, steps=dataclasses.replace(fake_build.steps(Shape()), report=fail))
+        refresh(settings, chosen=dataclasses.replace(invented.steps(Shape()), report=fail))
     assert error.value.is_published
-    assert [entry["event"] for entry in entries_of(settings)] == ["published"]
+    assert [entry["event"] for entry in manifest.read(settings.manifest)] == ["published"]
 
 
 @pytest.mark.fault("P250")
@@ -282,7 +274,7 @@ def test_another_person_under_the_same_number_is_flagged(settings):
     deliver(settings, "reassigned")
 
     def load(given):
-        fake_build.write_warehouse(given.work_file, Shape(load_id="load-2"))
+        invented.write_warehouse(given.work_file, Shape(load_id="load-2"))
         with duckdb.connect(str(given.work_file)) as db:
             db.execute(
                 "update raw.patients set birth_date = '1999-01-01', "
@@ -290,10 +282,10 @@ def test_another_person_under_the_same_number_is_flagged(settings):
             )
             db.execute(
                 "update marts.dim_patients set sex_code = 'female' where patient_id = ?",
-                [fake_build.pseudonym(4)],
+                [invented.pseudonym(4)],
             )
 
-    summary = refresh(settings, steps=dataclasses.replace(fake_build.steps(Shape()), load=load))
+    summary = refresh(settings, chosen=dataclasses.replace(invented.steps(Shape()), load=load))
     assert any("another birth date" in warning for warning in summary.warnings)
 
 
@@ -348,10 +340,10 @@ def test_a_failed_build_leaves_the_old_version_and_is_recorded(settings):
     def build(given, progress, locks):
         raise Stop(ExitCode.CHECKS_FAILED, "the build failed", rule="build_failed")
 
-    steps = dataclasses.replace(fake_build.steps(Shape(load_id="load-2")), build=build)
+    steps = dataclasses.replace(invented.steps(Shape(load_id="load-2")), build=build)
     with pytest.raises(Stop):
-        refresh(settings, steps=steps)
-    last = entries_of(settings)[-1]
+        refresh(settings, chosen=steps)
+    last = manifest.read(settings.manifest)[-1]
     assert (last["event"], last["rule"]) == ("refused", "build_failed")
     assert versions.verify(settings) == []
 
@@ -359,22 +351,22 @@ def test_a_failed_build_leaves_the_old_version_and_is_recorded(settings):
 def test_fewer_tests_than_at_the_last_publish_stop(settings):
     many = BuildResult(RanTests(100, 100, 0), {})
     few = BuildResult(RanTests(10, 10, 0), {})
-    base = fake_build.steps(Shape())
-    refresh(settings, steps=dataclasses.replace(base, build=lambda *_: many))
+    base = invented.steps(Shape())
+    refresh(settings, chosen=dataclasses.replace(base, build=lambda *_: many))
     deliver(settings, "next")
     with pytest.raises(Stop) as stop:
-        refresh(settings, steps=dataclasses.replace(base, build=lambda *_: few))
+        refresh(settings, chosen=dataclasses.replace(base, build=lambda *_: few))
     assert (stop.value.code, stop.value.rule) == (ExitCode.CHECKS_FAILED, "fewer_checks")
 
 
 def test_an_unbalanced_ledger_stops(settings):
     def load(given):
-        fake_build.write_warehouse(given.work_file, Shape())
+        invented.write_warehouse(given.work_file, Shape())
         with duckdb.connect(str(given.work_file)) as db:
             db.execute("update quarantine.record_ledger set balance = 1")
 
     with pytest.raises(Stop) as stop:
-        refresh(settings, steps=dataclasses.replace(fake_build.steps(Shape()), load=load))
+        refresh(settings, chosen=dataclasses.replace(invented.steps(Shape()), load=load))
     assert stop.value.rule == "ledger"
 
 
@@ -389,12 +381,12 @@ def test_an_unbalanced_ledger_stops(settings):
 )
 def test_a_mart_that_points_at_a_person_is_not_published(settings, statement):
     def load(given):
-        fake_build.write_warehouse(given.work_file, Shape())
+        invented.write_warehouse(given.work_file, Shape())
         with duckdb.connect(str(given.work_file)) as db:
             db.execute(statement)
 
     with pytest.raises(Stop) as stop:
-        refresh(settings, steps=dataclasses.replace(fake_build.steps(Shape()), load=load))
+        refresh(settings, chosen=dataclasses.replace(invented.steps(Shape()), load=load))
     assert stop.value.rule == "person_in_published_file"
     assert "P0003" not in settings.manifest.read_text(encoding="utf-8")
     assert list(settings.incoming.glob("*.duckdb")) == []
@@ -403,7 +395,7 @@ def test_a_mart_that_points_at_a_person_is_not_published(settings, statement):
 @pytest.mark.fault("P213")
 def test_a_damaged_published_version_is_not_trusted_by_the_next_run(settings):
     refresh(settings)
-    served = publish.served(settings)
+    served = versions.served(settings)
     os.chmod(served, 0o644)
     content = bytearray(served.read_bytes())
     content[len(content) // 2] ^= 1
@@ -418,7 +410,7 @@ def test_a_changed_version_is_passed_over_for_an_older_sound_one(settings):
     refresh(settings)
     deliver(settings, "two")
     refresh(settings, Shape(n_patients=22, load_id="load-2"))
-    served = publish.served(settings)
+    served = versions.served(settings)
     os.chmod(served, 0o644)
     with duckdb.connect(str(served)) as db:
         db.execute("update marts.dim_patients set sex_code = 'female'")
@@ -426,14 +418,14 @@ def test_a_changed_version_is_passed_over_for_an_older_sound_one(settings):
     deliver(settings, "three")
     summary = refresh(settings, Shape(n_patients=22, load_id="load-3"))
     assert summary.entry["seq"] == 3
-    assert any("not trusted" in note for note in summary.notes)
+    assert any("is not used" in note for note in summary.notes)
     added = {row["n_records"] for row in summary.changes if row["table_name"] == "dim_patients"}
     assert added == {2}
 
 
 def test_a_log_beside_a_version_is_not_read_as_part_of_it(settings):
     refresh(settings)
-    served = publish.served(settings)
+    served = versions.served(settings)
     served.with_name(served.name + ".wal").write_bytes(b"rubbish")
     deliver(settings, "two")
     assert refresh(settings, Shape(load_id="load-2")).entry["seq"] == 2
@@ -442,8 +434,10 @@ def test_a_log_beside_a_version_is_not_read_as_part_of_it(settings):
 HOLD = """
 import sys, time
 from pathlib import Path
-from refresh import lock
-with lock.held([Path(sys.argv[1])], "a test"):
+from core.settings import Settings
+from refresh import folders
+home = Path(sys.argv[1])
+with folders.locked(Settings(vault=home / "vault", published=home / "published"), "a test"):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -451,7 +445,7 @@ with lock.held([Path(sys.argv[1])], "a test"):
 
 @pytest.mark.fault("P207")
 def test_a_second_refresh_says_who_holds_the_lock_and_leaves(settings):
-    command = [sys.executable, "-c", HOLD, str(settings.vault)]
+    command = [sys.executable, "-c", HOLD, str(settings.root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
         with pytest.raises(Stop) as stop:
@@ -459,15 +453,15 @@ def test_a_second_refresh_says_who_holds_the_lock_and_leaves(settings):
         assert stop.value.code == ExitCode.LOCKED
         assert f"a test, pid {other.pid}" in stop.value.what
         assert ", since 20" in stop.value.what
-        assert entries_of(settings) == []
+        assert manifest.read(settings.manifest) == []
         other.kill()
-    assert lock.holder(settings.vault) is None
+    assert folders.lock_holder(settings.vault) is None
     assert refresh(settings).status == "published"
 
 
 @pytest.mark.fault("P208")
-def test_too_little_room_stops_before_anything_is_written(settings, monkeypatch):
-    monkeypatch.setattr("refresh.room.free_bytes", lambda folder: 1_000_000)
+def test_too_little_disk_space_stops_before_anything_is_written(settings, monkeypatch):
+    monkeypatch.setattr("refresh.folders.free_bytes", lambda folder: 1_000_000)
     with pytest.raises(Stop) as stop:
         refresh(settings)
     assert stop.value.code == ExitCode.NO_ROOM
@@ -480,7 +474,7 @@ def test_an_engine_error_is_told_without_its_words(settings):
             db.execute("select cast('Maria Rossi 1967-04-03' as integer)")
 
     with pytest.raises(Stop) as stop:
-        refresh(settings, steps=dataclasses.replace(fake_build.steps(Shape()), load=load))
+        refresh(settings, chosen=dataclasses.replace(invented.steps(Shape()), load=load))
     assert "Rossi" not in stop.value.what
     assert "Conversion Error" in stop.value.what
     assert "Rossi" not in settings.manifest.read_text(encoding="utf-8")

@@ -1,17 +1,19 @@
-"""Kill refreshes at every step, starve them of disk, read all the while, and look at the outcome.
+"""Kill refreshes at every step, limit their disk, read all the while, and check the outcome.
 
-``python -m refresh.torture`` is the long form, ``--short`` the one that the tests run. The build
-is an invented warehouse; every refresh is a process of its own, forked from one that never opens
-a database. After every kill the published file is opened and compared, table by table, with what
-it says of itself; a refresh that is not killed must then succeed. The long form kills the real
-command as well (`refresh.torture_real`).
+``make torture`` runs the long form, the tests the short one. The build is an invented warehouse;
+every refresh is a process of its own, forked from one that never opens a database. A kill is
+placed by replacing a function of the product in that process. After every kill the published file
+is opened and compared, table by table, with its own metadata; a refresh that is not killed must
+then succeed. The long form also kills the real command (`kill_real_runs`).
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import importlib
+import itertools
 import json
 import os
 import random
@@ -25,33 +27,123 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import duckdb
+import invented
+from invented import Shape
+from kill_real_runs import RealFigures, RealRuns, altered_tables
 
+from core import duck, files
 from core.progress import Progress
-from core.settings import Settings
+from core.settings import PROJECT_ROOT, Settings
 from core.stop import ExitCode, Stop
+from privacy import leaks
 from refresh import (
-    delivery,
-    fake_build,
-    killpoints,
+    folders,
+    load,
     manifest,
     pack,
-    pipeline,
     publish,
-    quality_tables,
+    publish_rules,
+    quality,
+    run,
+    vault,
     versions,
 )
-from refresh.fake_build import Shape
-from refresh.hashing import content_of
-from refresh.reader import open_published
-from refresh.torture_real import RealFigures, RealRoad
 
 REAL_KILLS = 18
 """Kills of the real command in the long form; each run takes about half a minute."""
 
+CALLS = 40
+"""Kills in the long form at function calls spread over a whole refresh."""
+
 SIZES = (20, 21, 22, 23)
 """Patients of successive deliveries; a version's patients must fit its load."""
+
+
+def die() -> None:
+    """End this process as a power cut would: no clean-up, no flush."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_in(module: Any, name: str, when: str, nth: int) -> None:
+    """Replace a function so that its nth call kills the process, before or after its work."""
+    original = getattr(module, name)
+    calls = itertools.count(1)
+
+    def deadly(*arguments: Any, **options: Any) -> Any:
+        is_the_one = next(calls) == nth
+        if is_the_one and when == "before":
+            die()
+        result = original(*arguments, **options)
+        if is_the_one and when == "after":
+            die()
+        return result
+
+    setattr(module, name, deadly)
+
+
+def kill_inside_line(nth: int) -> None:
+    """Write half of a manifest line, then die."""
+
+    def append(path: Path, entry: manifest.Entry) -> manifest.Entry:
+        with path.open("ab") as stream:
+            line = json.dumps(entry).encode()
+            stream.write(line[: len(line) // 2])
+        die()
+        return entry
+
+    if nth == 1:
+        manifest.append = append
+
+
+def kill_while_removing(nth: int) -> None:
+    """Die after the manifest says that old versions are removed, before they are."""
+    publish.prune = functools.partial(publish.prune, kept=1)
+    kill_in(publish, "_delete", "before", nth + 1)  # the first call is that of tidy
+
+
+STEPS: dict[str, Callable[[int], None]] = {
+    "locked": functools.partial(kill_in, publish, "tidy", "before"),
+    "work_cleared": functools.partial(kill_in, folders, "require_disk_space", "before"),
+    "loaded": functools.partial(kill_in, load, "facts_of", "before"),
+    "built": functools.partial(kill_in, load, "ledger_of", "after"),
+    "checked": functools.partial(kill_in, publish_rules, "require_expectations_passed", "after"),
+    "compared": functools.partial(kill_in, pack, "pack", "before"),
+    "candidate_table": functools.partial(kill_in, pack, "content_of", "before"),
+    "candidate_described": functools.partial(kill_in, pack, "_write_metadata", "after"),
+    "candidate_committed": functools.partial(kill_in, pack, "_checkpoint", "before"),
+    "candidate_checkpointed": functools.partial(kill_in, pack, "_checkpoint", "after"),
+    "candidate_read_back": functools.partial(kill_in, pack, "verify_against", "after"),
+    "candidate_searched": functools.partial(kill_in, leaks, "require_no_person", "after"),
+    "vault_kept": functools.partial(kill_in, vault, "keep", "after"),
+    "candidate_synced": functools.partial(kill_in, publish, "place", "before"),
+    "version_named": functools.partial(kill_in, publish, "place", "after"),
+    "switched": functools.partial(kill_in, publish, "switch", "after"),
+    "line_half_written": kill_inside_line,
+    "line_written": functools.partial(kill_in, publish, "prune", "before"),
+    "versions_being_removed": kill_while_removing,
+    "pruned": functools.partial(kill_in, publish, "prune", "after"),
+}
+"""Every step of a publish, in order, and what places a kill at its nth visit."""
+
+
+def count_calls(file: Path, kill_at: int | None = None) -> None:
+    """Count the calls of our own functions in this process, or die at one of them."""
+    ours = tuple(str(PROJECT_ROOT / room) for room in ("core", "refresh", "privacy"))
+    calls = itertools.count(1)
+
+    def seen(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(ours):
+            number = next(calls)
+            if number == kill_at:
+                die()
+            if kill_at is None:
+                file.write_text(str(number), encoding="ascii")
+
+    sys.setprofile(seen)
 
 
 @dataclass
@@ -75,6 +167,10 @@ class Figures:
 
 def in_child(work: Callable[[], int]) -> int:
     """Run a function in a forked process; return its exit code, or minus the signal."""
+    return _wait(_start(work))
+
+
+def _start(work: Callable[[], int]) -> int:
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
@@ -87,7 +183,7 @@ def in_child(work: Callable[[], int]) -> int:
             traceback.print_exc()
         finally:
             os._exit(code)
-    return _wait(pid)
+    return pid
 
 
 def _wait(pid: int) -> int:
@@ -96,63 +192,49 @@ def _wait(pid: int) -> int:
 
 
 def settings_in(folder: Path) -> Settings:
-    """Return settings for a folder of its own, armed for kills."""
-    exports = folder / "delivery"
-    exports.mkdir(parents=True, exist_ok=True)
-    (exports / "visits.csv").write_text("invented\n", encoding="ascii")
-    settings = Settings(
+    """Return settings for a folder of its own."""
+    delivery = folder / "delivery"
+    delivery.mkdir(parents=True, exist_ok=True)
+    (delivery / "visits.csv").write_text("invented\n", encoding="ascii")
+    return Settings(
         root=folder,
-        delivery=exports,
+        delivery=delivery,
         vault=folder / "vault",
         published=folder / "published",
         is_forced=True,
     )
-    pipeline.prepare_folders(settings)
-    (settings.published / killpoints.MARKER).touch()
-    return settings
 
 
 def refresh_once(settings: Settings, number: int, limit_bytes: int | None = None) -> int:
     """Run one refresh of the invented delivery with this number, in this process."""
-    steps = fake_build.steps(
-        Shape(n_patients=SIZES[number % len(SIZES)], load_id=f"load-{number:05d}")
-    )
+    steps = invented.steps(Shape(SIZES[number % len(SIZES)], load_id=f"load-{number:05d}"))
     if limit_bytes is not None:
         steps = dataclasses.replace(steps, analyse=lambda *_: limit_file_size(limit_bytes))
     with Progress(is_quiet=True) as progress:
-        pipeline.run(settings, steps, progress)
+        run.run(settings, steps, progress)
     return int(ExitCode.OK)
 
 
 def limit_file_size(limit_bytes: int) -> None:
-    """Let every file of this process end at a size, as a full disk would."""
+    """Let no file of this process grow beyond a size, as on a full disk."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
 
 
 def check_served(settings: Settings) -> int:
-    """Open the served version and compare every table with what the file says of itself.
+    """Open the served version and compare every table with the file's own metadata.
 
     Returns
     -------
     int
         0 when it is one whole version, 1 otherwise; the faults go to standard error.
     """
-    with open_published(settings.published) as db:
-        catalog = db.execute("select current_database()").fetchone()[0]
-        said = db.execute(
-            "select table_schema, table_name, row_hash, n_rows from metadata.tables"
-        ).fetchall()
-        load, number = db.execute("select load_id, build_number from metadata.build").fetchone()
-        inside = db.execute("select load_id from marts.dim_delivery").fetchone()[0]
-        n_patients = db.execute("select count(*) from marts.dim_patients").fetchone()[0]
-        faults = [
-            f"{schema}.{table} is not what version {number} says"
-            for schema, table, row_hash, n_rows in said
-            if (found := content_of(db, catalog, schema, table)).row_hash != row_hash
-            or found.n_rows != n_rows
-        ]
-    if load != inside or n_patients != SIZES[int(load.split("-")[1]) % len(SIZES)]:
+    with versions.open_published(settings.published) as db:
+        load_id, number = db.execute("select load_id, build_number from metadata.build").fetchone()
+        inside = duck.scalar(db, "select load_id from marts.dim_delivery")
+        n_patients = duck.scalar(db, "select count(*) from marts.dim_patients")
+        faults = altered_tables(db)
+    if load_id != inside or n_patients != SIZES[int(load_id.split("-")[1]) % len(SIZES)]:
         faults.append(f"version {number} mixes two loads")
     for fault in faults:
         print(fault, file=sys.stderr)
@@ -160,8 +242,8 @@ def check_served(settings: Settings) -> int:
 
 
 def peek(settings: Settings) -> int:
-    """Open the served version as an analyst does, ask three tables, and compare the answers."""
-    with open_published(settings.published) as db:
+    """Open the served version as an analyst does, query three tables, and compare the answers."""
+    with versions.open_published(settings.published) as db:
         row = db.execute(
             "select (select load_id from metadata.build), (select load_id from marts.dim_delivery),"
             " (select count(*) from marts.dim_patients), "
@@ -173,36 +255,25 @@ def peek(settings: Settings) -> int:
 
 def publish_many(settings: Settings, numbers: range) -> int:
     """Pack and publish one version per number, without the rest of a refresh."""
+    files.private_folder(settings.work)
     for number in numbers:
         settings.work_file.unlink(missing_ok=True)
-        shape = Shape(n_patients=SIZES[number % len(SIZES)], load_id=f"load-{number:05d}")
-        fake_build.write_warehouse(settings.work_file, shape)
+        shape = Shape(SIZES[number % len(SIZES)], load_id=f"load-{number:05d}")
+        invented.write_warehouse(settings.work_file, shape)
         with duckdb.connect(str(settings.work_file)) as db:
-            quality_tables.create_all(db)
-        entry = {
-            "seq": manifest.next_sequence(manifest.read(settings.manifest).entries),
-            "build_id": f"{number:08x}",
-            "load_id": shape.load_id,
-            "delivery_fingerprint": delivery.fingerprint(settings),
-            "key_fingerprint": shape.key_fingerprint,
-            "source_system": shape.source_system,
-            "is_synthetic": True,
-            "packed_at": manifest.now(),
-        }
-        candidate = settings.incoming / "candidate.duckdb"
-        contents = pack.pack(settings.work_file, candidate, entry, settings.published)
-        entry["tables"] = [content.as_entry() for content in contents]
-        publish.publish(settings, candidate, entry)
+            quality.create_all(db)
+        invented.publish_work_file(
+            settings,
+            build_id=f"{number:08x}",
+            load_id=shape.load_id,
+            delivery_fingerprint=load.fingerprint(settings),
+        )
     return int(ExitCode.OK)
 
 
 def check_nothing_lost(settings: Settings) -> int:
-    """Every version of the manifest that was not pruned is there, and all are sound."""
+    """Every version of the manifest that was not removed is there, and all are unchanged."""
     faults = versions.verify(settings)
-    entries = manifest.read(settings.manifest).entries
-    newest = [e["version"] for e in entries if e.get("event") == "published"][-5:]
-    present = {publish.name_of(path) for path in publish.version_files(settings)}
-    faults += [f"{name} is lost" for name in newest if name not in present]
     for fault in faults:
         print(fault, file=sys.stderr)
     return int(bool(faults))
@@ -218,36 +289,49 @@ class Torture:
         self.number = 0
 
     def finish_one(self) -> None:
-        """Run a refresh that nobody kills; it must succeed and leave everything sound."""
+        """Run a refresh that is not killed; it must succeed and leave everything unchanged."""
         self.number += 1
         self._expect("refresh", in_child(lambda: refresh_once(self.settings, self.number)), 0)
         self._expect("versions", in_child(lambda: check_nothing_lost(self.settings)), 0)
         self.figures.n_finished += 1
 
-    def kill_at(self, step: str, nth: int = 1) -> None:
-        """Run a refresh that dies at a step, and look at what readers see."""
-        self.number += 1
+    def kill_at(self, step: str, nth: int = 1) -> bool:
+        """Run a refresh that dies at the nth visit of a step; return whether it did."""
+        return self._kill(step, lambda: STEPS[step](nth), may_finish=nth > 1)
 
-        def die() -> int:
-            os.environ[killpoints.VARIABLE] = f"{step}:{nth}"
+    def kill_over_calls(self, n_kills: int) -> None:
+        """Kill at function calls spread evenly over a refresh."""
+        note = self.settings.root / "n_calls.txt"
+
+        def count() -> int:
+            count_calls(note)
             return refresh_once(self.settings, self.number)
 
-        code = in_child(die)
-        if code == 0 and nth > 1:
-            return  # the step has fewer visits than that
-        self._expect(f"kill at {step}:{nth}", code, -signal.SIGKILL)
+        self.number += 1
+        self._expect("counting calls", in_child(count), 0)
+        n_calls = int(note.read_text(encoding="ascii"))
+        for nth in range(n_kills):
+            number = 1 + nth * n_calls // n_kills
+            self._kill("any call", functools.partial(count_calls, note, number), may_finish=True)
+
+    def _kill(self, step: str, place_kill: Callable[[], None], *, may_finish: bool) -> bool:
+        self.number += 1
+
+        def refresh() -> int:
+            place_kill()
+            return refresh_once(self.settings, self.number)
+
+        code = in_child(refresh)
+        if code == 0 and may_finish:
+            return False
+        self._expect(f"kill at {step}", code, -signal.SIGKILL)
         self._after_kill(step)
+        return True
 
     def kill_after(self, seconds: float) -> None:
-        """Kill a refresh from outside at a moment that nobody chose."""
+        """Kill a refresh from outside at a random moment."""
         self.number += 1
-        sys.stdout.flush()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                os._exit(refresh_once(self.settings, self.number))
-            except BaseException:
-                os._exit(99)
+        pid = _start(lambda: refresh_once(self.settings, self.number))
         time.sleep(seconds)
         os.kill(pid, signal.SIGKILL)
         if _wait(pid) == -signal.SIGKILL:
@@ -273,10 +357,7 @@ class Torture:
 
     def read_while_publishing(self, n_publishes: int, n_opens: int) -> None:
         """Open the published file over and over while versions are published."""
-        sys.stdout.flush()
-        reader = os.fork()
-        if reader == 0:
-            os._exit(self._read(n_opens))
+        reader = _start(lambda: int(any(peek(self.settings) for _ in range(n_opens))))
         first = self.number + 1
         self.number += n_publishes
         code = in_child(lambda: publish_many(self.settings, range(first, self.number + 1)))
@@ -285,23 +366,16 @@ class Torture:
         self.figures.n_publishes += n_publishes
         self.figures.n_opens += n_opens
 
-    def _read(self, n_opens: int) -> int:
-        try:
-            return int(any(peek(self.settings) for _ in range(n_opens)))
-        except BaseException:
-            traceback.print_exc()
-            return 99
-
-    def _expect(self, what: str, code: int, wanted: int) -> None:
-        if code != wanted:
-            self.figures.faults.append(f"{what}: ended with {code}, not {wanted}")
+    def _expect(self, what: str, code: int, expected: int) -> None:
+        if code != expected:
+            self.figures.faults.append(f"{what}: ended with {code}, not {expected}")
 
 
 def short(folder: Path) -> Figures:
     """Kill at every step once, fill the disk twice, and finish."""
     torture = Torture(folder, is_thorough=False)
     torture.finish_one()
-    for step in killpoints.STEPS:
+    for step in STEPS:
         torture.kill_at(step)
     torture.finish_one()
     for limit in (40_000, 400_000):
@@ -320,16 +394,15 @@ def readers(folder: Path, n_publishes: int, n_opens: int) -> Figures:
 
 
 def long(folder: Path, seed: int) -> Figures:
-    """Kill at every visit of every step and at random moments; fill the disk at many sizes."""
+    """Kill at every visit of every step, at many calls and random moments; fill the disk."""
     chance = random.Random(seed)
     torture = Torture(folder, is_thorough=True)
     torture.finish_one()
-    for step in killpoints.STEPS:
+    for step in STEPS:
         for nth in range(1, 13):
-            before = torture.figures.n_kills
-            torture.kill_at(step, nth)
-            if torture.figures.n_kills == before:
+            if not torture.kill_at(step, nth):
                 break
+    torture.kill_over_calls(CALLS)
     for _ in range(30):
         torture.kill_after(chance.uniform(0.02, 1.5))
     for limit in (4_096, 40_000, 200_000, 400_000, 500_000, 600_000, 700_000):
@@ -342,14 +415,14 @@ def long(folder: Path, seed: int) -> Figures:
 
 def real(folder: Path, n_kills: int, seed: int) -> Figures:
     """Kill the real command on copies of the demo."""
-    road = RealRoad(folder)
-    road.kill_many(n_kills, random.Random(seed))
-    return Figures(real=road.figures, faults=road.figures.faults)
+    runs = RealRuns(folder)
+    runs.kill_many(n_kills, random.Random(seed))
+    return Figures(real=runs.figures, faults=runs.figures.faults)
 
 
 def main() -> int:
     """Run a form of the torture and print its figures; exit code 1 when a fault was seen."""
-    parser = argparse.ArgumentParser(prog="python -m refresh.torture", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true", help="every step once")
     parser.add_argument("--real", type=int, metavar="KILLS", help="only kill the real command")
     parser.add_argument("--readers", type=int, metavar="OPENS", help="only read while publishing")
@@ -357,7 +430,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=20201231, help="of the random moments")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="torture_"))
-    importlib.import_module("pandas")  # DuckDB wants it; once here instead of in every child
+    importlib.import_module("pandas")  # DuckDB imports it; once here instead of in every child
     try:
         if options.readers:
             figures = readers(folder, options.publishes, options.readers)

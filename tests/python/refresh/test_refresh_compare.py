@@ -1,4 +1,4 @@
-"""The comparison of two tables, held against a plain one in Python over random changes."""
+"""The comparison of two tables agrees with a plain one in Python over random changes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import random
 import duckdb
 import pytest
 
-from refresh import changes, quality_tables, stops
-from refresh.changes import Side
+from refresh import compare, publish_rules, quality
+from refresh.compare import Side
 
 COLUMNS = ("patient_id", "visit", "score", "word", "source_file")
 KEY = ("patient_id", "visit")
@@ -71,7 +71,7 @@ def counted(before: dict, after: dict) -> set[tuple]:
 @pytest.fixture
 def db():
     with duckdb.connect(":memory:") as connection:
-        quality_tables.create_all(connection)
+        quality.create_all(connection)
         connection.execute(
             "create temp table row_changes "
             "(patient_id varchar, n_added bigint, n_vanished bigint, n_changed bigint)"
@@ -82,7 +82,7 @@ def db():
 def compared(db, comparison="mart") -> tuple[bool, set[tuple]]:
     db.execute("delete from quality.changes")
     sides = (Side("memory", "main", name) for name in ("before_rows", "after_rows"))
-    differs = changes.compare_table(db, *sides, KEY, comparison=comparison)
+    differs = compare.compare_table(db, *sides, KEY, comparison=comparison)
     rows = db.execute("select * exclude (comparison_code, table_name) from quality.changes")
     return differs, set(rows.fetchall())
 
@@ -136,7 +136,7 @@ def test_a_code_that_few_hold_is_judged_by_those_who_hold_it(
         "('mart', ?, 'has_prior_drug', 'replaced', ?, ?, ?)",
         [table_name, n_patients, n_patients, table_name, n_patients, n_patients, n_held],
     )
-    findings = stops.of_changes(db)
+    findings = publish_rules.about_changes(db)
     assert [finding.rule for finding in findings] == (["recode"] if stops_it else [])
     if stops_it:
         assert "has_prior_drug became another value for 8 of the 20 patients" in findings[0].text
@@ -148,7 +148,7 @@ def test_a_column_that_breaks_both_rules_is_told_once(db):
             "insert into quality.changes values ('mart', 'dim_patients', 'sex_code', ?, 9, 9, 18)",
             [kind],
         )
-    assert len(stops.of_changes(db)) == 1
+    assert len(publish_rules.about_changes(db)) == 1
 
 
 def test_equal_rows_in_another_order_and_of_another_file_are_no_change(db):

@@ -1,0 +1,337 @@
+"""One refresh, from the lock to the published file.
+
+Whatever can fail happens on private work files, then one atomic switch serves the new version.
+What a killed run leaves behind is finished or undone by the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import socket
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import duckdb
+
+from core import duck, files
+from core.progress import Progress
+from core.settings import Settings
+from core.stop import ExitCode, Stop, Terminated
+from expectations.outcomes import CheckReport
+from privacy import leaks
+from refresh import (
+    compare,
+    erased,
+    folders,
+    load,
+    manifest,
+    pack,
+    publish,
+    publish_rules,
+    quality,
+    vault,
+    versions,
+)
+from refresh.manifest import Entry
+from refresh.messages import cause_of
+from refresh.steps import Steps
+from refresh.summary import Summary, read_summary
+from refresh.versions import PreviousVersion
+
+
+@dataclass
+class State:
+    """What is known while a refresh runs; ``entry`` becomes the manifest line."""
+
+    settings: Settings
+    steps: Steps
+    progress: Progress
+    locks: tuple[int, ...]
+    notes: list[str] = field(default_factory=list)
+    entry: Entry = field(default_factory=dict)
+    previous: PreviousVersion = field(default_factory=PreviousVersion)
+    is_published: bool = False
+
+
+def run(settings: Settings, steps: Steps, progress: Progress) -> Summary:
+    """Refresh the published file from a delivery.
+
+    Returns
+    -------
+    Summary
+        Of a publish, or of a delivery that was published already.
+
+    Raises
+    ------
+    Stop
+        After a line about it was written to the manifest. Readers still get the previous version.
+    """
+    with folders.locked(settings, "registry run") as locks:
+        state = State(settings, steps, progress, locks)
+        try:
+            return _refresh(state)
+        except BaseException as error:
+            _record_failure(state, error)
+        finally:
+            _clear_work(settings)
+
+
+def _refresh(state: State) -> Summary:
+    settings, progress = state.settings, state.progress
+    progress.step("Preparing")
+    _prepare(state)
+    _identify(state)
+    if _is_published_already(state):
+        return _nothing_to_do(state, "already_loaded", state.previous.entry)
+    if (taken_back := _rolled_back(state)) is not None:
+        return _nothing_to_do(state, "rolled_back", taken_back)
+    progress.step("Loading the delivery")
+    _load(state)
+    progress.step("Building with dbt")
+    _build(state)
+    progress.step("Checking expectations")
+    _check(state)
+    progress.step("Running analyses")
+    state.steps.analyse(settings, progress)
+    progress.step("Comparing with the previous version")
+    _compare(state)
+    progress.step("Packing and publishing")
+    summary = _publish(state)
+    progress.step("Drawing reports")
+    return _finish(state, summary)
+
+
+def _prepare(state: State) -> None:
+    """Finish or undo what a killed run left, clear the work folder, and check the disk space."""
+    settings = state.settings
+    state.notes += publish.tidy(settings)
+    if (settings.vault / erased.UNFINISHED).exists():
+        state.notes.append("an erasure was not finished; run the same `registry erase` again")
+    files.clear_folder(settings.work)
+    folders.require_disk_space(settings)
+
+
+def _identify(state: State) -> None:
+    """Fill in what identifies this run, and find the version to compare with."""
+    settings = state.settings
+    started_at = manifest.now()
+    entries = manifest.read(settings.manifest)
+    state.previous = versions.find_previous(settings, entries)
+    state.notes += state.previous.notes
+    code = load.code_state(settings.root)
+    fingerprint = load.fingerprint(settings)
+    key = state.steps.key_fingerprint(settings)
+    tombstones = erased.fingerprint(settings)
+    identity = "\n".join([fingerprint, code["code_fingerprint"], key, tombstones])
+    state.entry = {
+        "seq": manifest.next_sequence(entries),
+        "build_id": hashlib.sha256(identity.encode()).hexdigest()[:8],
+        "delivery_fingerprint": fingerprint,
+        "tombstones": tombstones,
+        "code": code,
+        "key_fingerprint": key,
+        "started_at": started_at,
+        "operator": manifest.operator(),
+        "host": socket.gethostname(),
+    }
+    publish_rules.enforce(settings, publish_rules.about_earlier_deliveries(entries, fingerprint))
+
+
+def _is_published_already(state: State) -> bool:
+    return (
+        not state.settings.is_forced
+        and state.previous.version is not None
+        and state.previous.version == versions.served(state.settings)
+        and state.previous.entry.get("build_id") == state.entry["build_id"]
+    )
+
+
+def _rolled_back(state: State) -> Entry | None:
+    """Find an unchanged version of the same delivery, code and key that was rolled back.
+
+    A scheduled run must not undo that decision; ``--force`` does.
+    """
+    settings = state.settings
+    if settings.is_forced:
+        return None
+    entries = manifest.read(settings.manifest)
+    valid = {entry["seq"] for entry in manifest.not_rolled_back(entries)}
+    for version in versions.listed(settings, entries):
+        entry = version.entry
+        if (
+            entry is not None
+            and entry.get("build_id") == state.entry["build_id"]
+            and entry["seq"] not in valid
+            and files.sha256_of(versions.file_of(settings, version.name)) == entry["file_sha256"]
+        ):
+            return entry
+    return None
+
+
+def _nothing_to_do(state: State, event: str, same: Entry) -> Summary:
+    """Record that the same delivery, code and key were published already; change nothing."""
+    settings = state.settings
+    line = {name: value for name, value in state.entry.items() if name != "seq"}
+    manifest.append(settings.manifest, {**line, "event": event, "same_as": same["version"]})
+    if event == "rolled_back":
+        state.notes.append(
+            f"this delivery was published as version {same['seq']}, which was rolled back; run "
+            "with --force to publish it again"
+        )
+    return _finish(state, read_summary(settings, event, state.previous.entry))
+
+
+def _finish(state: State, summary: Summary) -> Summary:
+    """Draw the pages, and add notes, places and seconds to the summary."""
+    summary.notes = state.notes
+    summary.places |= state.steps.report(state.settings, state.progress)
+    summary.seconds = state.progress.finish()
+    return summary
+
+
+def _load(state: State) -> None:
+    state.steps.load(state.settings)
+    facts = load.facts_of(state.settings.work_file)
+    state.entry |= {
+        "load_id": facts.load_id,
+        "source_system": facts.source_system,
+        "mapping": facts.mapping,
+        "extraction_date": facts.extraction_date,
+        "is_synthetic": facts.is_synthetic,
+        "delivery_label": facts.label,
+        "key_fingerprint": facts.key_fingerprint,
+    }
+    if facts.n_erased:
+        state.notes.append(f"{facts.n_erased} records of erased patients were left out")
+    publish_rules.enforce(state.settings, publish_rules.about_delivery(facts, state.previous.entry))
+
+
+def _build(state: State) -> None:
+    settings = state.settings
+    result = state.steps.build(settings, state.progress, state.locks)
+    state.entry |= {
+        "tests": {
+            "n_expected": result.tests.n_expected,
+            "n_run": result.tests.n_run,
+            "n_failed": result.tests.n_failed,
+        },
+        "versions": result.versions,
+        "dbt_invocation_id": result.invocation_id,
+    }
+    n_before = state.previous.entry.get("tests", {}).get("n_run", 0)
+    publish_rules.enforce(
+        settings, publish_rules.about_number_of_checks("dbt tests", result.tests.n_run, n_before)
+    )
+    state.entry["inputs"] = load.ledger_of(settings.work_file)
+
+
+def _check(state: State) -> None:
+    """Fill the quality tables, run the expectations on them, record and enforce the outcomes."""
+    settings = state.settings
+    with duck.connect(settings.work_file) as db:
+        quality.create_all(db)
+        quality.fill_from_vault(db)
+    report: CheckReport = state.steps.check(settings, state.previous)
+    with duck.connect(settings.work_file) as db:
+        quality.record_expectations(
+            db, report, state.entry["seq"], state.previous.file, settings.accepted
+        )
+    state.entry["expectations"] = {
+        "n_expected": report.n_expected,
+        "n_run": len(report.of_state("passed", "failed")),
+        "n_failed": len(report.of_state("failed")),
+        "n_errors": len(report.of_state("error")),
+        "n_not_applicable": len(report.of_state("not_applicable")),
+    }
+    publish_rules.require_expectations_passed(settings, report, state.previous.entry)
+
+
+def _compare(state: State) -> None:
+    settings, previous = state.settings, state.previous
+    with duck.connect(settings.work_file) as db:
+        if previous.version is not None and previous.file is not None:
+            compare.compare_versions(db, previous.file)
+            previous_vault = vault.file_of(settings, versions.name_of(previous.version))
+            if previous_vault is not None:
+                compare.compare_exports(db, settings, previous_vault, state.entry["seq"])
+            else:
+                state.notes.append(
+                    "the vault of the previous version is not kept; exports were not compared"
+                )
+            accepted = publish_rules.enforce(settings, publish_rules.about_changes(db))
+            state.notes += [f"accepted: {finding.text}" for finding in accepted]
+        db.execute("force checkpoint")
+
+
+def _publish(state: State) -> Summary:
+    settings = state.settings
+    state.entry |= {
+        "packed_at": manifest.now(),
+        "accepted": sorted(settings.accepted),
+        "reason": settings.reason or None,
+        "notes": list(state.notes),
+    }
+    candidate = settings.incoming / "candidate.duckdb"
+    contents = pack.pack(settings.work_file, candidate, state.entry)
+    leaks.require_no_person(settings.work_file, candidate)
+    state.entry["tables"] = [content.as_entry() for content in contents]
+    facts = load.private_facts_of(settings.work_file)
+    vault.keep(settings, publish.version_name(state.entry), facts)
+    written = publish.publish(settings, candidate, state.entry)
+    state.is_published = True
+    vault.protect(settings)
+    return read_summary(settings, "published", written)
+
+
+def _record_failure(state: State, error: BaseException) -> NoReturn:
+    """Write to the manifest why nothing was published, and raise the error again.
+
+    Failures of the machine become a Stop. The words of any other exception are not repeated: they
+    may quote a patient.
+    """
+    step = state.progress.last_step
+    recorded: Stop
+    raised = error
+    match error:
+        case Stop():
+            recorded = error
+        case OSError() | duckdb.Error() | MemoryError():
+            cause = cause_of(f"{type(error).__name__}: {error}")
+            recorded = Stop(cause.code, f"{step}: {cause.text}", cause.todo, "machine")
+            raised = recorded
+        case KeyboardInterrupt():
+            recorded = Stop(ExitCode.INTERRUPTED, f"{step}: stopped by Ctrl-C")
+        case Terminated():
+            recorded = Stop(ExitCode.TERMINATED, f"{step}: stopped by SIGTERM")
+        case _:
+            text = f"{step}: a fault of the program ({type(error).__name__})"
+            recorded = Stop(ExitCode.UNEXPECTED, text)
+    if state.entry and not state.is_published:
+        state.progress.finish()
+        about = {k: v for k, v in state.entry.items() if k not in ("seq", "tables")}
+        line = {
+            "event": "refused",
+            "rule": recorded.rule,
+            "exit_code": int(recorded.code),
+            "why": recorded.what,
+            "details": list(recorded.details[:20]),
+        }
+        with contextlib.suppress(OSError):  # the stop itself is shown in any case
+            manifest.append(state.settings.manifest, {**about, **line})
+    if raised is error:
+        vars(error)["is_published"] = state.is_published
+        raise error
+    raise raised from None
+
+
+def _clear_work(settings: Settings) -> None:
+    """Leave no patient data in the work folder, and no unfinished candidate."""
+    publish.clear_incoming(settings)
+    if settings.is_work_kept:
+        vault.protect(settings)
+    elif settings.work.exists():
+        files.clear_folder(settings.work)
+    if settings.vault.exists():
+        os.chmod(settings.vault, 0o700)
