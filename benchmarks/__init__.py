@@ -1,1 +1,1 @@
-"""Benchmarks of the warehouse, side by side with what a user would write instead."""
+"""Benchmarks: the build of the warehouse beside a bare DuckDB script and Polars."""

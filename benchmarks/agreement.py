@@ -1,20 +1,18 @@
-"""Whether the contenders write the same marts, column by column.
+"""Compare the marts of two contenders, column by column: REFERENCE OTHER [OTHER ...].
 
-    python -m benchmarks.agreement REFERENCE OTHER [OTHER ...]
-
-Each is a DuckDB file with schema marts or a folder of Parquet files. A mart that one of the two
-lacks is not compared; every mart that both have must have the same rows and the same values, the
-same numbers to the last bit. Types may differ where a value is equal after a cast to the
-reference's type (a whole number of 32 or of 64 bits).
+Each is a DuckDB file with schema marts or a folder of Parquet files. Marts that only one of the two
+has are not compared. The others must have the same rows and the same values, numbers to the last
+bit; types may differ where a value is equal after a cast to the reference's type.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+
+from core.duck import literal, quote, rows
 
 KEYS = {
     "dim_patients": ("patient_id",),
@@ -28,89 +26,59 @@ KEYS = {
 }
 
 
-@dataclass(frozen=True)
-class Difference:
-    """What differs in one mart: rows, a missing column, or values of a column."""
-
-    mart: str
-    what: str
-
-
-def compare(
-    reference: Path, other: Path, memory_limit: str = "3GB"
-) -> tuple[list[str], list[Difference]]:
-    """Compare two sets of marts.
-
-    Returns
-    -------
-    compared : list of str
-        Marts that both have.
-    differences : list of Difference
-        Empty when they agree.
-    """
+def compare(reference: Path, other: Path, memory_limit: str = "3GB") -> tuple[list[str], list[str]]:
+    """Return the marts that were compared, and one line per difference."""
     with duckdb.connect(config={"memory_limit": memory_limit}) as db:
-        ours, theirs = (_tables(db, path, name) for path, name in ((reference, "a"), (other, "b")))
+        ours, theirs = _tables(db, reference, "a"), _tables(db, other, "b")
         shared = [mart for mart in KEYS if mart in ours and mart in theirs]
         differences = [
-            difference
+            f"{mart}: {difference}"
             for mart in shared
-            for difference in _compare_mart(db, mart, ours[mart], theirs[mart])
+            for difference in _differences(db, KEYS[mart], ours[mart], theirs[mart])
         ]
     return shared, differences
 
 
 def _tables(db: duckdb.DuckDBPyConnection, path: Path, name: str) -> dict[str, str]:
-    """Return mart name to the SQL that reads it."""
+    """Return the SQL that reads each mart."""
     if path.is_dir():
+        files = {mart: path / f"{mart}.parquet" for mart in KEYS}
         return {
-            mart: f"read_parquet('{_quoted(path)}/{mart}.parquet')"
-            for mart in KEYS
-            if (path / f"{mart}.parquet").exists()
+            mart: f"read_parquet({literal(file)})" for mart, file in files.items() if file.exists()
         }
-    db.execute(f"attach '{_quoted(path)}' as {name} (read_only)")
-    present = db.execute(
+    db.execute(f"attach {literal(path)} as {name} (read_only)")
+    found = rows(
+        db,
         "select table_name from duckdb_tables() where database_name = ? and schema_name = 'marts'",
         [name],
-    ).fetchall()
-    return {mart: f"{name}.marts.{mart}" for (mart,) in present if mart in KEYS}
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def _columns(db: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
-    return {row[0]: row[1] for row in db.execute(f"describe from {table}").fetchall()}
-
-
-def _compare_mart(
-    db: duckdb.DuckDBPyConnection, mart: str, ours: str, theirs: str
-) -> list[Difference]:
-    columns, other_columns = _columns(db, ours), _columns(db, theirs)
-    if set(columns) != set(other_columns):
-        odd = ", ".join(sorted(set(columns) ^ set(other_columns)))
-        return [Difference(mart, f"columns that one side lacks: {odd}")]
-    keys = KEYS[mart]
-    values = [column for column in columns if column not in keys]
-    same_key = " and ".join(f"a.{key} = b.{key}" for key in keys)
-    unequal = ", ".join(
-        f'count(*) filter (a."{column}" is distinct from cast(b."{column}" as {columns[column]}))'
-        for column in values
     )
-    n_ours, n_theirs = (
-        db.execute(f"select count(*) from {table}").fetchone()[0] for table in (ours, theirs)
+    return {row["table_name"]: f"{name}.marts.{row['table_name']}" for row in found}
+
+
+def _differences(
+    db: duckdb.DuckDBPyConnection, keys: tuple[str, ...], ours: str, theirs: str
+) -> list[str]:
+    types, other_types = (
+        {row["column_name"]: row["column_type"] for row in rows(db, f"describe from {table}")}
+        for table in (ours, theirs)
     )
-    n_both, *counts = db.execute(
-        f"select count(*), {unequal} from {ours} as a inner join {theirs} as b on {same_key}"
-    ).fetchone()
-    differences = [
-        Difference(mart, f"column {column}: {count} of {n_both} values")
-        for column, count in zip(values, counts, strict=True)
-        if count
-    ]
+    if types.keys() != other_types.keys():
+        return [f"columns of one side only: {', '.join(sorted(types.keys() ^ other_types.keys()))}"]
+    counts = ", ".join(
+        f"count(*) filter (a.{quote(column)} is distinct from "
+        f"cast(b.{quote(column)} as {kind})) as {quote(column)}"
+        for column, kind in types.items()
+    )
+    n_ours, n_theirs = (rows(db, f"select count(*) as n from {t}")[0]["n"] for t in (ours, theirs))
+    [found] = rows(
+        db,
+        f"select count(*) as n_both, {counts} from {ours} as a inner join {theirs} as b "
+        f"using ({', '.join(keys)})",
+    )
+    n_both = found.pop("n_both")
+    differences = [f"column {column}: {n} of {n_both} values" for column, n in found.items() if n]
     if not n_ours == n_theirs == n_both:
-        rows = f"{n_ours} and {n_theirs} rows, {n_both} with the same key"
-        differences.insert(0, Difference(mart, rows))
+        differences.insert(0, f"{n_ours} and {n_theirs} rows, {n_both} with the same key")
     return differences
 
 
@@ -120,11 +88,9 @@ def main() -> int:
     exit_code = 0
     for other in others:
         shared, differences = compare(reference, other)
-        for difference in differences:
-            print(f"{other.parent.name}: {difference.mart}: {difference.what}")
-        if differences or not shared:
-            exit_code = 1
-        print(f"{other.parent.name}: {len(shared)} marts compared, {len(differences)} differences")
+        for line in [*differences, f"{len(shared)} marts compared, {len(differences)} differences"]:
+            print(f"{other.parent.name}: {line}")
+        exit_code = 1 if differences or not shared else exit_code
     return exit_code
 
 

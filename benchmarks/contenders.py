@@ -1,25 +1,15 @@
-"""Who is measured: a command, what it writes, and what it does."""
+"""What is measured: this project, the bare DuckDB script and Polars."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.processes import BenchmarkError, run_measured, tail
-from benchmarks.study_rules import MART_NAMES
-
 PYTHON = sys.executable
-
-
-@dataclass(frozen=True)
-class Work:
-    """Where a contender works: the delivery, a folder of its own, and the variables it gets."""
-
-    delivery: Path
-    folder: Path
-    environment: dict[str, str]
+DBT = str(Path(PYTHON).parent / "dbt")
+WAREHOUSE = "warehouse.duckdb"
+LARGEST_MART = "fct_patient_timepoints"
 
 
 @dataclass(frozen=True)
@@ -28,41 +18,35 @@ class Contender:
 
     Attributes
     ----------
-    name, label : str
-        For options and files; for people.
     does, leaves_out : str
-        What the page says about it.
-    command : callable
-        From work to the words of the command.
+        Description for the page.
     output : str
-        What it writes, below its folder; removed before each run.
+        What it writes into its folder: a DuckDB file, or a folder of Parquet files.
+    module, options : str, tuple of str
+        Module that is run with the delivery, the output and these options; empty for `dbt build`.
     """
 
     name: str
     label: str
     does: str
     leaves_out: str
-    command: Callable[[Work], list[str]]
-    output: str
+    output: str = WAREHOUSE
+    module: str = ""
+    options: tuple[str, ...] = ()
 
-
-def _ours(work: Work) -> list[str]:
-    return [str(Path(PYTHON).parent / "dbt"), "build", *dbt_places(work.folder)]
+    def command(self, delivery: Path, folder: Path) -> list[str]:
+        """Return the words of the command."""
+        if not self.module:
+            return [DBT, "build", *dbt_places(folder)]
+        return [
+            PYTHON, "-m", self.module, str(delivery), str(folder / self.output), *self.options
+        ]  # fmt: skip
 
 
 def dbt_places(folder: Path) -> list[str]:
-    """Return dbt's options for its target and its logs."""
+    """Return dbt's options for its target folder and its logs."""
     return ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
 
-
-def _module(name: str, output: str, *more: str) -> Callable[[Work], list[str]]:
-    return lambda work: [
-        PYTHON, "-m", name, str(work.delivery), str(work.folder / output), *more
-    ]  # fmt: skip
-
-
-_WAREHOUSE, _TABLES = "warehouse.duckdb", "marts"
-THREE = "the per-timepoint, regimen and time-to-event tables"
 
 CONTENDERS = (
     Contender(
@@ -71,66 +55,31 @@ CONTENDERS = (
         "`dbt build`: intake with every check, raw, staging, quarantine and ledger, cohort, every "
         "mart, every data test, into one DuckDB file",
         "nothing; dbt's parse state is warm, as in every build but the first",
-        _ours,
-        _WAREHOUSE,
     ),
     Contender(
         "floor",
         "bare DuckDB script",
-        "`read_csv` with declared types, then the eight marts that hold patients' data, "
-        "pseudonyms included, into one DuckDB file",
+        "`read_csv` with declared types, then the eight marts with patients' data, pseudonyms "
+        "included, into one DuckDB file",
         "dbt, tests, quarantine, ledger, vocabulary of foreign words, partial dates, the raw, "
         "staging and cohort tables (they are temporary)",
-        _module("benchmarks.floor", _WAREHOUSE),
-        _WAREHOUSE,
+        module="benchmarks.floor",
     ),
     Contender(
-        "floor_three",
-        "bare DuckDB script, three marts",
-        f"the same script, {THREE} only",
-        "as the bare script, and five marts",
-        _module("benchmarks.floor", _WAREHOUSE, *MART_NAMES),
-        _WAREHOUSE,
-    ),
-    Contender(
-        "pandas",
-        "pandas, three marts",
-        f"{THREE}, pseudonyms included, as Parquet files",
-        "as the bare script, and five marts",
-        _module("benchmarks.with_pandas", _TABLES),
-        _TABLES,
+        "floor_one",
+        "bare DuckDB script, one mart",
+        "the same script, only the largest mart: one row per patient and timepoint",
+        "as the bare script, and seven marts",
+        module="benchmarks.floor",
+        options=(LARGEST_MART,),
     ),
     Contender(
         "polars",
-        "Polars, three marts",
-        f"{THREE}, pseudonyms included, as Parquet files",
-        "as the bare script, and five marts",
-        _module("benchmarks.with_polars", _TABLES),
-        _TABLES,
+        "Polars, one mart",
+        "the same mart, pseudonyms included, as a Parquet file",
+        "as the bare script, and seven marts",
+        output="marts",
+        module="benchmarks.with_polars",
     ),
 )
 BY_NAME = {contender.name: contender for contender in CONTENDERS}
-
-
-def environment(scratch: Path, delivery: Path, folder: Path, memory_limit: str) -> dict[str, str]:
-    """Return the variables that every contender gets; names of files never change between runs.
-
-    dbt parses everything again when a variable of its profile changes.
-    """
-    return {
-        "REGISTRY_DELIVERY": str(delivery),
-        "REGISTRY_MAPPING": "",
-        "REGISTRY_WAREHOUSE": str(folder / _WAREHOUSE),
-        "REGISTRY_KEY_FILE": str(scratch / "benchmark.key"),
-        "REGISTRY_MEMORY_LIMIT": memory_limit,
-        "DBT_USE_COLORS": "false",
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-    }
-
-
-def warm_up(work: Work) -> None:
-    """Let dbt parse the project once, so that its partial-parse state is there."""
-    log = work.folder / "parse.log"
-    command = [str(Path(PYTHON).parent / "dbt"), "parse", *dbt_places(work.folder)]
-    if run_measured(command, log, work.environment).exit_code:
-        raise BenchmarkError(f"dbt cannot parse the project:\n{tail(log)}")
