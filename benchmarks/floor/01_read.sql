@@ -1,5 +1,5 @@
--- Floor, part 1: the exports and the seeds as tables, with declared types and nothing checked. A
--- cell that does not fit its type stops the script; a record is known by its place in the file.
+-- Bare script, part 1: exports and seeds as tables, with declared types and without checks. A cell
+-- that does not fit its type stops the script; a record is identified by its position in the file.
 
 create temp table patients as
 select *
@@ -93,13 +93,16 @@ from read_csv(
     }
 );
 
-create temp table primary_responses as
+create temp table score_responses as
 select *
 from read_csv(
     getvariable('seeds') || '/protocol/score_responses.csv',
     types = {'threshold_value': 'decimal(4, 1)', 'is_primary': 'boolean'}
-)
-where is_primary;
+);
+
+set variable threshold_of = (
+    select map_from_entries(list((response_code, threshold_value))) from score_responses
+);
 
 create temp table score_bands as
 select *
@@ -140,6 +143,20 @@ from read_csv(
 
 create temp table treatment_classes as
 select * from read_csv(getvariable('seeds') || '/codelists/treatment_classes.csv');
+
+set variable index_class = (
+    select treatment_class_code from treatment_classes where is_index_treatment
+);
+
+set variable topical_class_of = (
+    select map_from_entries(list((topical_regimen_code, treatment_class_code)))
+    from treatment_classes
+    where topical_regimen_code is not null
+);
+
+set variable prior_classes = (
+    select list(treatment_class_code) from treatment_classes where prior_treatment_level != 'none'
+);
 
 create temp table word_list as
 select * from read_csv(getvariable('seeds') || '/codelists/word_list.csv');

@@ -1,7 +1,7 @@
--- Floor, part 2: what each course is, who is in, which visit answers for a timepoint, what a
--- patient was on. Words and codes of the exports are taken as they stand.
+-- Bare script, part 2: treatment classes of courses, eligibility, the visit for each timepoint, topical
+-- regimens. Words and codes of the exports are used unchanged.
 
--- Drugs are few where prescriptions are many: each is decided once, by its ATC code or its name.
+-- Each distinct drug is classified once, by its ATC code or its name.
 create temp table drugs as
 with written as (
     select distinct
@@ -96,25 +96,28 @@ with index_dates as (
         patient_id,
         min(start_date) as index_date
     from courses
-    where treatment_class_code = 'index_treatment'
+    where treatment_class_code = getvariable('index_class')
     group by patient_id
 ),
 
-windows as (
-    select
-        any_value(visit_windows.first_day) as baseline_first_day,
-        any_value(visit_windows.last_day) as baseline_last_day,
-        any_value(criteria.first_date) filter (criterion_number = 2) as first_date,
-        any_value(criteria.last_date) filter (criterion_number = 2) as last_date,
-        any_value(criteria.threshold_value) filter (criterion_number = 3) as adult_age,
-        any_value(criteria.threshold_value) filter (criterion_number = 5) as severe_easi,
-        any_value(criteria.first_day) filter (criterion_number = 5) as severe_first_day,
-        any_value(criteria.last_day) filter (criterion_number = 5) as severe_last_day,
-        any_value(criteria.first_day) filter (criterion_number = 6) as systemic_first_day,
-        any_value(criteria.last_day) filter (criterion_number = 6) as systemic_last_day
-    from criteria
-    cross join visit_windows
-    where visit_windows.timepoint_code = 'baseline'
+study_period as (
+    select * from criteria where criterion_code = 'is_index_date_in_study_period'
+),
+
+adult as (
+    select * from criteria where criterion_code = 'is_adult'
+),
+
+baseline as (
+    select * from criteria where criterion_code = 'has_baseline_visit'
+),
+
+severe as (
+    select * from criteria where criterion_code = 'has_severe_disease'
+),
+
+systemic as (
+    select * from criteria where criterion_code = 'has_no_concomitant_systemic'
 ),
 
 seen as (
@@ -122,17 +125,18 @@ seen as (
         visits.patient_id,
         bool_or(
             visits.visit_date - index_dates.index_date
-            between windows.baseline_first_day and windows.baseline_last_day
+            between baseline.first_day and baseline.last_day
         ) as has_baseline_visit,
         max(visits.easi_score) filter (
             visits.visit_date - index_dates.index_date
-            between windows.severe_first_day and windows.severe_last_day
+            between severe.first_day and severe.last_day
         ) as highest_easi,
         bool_or(visits.topical_adherence = 'non_adherent') as is_non_adherent
     from visits
     left join index_dates
         on visits.patient_id = index_dates.patient_id
-    cross join windows
+    cross join baseline
+    cross join severe
     group by visits.patient_id
 ),
 
@@ -145,10 +149,10 @@ treated as (
             and treatment_classes.is_systemic_anti_inflammatory
     inner join index_dates
         on courses.patient_id = index_dates.patient_id
-    cross join windows
+    cross join systemic
     where
-        courses.start_date <= index_dates.index_date + windows.systemic_last_day
-        and courses.end_date >= index_dates.index_date + windows.systemic_first_day
+        courses.start_date <= index_dates.index_date + systemic.last_day
+        and courses.end_date >= index_dates.index_date + systemic.first_day
 )
 
 select
@@ -157,13 +161,15 @@ select
     not coalesce(seen.is_non_adherent, false) as is_evaluable,
     [
         index_dates.index_date is not null,
-        coalesce(index_dates.index_date between windows.first_date and windows.last_date, false),
         coalesce(
-            date_sub('year', patients.birth_date, index_dates.index_date) >= windows.adult_age,
+            index_dates.index_date between study_period.first_date and study_period.last_date, false
+        ),
+        coalesce(
+            date_sub('year', patients.birth_date, index_dates.index_date) >= adult.threshold_value,
             false
         ),
         coalesce(seen.has_baseline_visit, false),
-        coalesce(seen.highest_easi >= windows.severe_easi, false),
+        coalesce(seen.highest_easi >= severe.threshold_value, false),
         index_dates.index_date is not null and treated.patient_id is null
     ] as verdicts,
     list_position(verdicts, false) as first_failed,
@@ -176,7 +182,9 @@ left join seen
     on patients.patient_id = seen.patient_id
 left join treated
     on patients.patient_id = treated.patient_id
-cross join windows;
+cross join study_period
+cross join adult
+cross join severe;
 
 -- The pseudonym is an HMAC-SHA256 (RFC 2104): a hash of the outer pad and the inner hash.
 create temp table enrolled as
@@ -239,12 +247,12 @@ with active as (
         attended.patient_id,
         attended.timepoint_code,
         count(*) as n_active_courses,
-        bool_or(courses.treatment_class_code = 'topical_tacrolimus') as is_on_tacrolimus,
-        bool_or(courses.treatment_class_code = 'topical_corticosteroid')
+        bool_or(courses.treatment_class_code = getvariable('topical_class_of')['tacrolimus']) as is_on_tacrolimus,
+        bool_or(courses.treatment_class_code = getvariable('topical_class_of')['corticosteroids'])
             as is_on_corticosteroids,
         max(courses.potency_rank) as potency_rank,
         min((courses.start_date, courses.record_number))
-            filter (courses.treatment_class_code = 'topical_tacrolimus')[2]
+            filter (courses.treatment_class_code = getvariable('topical_class_of')['tacrolimus'])[2]
             as tacrolimus_record_number
     from attended
     inner join courses
@@ -253,7 +261,9 @@ with active as (
             and attended.visit_date between courses.start_date and courses.end_date
     where
         attended.is_evaluable
-        and courses.treatment_class_code in ('topical_tacrolimus', 'topical_corticosteroid')
+        and list_contains(
+            map_values(getvariable('topical_class_of')), courses.treatment_class_code
+        )
     group by attended.patient_id, attended.timepoint_code
 )
 

@@ -1,4 +1,4 @@
--- Floor, part 3: the marts that hold patients' data, column for column as the warehouse has them.
+-- Bare script, part 3: the marts with patients' data, with the same columns as in the warehouse.
 
 create schema marts;
 
@@ -36,10 +36,7 @@ prior_flags as (
             courses.patient_id = enrolled.patient_id
             and courses.start_date < enrolled.index_date
     where
-        courses.treatment_class_code in (
-            'systemic_corticosteroid', 'systemic_immunosuppressant', 'systemic_retinoid',
-            'jak_inhibitor', 'other_biologic', 'phototherapy'
-        )
+        list_contains(getvariable('prior_classes'), courses.treatment_class_code)
     group by courses.patient_id
 ),
 

@@ -1,4 +1,4 @@
--- Floor, part 4: the timepoints, and what is read off them.
+-- Bare script, part 4: timepoints, scores and topical regimens.
 
 create table marts.fct_patient_timepoints as
 with timepoints as (
@@ -15,7 +15,7 @@ with timepoints as (
     cross join visit_windows
 ),
 
--- A baseline is shown where there is a score to compare it with.
+-- The baseline is null where there is no score to compare.
 paired as (
     select
         attended.*,
@@ -34,13 +34,6 @@ paired as (
     from attended
     left join attended as baseline
         on attended.patient_id = baseline.patient_id and baseline.timepoint_code = 'baseline'
-),
-
-responses as (
-    select
-        any_value(threshold_value) filter (score_code = 'itch_nrs') as itch_points,
-        any_value(threshold_value) filter (score_code = 'sleep_nrs') as sleep_points
-    from primary_responses
 )
 
 select
@@ -108,34 +101,37 @@ select
         when timepoints.timepoint_number > 0
             then
                 100 * (paired.easi_baseline_score - paired.easi_score)
-                >= 50 * nullif(paired.easi_baseline_score, 0)
+                >= getvariable('threshold_of')['easi_50']
+                * nullif(paired.easi_baseline_score, 0)
     end as has_easi_50_response,
     case
         when timepoints.timepoint_number > 0
             then
                 100 * (paired.easi_baseline_score - paired.easi_score)
-                >= 75 * nullif(paired.easi_baseline_score, 0)
+                >= getvariable('threshold_of')['easi_75']
+                * nullif(paired.easi_baseline_score, 0)
     end as has_easi_75_response,
     case
         when timepoints.timepoint_number > 0
             then
                 100 * (paired.easi_baseline_score - paired.easi_score)
-                >= 90 * nullif(paired.easi_baseline_score, 0)
+                >= getvariable('threshold_of')['easi_90']
+                * nullif(paired.easi_baseline_score, 0)
     end as has_easi_90_response,
-    paired.easi_score < 7 as is_easi_below_7,
-    paired.easi_score <= 7 as is_easi_at_most_7,
-    paired.easi_score > 21 as is_easi_above_21,
+    paired.easi_score < getvariable('threshold_of')['easi_below_7'] as is_easi_below_7,
+    paired.easi_score <= getvariable('threshold_of')['easi_at_most_7'] as is_easi_at_most_7,
+    paired.easi_score > getvariable('threshold_of')['easi_above_21'] as is_easi_above_21,
     case
         when timepoints.timepoint_number > 0
-            then paired.itch_nrs_baseline_score - paired.itch_nrs_score >= responses.itch_points
+            then paired.itch_nrs_baseline_score - paired.itch_nrs_score >= getvariable('threshold_of')['itch_nrs_4_points']
     end as has_itch_response,
     case
         when timepoints.timepoint_number > 0
             then
                 paired.sleep_nrs_baseline_score - paired.sleep_nrs_score
-                >= responses.sleep_points
+                >= getvariable('threshold_of')['sleep_nrs_4_points']
     end as has_sleep_response,
-    paired.dlqi_score < 10 as is_dlqi_below_10,
+    paired.dlqi_score < getvariable('threshold_of')['dlqi_below_10'] as is_dlqi_below_10,
     case
         when paired.nominal_timepoint != 'unscheduled'
             then paired.nominal_timepoint = timepoints.timepoint_code
@@ -145,7 +141,6 @@ select
     case when paired.patient_id is not null then 'visits.csv' end as source_file,
     paired.record_number as source_record_number
 from timepoints
-cross join responses
 left join paired
     on
         timepoints.patient_id = paired.patient_id
@@ -241,16 +236,16 @@ select
     changes.percent_change_from_baseline,
     case
         when changes.timepoint_code = 'baseline' then null
-        when primary_responses.response_kind = 'points'
-            then -changes.change_from_baseline >= primary_responses.threshold_value
-        when primary_responses.response_kind = 'percent'
+        when score_responses.response_kind = 'points'
+            then -changes.change_from_baseline >= score_responses.threshold_value
+        when score_responses.response_kind = 'percent'
             then
                 -100 * changes.change_from_baseline
-                >= primary_responses.threshold_value * nullif(changes.baseline_value, 0)
+                >= score_responses.threshold_value * nullif(changes.baseline_value, 0)
     end as has_response
 from changes
-inner join primary_responses
-    on changes.score_code = primary_responses.score_code
+inner join score_responses
+    on changes.score_code = score_responses.score_code and score_responses.is_primary
 left join banded_values
     on
         changes.score_code = banded_values.score_code

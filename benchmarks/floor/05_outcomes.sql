@@ -1,4 +1,4 @@
--- Floor, part 5: first use of tacrolimus, adverse events, the flow chart and the algorithm.
+-- Bare script, part 5: first use of tacrolimus, adverse events, flow chart and algorithm.
 
 create table marts.fct_tacrolimus_initiation as
 with states as (
@@ -158,7 +158,7 @@ with n_scores as (
     select count(*) filter (score_code is not null) as n_scores from indications
 ),
 
--- Each indication asks for one score: how many of the asked scores are known, and is any met?
+-- Each indication has one score: how many of these scores are known, and is any threshold reached?
 indicated as (
     select
         fct_scores.patient_id,

@@ -1,7 +1,7 @@
-"""Run the floor's SQL on a delivery: DELIVERY FILE [MART ...].
+"""Peer in bare DuckDB: run the SQL scripts of this folder: DELIVERY FILE [MART ...].
 
-The file gets schema marts only; everything before it is a temporary table. Pseudonyms are
-computed in SQL, with the key that the build uses (REGISTRY_KEY_FILE).
+The file gets schema marts only; all other tables are temporary. Pseudonyms are computed in SQL with
+the key of the build (REGISTRY_KEY_FILE).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def is_wanted(query: str, chosen: list[str]) -> bool:
-    """Return whether a statement is needed for the chosen marts; none chosen means all."""
+    """Return whether a statement is needed for the chosen marts; no choice means all."""
     marker = "create table marts."
     if not chosen or marker not in query:
         return True
