@@ -111,7 +111,8 @@ class _Size:
         shutil.rmtree(self.work, ignore_errors=True)
         try:
             self._prepare("key", [PYTHON, "-c", _KEY])
-            self._prepare("parse", [DBT, "parse", *dbt_places(self.work / "ours")])
+            if "ours" in [each.name for each in self.chosen]:
+                self._prepare("parse", [DBT, "parse", *dbt_places(self.work / "ours")])
             runs = []
             for number in range(1, rounds + 1):
                 first = (number - 1) % len(self.chosen)

@@ -1,4 +1,4 @@
-"""A small simulated cohort, built by every contender."""
+"""A small simulated cohort, and what each contender writes from it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from faults.short_road import from_build
 from intake.delivery import open_delivery
 from intake.loader import load_delivery
 from privacy.pseudonyms import load_key
-from registry.main import main as registry
+from simulator.cohort.write import write_cohort
 
 N_PATIENTS = 400
 SEED = 11
@@ -26,14 +26,14 @@ SEED = 11
 
 @dataclass(frozen=True)
 class Bench:
-    """The delivery, the folder of the results, and the variables of the contenders."""
+    """The delivery, the folder for results, and the environment of the contenders."""
 
     delivery: Path
     folder: Path
     environment: dict[str, str]
 
     def run(self, module: str, output: str, *more: str) -> Path:
-        """Run a contender and return what it wrote."""
+        """Run a contender and return its output."""
         out = self.folder / output
         done = subprocess.run(
             [sys.executable, "-m", module, str(self.delivery), str(out), *more],
@@ -49,11 +49,10 @@ class Bench:
 
 @pytest.fixture(scope="session")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """A simulated delivery and one key for all."""
+    """A simulated delivery and one key for all contenders."""
     folder = tmp_path_factory.mktemp("bench")
     delivery = folder / "delivery"
-    command = ["cohort", "--patients", str(N_PATIENTS), "--seed", str(SEED), "--out", str(delivery)]
-    assert registry(["simulate", *command]) == 0
+    write_cohort(N_PATIENTS, SEED, None, delivery, file_format="csv", overwrite=False)
     key = {"REGISTRY_KEY_FILE": str(folder / "test.key")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REGISTRY_KEY_FILE", key["REGISTRY_KEY_FILE"])
@@ -75,5 +74,5 @@ def ours(bench: Bench, demo_build: Build) -> Path:
 
 @pytest.fixture(scope="session")
 def floor(bench: Bench) -> Path:
-    """What the bare script writes."""
+    """The output of the bare script."""
     return bench.run("benchmarks.floor", "floor.duckdb")
