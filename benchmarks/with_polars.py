@@ -162,9 +162,8 @@ def enrol(patients: pl.LazyFrame, visits: pl.LazyFrame, courses: pl.LazyFrame) -
         .with_columns(age.alias("age_at_index_years"))
         .filter(
             pl.col("has_baseline") & pl.col("has_severe_disease"),
-            index.is_between(
-                *(date.fromisoformat(period[f"{end}_date"]) for end in ("first", "last"))
-            ),
+            index >= date.fromisoformat(period["first_date"]),
+            index <= date.fromisoformat(period["last_date"]),
             pl.col("age_at_index_years") >= float(adult["threshold_value"]),
         )
     )

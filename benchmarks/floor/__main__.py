@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import yaml
 
+from core.duck import VAULT_STORAGE_VERSION, memory_limit
+
 FOLDER = Path(__file__).resolve().parent
 SEEDS = FOLDER.parents[1] / "seeds"
 HASH_BLOCK_BYTES = 64
-STORAGE = "v1.4.0"
-"""The storage version of profiles.yml, so that both write the same kind of file."""
 
 
 def main() -> None:
@@ -35,9 +36,9 @@ def main() -> None:
         "inner_pad": bytes(byte ^ 0x36 for byte in padded),
         "outer_pad": bytes(byte ^ 0x5C for byte in padded),
     }
-    config = {
-        "storage_compatibility_version": STORAGE,
-        "memory_limit": os.environ.get("REGISTRY_MEMORY_LIMIT", "3GB"),
+    config: dict[str, Any] = {
+        "storage_compatibility_version": VAULT_STORAGE_VERSION,
+        "memory_limit": memory_limit(),
     }
     with duckdb.connect(file, config=config) as db:
         for name, value in settings.items():

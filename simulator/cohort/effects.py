@@ -35,10 +35,7 @@ def load_effects(path: Path | None) -> Tree:
     defaults = _compose(DEFAULTS)
     tree: Tree = _read(defaults, defaults, "", DEFAULTS)
     if path is not None:
-        given = _compose(path)
-        if given is None:
-            raise SimulatorError(f"{path} is empty. Give at least one key, or no --effects.")
-        _merge(tree, _read(given, defaults, "", path))
+        _merge(tree, _read(_compose(path), defaults, "", path))
     _check_whole(tree, path or DEFAULTS)
     return tree
 
@@ -50,12 +47,15 @@ def _compose(path: Path) -> yaml.Node:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise SimulatorError(f"{path} cannot be read: {reason}.") from error
     try:
-        return yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it is not YAML"
         raise SimulatorError(f"{path}{line}: {problem}.") from error
+    if node is None:
+        raise SimulatorError(f"{path} is empty. Give at least one key, or no --effects.")
+    return node
 
 
 def _read(node: yaml.Node, default: yaml.Node, name: str, path: Path) -> Any:
@@ -89,8 +89,9 @@ def _problem(name: str, value: object) -> str | None:
     """Return what is wrong with a value, None where nothing is; its name decides the rule."""
     if "_date" in name:
         return None if isinstance(value, datetime.date) else "Write a day as 2018-06-04."
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    number = float(value) if is_number else math.nan  # type: ignore[arg-type]
+    number = math.nan
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number = float(value)
     for part, is_fine, message in _RULES:
         if part in name:
             return None if math.isfinite(number) and is_fine(number) else message

@@ -273,15 +273,17 @@ def adverse_events_table(
     last_week = people.is_seen.sum(axis=1) - 1
     last_day = np.maximum(people.visit_day[np.arange(len(people)), last_week], people.index_day + 1)
     followed = last_day - people.index_day
-    rows, terms, days = [], [], []
+    none = np.zeros(0, int)
+    rows, terms, days = [none], [none], [none]
     for position, name in enumerate(_EVENTS):
         rate = effects["adverse_events"][f"{name}_rate"] / 365.25
-        wait = rng.standard_exponential(len(people)) / rate if rate else np.inf
-        happens = np.nonzero(np.broadcast_to(wait < followed, followed.shape))[0]
+        if not rate:
+            continue
+        wait = rng.standard_exponential(len(people)) / rate
+        happens = np.nonzero(wait < followed)[0]
         rows.append(happens)
         terms.append(np.full(len(happens), position))
-        onset = wait[happens].astype(int) if rate else np.zeros(0, int)
-        days.append(people.index_day[happens] + onset)
+        days.append(people.index_day[happens] + wait[happens].astype(int))
     patient, term, day = (np.concatenate(each) for each in (rows, terms, days))
     order = np.lexsort((term, day, patient))
     patient, term, day = patient[order], term[order], day[order]

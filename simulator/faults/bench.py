@@ -135,10 +135,10 @@ class Bench:
             table.rows = [row for row in table.rows if row[place] in kept]
         self.files.update(f"{export}.csv" for export in self.tables)
 
-    def text(self, export: str, **options: str) -> str:
-        """Return an export as CSV text; options go to ``csv.writer``."""
+    def text(self, export: str, delimiter: str = ",", lineterminator: str = "\n") -> str:
+        """Return an export as CSV text."""
         buffer = io.StringIO()
-        writer = csv.writer(buffer, **{"lineterminator": "\n", **options})  # type: ignore[arg-type]
+        writer = csv.writer(buffer, delimiter=delimiter, lineterminator=lineterminator)
         table = self.tables[export]
         writer.writerow(table.header)
         writer.writerows(table.rows)

@@ -108,7 +108,7 @@ def brand_names(bench: Bench) -> None:
         table = bench.tables["prescriptions"]
         if not any(row[table.place("atc_code")] == code for row in table.rows):
             continue
-        row = bench.pick("prescriptions", 1, "atc_code", lambda cell, code=code: cell == code)[0]
+        row = bench.pick("prescriptions", 1, "atc_code", code.__eq__)[0]
         bench.put("prescriptions", row, "drug_name", name)
         bench.put("prescriptions", row, "atc_code", "")
 
