@@ -52,6 +52,7 @@ def run_dbt(
     threads: int = 2,
     warehouse: Path | None = None,
     parsed: Build | None = None,
+    project: Path = ROOT,
 ) -> Build:
     """Run one dbt command with its own warehouse, target and logs below `folder`.
 
@@ -78,7 +79,7 @@ def run_dbt(
         [
             str(Path(sys.executable).parent / "dbt"),
             *arguments,
-            *("--project-dir", str(ROOT), "--profiles-dir", str(ROOT)),
+            *("--project-dir", str(project), "--profiles-dir", str(project)),
             *("--target-path", str(target), "--log-path", str(folder / "logs")),
         ],
         cwd=warehouse.parent,
