@@ -29,7 +29,7 @@ def simulate() -> None:
 
 @contextmanager
 def _simulator_errors() -> Iterator[None]:
-    from simulator.errors import SimulatorError
+    from simulator.delivery import SimulatorError
 
     try:
         yield

@@ -7,8 +7,6 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simulator.errors import SimulatorError
-
 COLUMNS: dict[str, tuple[str, ...]] = {
     "patients": (
         "patient_id", "sex", "birth_date", "ad_diagnosis_date", "disease_course",
@@ -28,6 +26,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "adverse_event_id", "patient_id", "event_term", "onset_date", "is_serious", "outcome",
     ),
 }  # fmt: skip
+
+
+class SimulatorError(Exception):
+    """A request cannot be done; the message says what is wrong, where, and what to do."""
 
 
 @dataclass

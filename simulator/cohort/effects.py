@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from simulator.errors import SimulatorError
+from simulator.delivery import SimulatorError
 
 DEFAULTS = Path(__file__).resolve().parent / "default_effects.yml"
 TIMEPOINTS = ("baseline", "week_04", "week_16", "week_52")

@@ -20,8 +20,7 @@ from simulator.cohort.effects import Tree, load_effects
 from simulator.cohort.expected import expected_numbers
 from simulator.cohort.people import draw_people
 from simulator.cohort.score_grids import make_grids
-from simulator.delivery import COLUMNS, delivery_yml, prepare_folder
-from simulator.errors import SimulatorError
+from simulator.delivery import COLUMNS, SimulatorError, delivery_yml, prepare_folder
 
 BLOCK = 25_000  # patients per block: the unit of drawing and of memory
 MOST_PATIENTS = 50_000_000
@@ -100,13 +99,8 @@ def truth_text(effects: Tree, n: int, seed: int) -> str:
 
 def write_cohort(
     n: int, seed: int, effects_file: Path | None, folder: Path, *, file_format: str, overwrite: bool
-) -> int:
+) -> None:
     """Write a cohort of ``n`` patients and its truth.
-
-    Returns
-    -------
-    int
-        0: the cohort is written.
 
     Raises
     ------
@@ -151,4 +145,3 @@ def write_cohort(
         f"{counters.visits} visits, {counters.prescriptions} prescriptions, "
         f"{n_comorbidities} comorbidities, {counters.adverse_events} adverse events."
     )
-    return 0

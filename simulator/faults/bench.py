@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simulator.delivery import COLUMNS
-from simulator.errors import SimulatorError
+from simulator.delivery import COLUMNS, SimulatorError
 
 Rows = list[list[str]]
 

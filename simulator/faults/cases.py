@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.delivery import prepare_folder
-from simulator.errors import SimulatorError
+from simulator.delivery import SimulatorError, prepare_folder
 from simulator.faults import (
     delivery_faults,
     file_faults,

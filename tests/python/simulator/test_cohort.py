@@ -13,8 +13,7 @@ import yaml
 from simulator.cohort.effects import TIMEPOINTS, load_effects
 from simulator.cohort.expected import expected_numbers
 from simulator.cohort.write import write_cohort
-from simulator.delivery import COLUMNS
-from simulator.errors import SimulatorError
+from simulator.delivery import COLUMNS, SimulatorError
 
 N = 6000
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from simulator.cohort.write import write_cohort
-from simulator.delivery import COLUMNS, prepare_folder, write_delivery
-from simulator.errors import SimulatorError
+from simulator.delivery import COLUMNS, SimulatorError, prepare_folder, write_delivery
 from simulator.faults.cases import MAKERS, list_cases, make_fault
 from simulator.twin.build import build_twin
 

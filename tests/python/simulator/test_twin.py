@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator.delivery import COLUMNS, prepare_folder
+from simulator.delivery import COLUMNS, SimulatorError, prepare_folder
 from simulator.draws import Draws
-from simulator.errors import SimulatorError
 from simulator.twin.build import build_twin
 from simulator.twin.dates import (
     completed_years,
