@@ -55,7 +55,7 @@ oracle: $(STAMP) ## Recompute the R oracles (needs R with package survival) and 
 torture: $(STAMP) ## Kill, fill the disk and read while publishing, the long form (about 20 minutes)
 	@$(BIN)/python tests/python/refresh/torture.py
 
-bench: $(STAMP) ## Beside bare DuckDB, pandas and Polars, into docs/benchmarks.md (an hour; BENCH="--sizes 342")
+bench: $(STAMP) ## Beside bare DuckDB and Polars, into docs/benchmarks.md (20 minutes; BENCH="--size 342" for one)
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 docs: $(STAMP) ## dbt documentation in one page, target/static_index.html
