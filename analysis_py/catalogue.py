@@ -1,6 +1,6 @@
-"""The analyses of the study: what each is, and where its module is.
+"""The analyses of the study: what each is, and where its function is.
 
-Nothing heavy is imported until an analysis is loaded, so that a list is there at once.
+An analysis is imported when it is run, so that the list appears at once.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from analysis_py.errors import AnalysisError
@@ -24,7 +25,7 @@ class UnknownAnalysisError(AnalysisError):
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """One analysis: identifier (A01), name (enrolment), title and place in the paper."""
+    """One analysis: identifier (A01), function, title and place in the paper."""
 
     analysis_id: str
     name: str
@@ -32,20 +33,33 @@ class Analysis:
     place: str
 
     @property
-    def module_name(self) -> str:
-        """Dotted name of the module."""
-        return f"analysis_py.analyses.{self.analysis_id.lower()}_{self.name}"
-
-    @property
     def columns(self) -> dict[str, list[str]]:
         """Marts and columns that the analysis reads."""
-        return importlib.import_module(self.module_name).COLUMNS
+        reads: dict[str, dict[str, list[str]]] = self._module.READS
+        return reads[self.name]
 
     @property
     def run(self) -> Callable[[Frames], list[Estimate]]:
         """Function from frames to estimates."""
-        return importlib.import_module(self.module_name).run
+        function: Callable[[Frames], list[Estimate]] = getattr(self._module, self.name)
+        return function
 
+    @property
+    def _module(self) -> ModuleType:
+        topic = next(name for name, found in TOPICS.items() if self.analysis_id in found)
+        return importlib.import_module(f"analysis_py.analyses.{topic}")
+
+
+TOPICS = {
+    "cohort": ("A01", "A02", "A03", "A09"),
+    "scores": ("A04", "A05", "A06", "A07", "A08"),
+    "topical_therapy": ("A10", "A11"),
+    "time_to_tacrolimus": ("A12", "A14"),
+    "models": ("A13", "A15", "A18", "A19"),
+    "early_response": ("A16", "A17"),
+    "safety_and_practice": ("A20", "A21"),
+}
+"""Module of analysis_py.analyses -> its analyses."""
 
 ANALYSES: tuple[Analysis, ...] = (
     Analysis("A01", "enrolment", "Enrolment, sex, age, cohort flow", "Results, first paragraph"),
@@ -91,7 +105,7 @@ def find(name: str) -> Analysis:
     near = get_close_matches(wanted, by_name, n=3, cutoff=0.5)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
     raise UnknownAnalysisError(
-        f"no analysis is called {name!r}{hint} `python -m analysis_py list` shows them all."
+        f"no analysis is called {name!r}{hint} `registry analyse list` shows them all."
     )
 
 

@@ -1,7 +1,7 @@
 """Conventions that every analysis shares; each is a choice, stated once.
 
-The study's Statistical Analysis section gives neither the confidence level of the assumption
-checks nor a rule for small samples, so the rules below are ours and are printed with the results.
+The study's Statistical Analysis section gives neither the level of the assumption checks nor a rule
+for small samples. The rules below are ours and are printed with the results.
 """
 
 CONFIDENCE_LEVEL = 0.95
@@ -13,6 +13,9 @@ ASSUMPTION_LEVEL = 0.05
 MIN_EVENTS_PER_TERM = 5
 """A model with fewer events per term carries a warning (Vittinghoff and McCulloch, Am J
 Epidemiol 2007;165:710-718, found 5 to 9 events per term often acceptable)."""
+
+SMALL_SAMPLE = 30
+"""A t-test of fewer differences is called doubtful: its mean may not be normal."""
 
 MIN_EXPECTED_COUNT = 5.0
 """Pearson's chi-square is doubtful when an expected cell count is below this (Cochran 1954)."""

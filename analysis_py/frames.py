@@ -7,34 +7,12 @@ pandas.NA; booleans may be nullable.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis_py.errors import AnalysisError
-
 Frames = Mapping[str, pd.DataFrame]
-
-
-class FrameError(AnalysisError):
-    """A frame or a column that an analysis needs is not there."""
-
-
-def take(frames: Frames, name: str, columns: Sequence[str]) -> pd.DataFrame:
-    """Return the named columns of a frame.
-
-    Raises
-    ------
-    FrameError
-        Naming the mart and the columns that are missing.
-    """
-    if name not in frames:
-        raise FrameError(f"mart {name} is not among the frames that were read")
-    frame = frames[name]
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        raise FrameError(f"mart {name} has no column {', '.join(missing)}")
-    return frame[list(columns)]
 
 
 def is_true(column: pd.Series) -> np.ndarray:
@@ -58,8 +36,9 @@ def numbers(column: pd.Series) -> np.ndarray:
 
 def codes(column: pd.Series) -> np.ndarray:
     """Object array of text codes, shape (n,); missing is None. For small frames."""
-    values = column.astype(object)
-    return values.where(values.notna(), None).to_numpy(dtype=object)
+    values = np.array(column, dtype=object)
+    values[column.isna().to_numpy()] = None
+    return values
 
 
 def coded(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -112,25 +91,24 @@ def wide(frame: pd.DataFrame, value: str, timepoints: Sequence[str]) -> pd.DataF
         Numbers are floats, texts categories; missing where the patient has no row or no value. The
         rows are in no order that means anything.
     """
-    n = len(coded(frame["patient_id"])[0])
+    patients, patient = coded(frame["patient_id"])
+    moments, moment = coded(frame["timepoint_code"])
     is_text = isinstance(frame[value].dtype, pd.CategoricalDtype) or frame[value].dtype == object
     texts, cells = coded(frame[value]) if is_text else (None, numbers(frame[value]))
     missing = np.nan if texts is None else -1
-    moments, moment = coded(frame["timepoint_code"])
-    _, patient = coded(frame["patient_id"])
-    seen, parts = np.zeros(n, dtype=bool), {}
+    table, seen = {}, np.zeros(len(patients), dtype=bool)
     for timepoint in timepoints:
         rows = np.isin(moment, np.flatnonzero(moments == timepoint))
-        column = np.full(n, missing, dtype=cells.dtype)
+        column: Any = np.full(len(patients), missing, dtype=cells.dtype)
         column[patient[rows]] = cells[rows]
         seen[patient[rows]] = True
-        parts[timepoint] = column
-    if texts is not None:
-        parts = {name: pd.Categorical.from_codes(part, texts) for name, part in parts.items()}
-    return pd.DataFrame(parts)[seen].reset_index(drop=True)
+        table[timepoint] = pd.Series(
+            column if texts is None else pd.Categorical.from_codes(column, pd.Index(texts))
+        )
+    return pd.DataFrame(table)[seen].reset_index(drop=True)
 
 
 def timepoint_codes(frames: Frames) -> tuple[str, ...]:
     """Timepoints of the study in their order, from dim_timepoints."""
-    timepoints = take(frames, "dim_timepoints", ["timepoint_code", "timepoint_number"])
-    return tuple(timepoints.sort_values("timepoint_number")["timepoint_code"].astype(str))
+    timepoints = frames["dim_timepoints"].sort_values("timepoint_number")
+    return tuple(timepoints["timepoint_code"].astype(str))

@@ -1,6 +1,7 @@
-"""The only door to DuckDB for reading: schema marts, read-only, named columns.
+"""Marts of a warehouse file as frames: schema marts, read-only, named columns.
 
-Every message says what happened, where, and what to do; none shows a value of a patient.
+The analyses read DuckDB through this module alone. Every message says what happened, where, and
+what to do; none shows a value of a patient.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 
 from analysis_py.errors import AnalysisError
 from analysis_py.warehouse_path import warehouse_path
+from core import duck
 
 __all__ = ["Marts", "MartsError", "explain", "schema_of", "warehouse_path"]
 
@@ -142,11 +144,10 @@ class Marts:
             raise MartsError(
                 f"mart {mart} of {self.path} has no column {', '.join(missing)}. {REBUILD}"
             )
-        selected = ", ".join(_quoted(column) for column in wanted)
+        selected = ", ".join(duck.quote(column) for column in wanted)
+        relation = f"{schema_of(self._connection, SCHEMA)}.{duck.quote(mart)}"
         try:
-            table = self._connection.sql(
-                f"select {selected} from {schema_of(self._connection, SCHEMA)}.{_quoted(mart)}"
-            ).to_arrow_table()
+            table = self._connection.sql(f"select {selected} from {relation}").to_arrow_table()
         except duckdb.Error as error:
             raise MartsError(explain(error, self.path)) from None
         return pd.DataFrame({name: _to_pandas(table.column(name)) for name in table.column_names})
@@ -182,7 +183,7 @@ class Marts:
 
 
 def explain(error: duckdb.Error, path: Path) -> str:
-    """Say in words what DuckDB's error about a file means; the engine's own text is not shown."""
+    """Explain DuckDB's error about a file; its own text may quote data and is not shown."""
     text = str(error)
     holder = re.search(r"PID (\d+)", text)
     facts = {
@@ -202,8 +203,7 @@ def schema_of(connection: duckdb.DuckDBPyConnection, schema: str) -> str:
 
     Without it, a file that is called like the schema (results.duckdb) could not be used.
     """
-    database = connection.execute("select current_database()").fetchone()[0]
-    return f"{_quoted(database)}.{_quoted(schema)}"
+    return duck.quote(duck.scalar(connection, "select current_database()"), schema)
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
@@ -212,7 +212,7 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     if not path.exists():
         raise MartsError(f"there is no warehouse file {path}. {BUILD}")
     try:
-        return duckdb.connect(str(path), read_only=True)
+        return duck.connect(path, read_only=True)
     except duckdb.Error as error:
         raise MartsError(explain(error, path)) from None
 
@@ -228,7 +228,3 @@ def _to_pandas(column: pa.ChunkedArray) -> pd.Series:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return pc.dictionary_encode(column).to_pandas()
     return column.to_pandas()
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

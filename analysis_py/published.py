@@ -26,7 +26,7 @@ from typing import Any
 import pandas as pd
 
 from analysis_py import conventions
-from analysis_py.frames import Frames, codes, numbers, take
+from analysis_py.frames import Frames, codes, numbers
 from analysis_py.results import Results, result_id
 from analysis_py.rounding import MISSING, is_missing, round_half_up
 from analysis_py.vocabulary import ALL, ANY_TIME
@@ -205,7 +205,7 @@ def to_frame(compared: Iterable[Compared]) -> pd.DataFrame:
 
 
 def _ledger(frames: Frames) -> Iterator[_Printed]:
-    table = take(frames, LEDGER, COLUMNS[LEDGER])
+    table = frames[LEDGER]
     decimals = numbers(table["decimals"])
     texts = {name: codes(table[name]) for name in COLUMNS[LEDGER] if name != "decimals"}
     same_name = texts.keys() & COMPARED_COLUMNS.keys() - {"published_value", "target_value"}

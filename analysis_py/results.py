@@ -16,11 +16,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Literal
 
 import pandas as pd
 
+from analysis_py.estimators.intervals import Interval
 from analysis_py.vocabulary import ALL, ANY_TIME, label
 
 Role = Literal["estimate", "assumption", "sensitivity", "curve", "flow"]
@@ -63,7 +64,10 @@ class ResultError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """One number of the study; the fields are described in :data:`COLUMNS`."""
+    """One number of the study; the fields are described in :data:`COLUMNS`.
+
+    `interval` may be given in place of `ci_lower` and `ci_upper`.
+    """
 
     analysis_id: str
     population: str
@@ -85,9 +89,13 @@ class Estimate:
     time_months: float | None = None
     role: Role = "estimate"
     term_label: str = ""
+    interval: InitVar[Interval | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, interval: Interval | None) -> None:
         """Turn NaN into None and refuse a row that breaks the rules of the table."""
+        if interval is not None:
+            object.__setattr__(self, "ci_lower", interval.lower)
+            object.__setattr__(self, "ci_upper", interval.upper)
         for name in ("value", "ci_lower", "ci_upper", "p_value", "time_months"):
             object.__setattr__(self, name, _finite_or_none(getattr(self, name)))
         for name in ("n", "denominator"):

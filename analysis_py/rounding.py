@@ -10,6 +10,10 @@ from __future__ import annotations
 
 import math
 from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 SIGNIFICANT_DIGITS = 12
 SMALLEST_PRINTED_P = Decimal("0.001")
@@ -17,8 +21,8 @@ P_DECIMALS = 3
 MISSING = "–"
 
 
-def is_missing(value: float | None) -> bool:
-    """Whether a number is absent: None, NaN or infinite."""
+def is_missing(value: float | None) -> TypeIs[None]:
+    """Whether a number is absent: None, NaN or infinite. A number that is not, is a float."""
     return value is None or not math.isfinite(value)
 
 

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import pandas as pd
-
 from analysis_py import published
 from analysis_py.catalogue import ANALYSES, Analysis, required_columns
 from analysis_py.errors import AnalysisError
-from analysis_py.frames import FrameError, Frames
+from analysis_py.frames import Frames, codes
 from analysis_py.marts import Marts, MartsError
 from analysis_py.published import Compared
 from analysis_py.results import Results
@@ -55,10 +53,6 @@ class Study:
     software: dict[str, str]
 
 
-def silent(_: str) -> None:
-    """Progress that nobody watches."""
-
-
 def read_delivery(marts: Marts) -> Delivery:
     """Read which delivery the marts were built from.
 
@@ -73,16 +67,12 @@ def read_delivery(marts: Marts) -> Delivery:
             f"mart dim_delivery of {marts.path} has {len(table)} rows instead of one: the build "
             "did not finish. Build the warehouse again."
         )
-    row = table.astype(object).where(table.notna(), None).iloc[0]
-    return Delivery(
-        load_id=str(row["load_id"]),
-        is_synthetic=bool(row["is_synthetic"]),
-        label=str(row["delivery_label"] or ""),
-    )
+    load_id, is_synthetic, label = (codes(table[name])[0] for name in table)
+    return Delivery(str(load_id), bool(is_synthetic), str(label or ""))
 
 
 def run_analyses(
-    frames: Frames, analyses: Sequence[Analysis] = ANALYSES, progress: Progress = silent
+    frames: Frames, analyses: Sequence[Analysis] = ANALYSES, progress: Progress = lambda _: None
 ) -> Results:
     """Run analyses in order on frames.
 
@@ -92,7 +82,7 @@ def run_analyses(
         Marts with the columns of :func:`analysis_py.catalogue.required_columns`.
     analyses : sequence of Analysis
     progress : callable
-        Told the title of each analysis before it runs.
+        Called with the title of each analysis before it runs.
     """
     results = Results()
     for analysis in analyses:
@@ -102,7 +92,7 @@ def run_analyses(
 
 
 def run_some(
-    path: Path, analyses: Sequence[Analysis], progress: Progress = silent
+    path: Path, analyses: Sequence[Analysis], progress: Progress = lambda _: None
 ) -> tuple[Delivery, Results]:
     """Run some analyses of a warehouse file, without the comparison.
 
@@ -115,11 +105,11 @@ def run_some(
     with Marts(path) as marts:
         delivery = read_delivery(marts)
         frames = marts.frames(required_columns(analyses))
-    return delivery, _run(path, frames, analyses, progress)
+    return delivery, run_analyses(frames, analyses, progress)
 
 
 def run_study(
-    path: Path, progress: Progress = silent, reasons: Mapping[str, str] | None = None
+    path: Path, progress: Progress = lambda _: None, reasons: Mapping[str, str] | None = None
 ) -> Study:
     """Run every analysis of a warehouse file and compare with the paper.
 
@@ -128,7 +118,7 @@ def run_study(
     path : pathlib.Path
         Warehouse file; opened read-only and closed before the analyses run.
     progress : callable
-        Told each step before it starts.
+        Called with the name of each step before it starts.
     reasons : mapping, optional
         See :func:`analysis_py.published.compare`.
 
@@ -144,12 +134,13 @@ def run_study(
         delivery = read_delivery(marts)
         frames = marts.frames(required_columns(ANALYSES))
         ledger = marts.frames(published.COLUMNS)
-        ledger.update(_optional(marts))
+        optional = published.OPTIONAL_COLUMNS.items()
+        ledger |= marts.frames({mart: names for mart, names in optional if marts.has(mart)})
     known = ledger[published.LEDGER]["result_id"].astype(str)
     strange = sorted(set(reasons or {}) - set(known))
     if strange:
         raise ReasonsError(f"the paper's ledger has no {', '.join(strange)}: correct the reasons.")
-    results = _run(path, frames, ANALYSES, progress)
+    results = run_analyses(frames, ANALYSES, progress)
     progress("Comparing with the paper")
     compared = published.compare(results, ledger, reasons)
     return Study(delivery, results, compared, software_versions())
@@ -180,18 +171,3 @@ def read_reasons(path: Path) -> dict[str, str]:
             raise ReasonsError(f"{path}, line {number}: needs the columns result_id and reason.")
         reasons[key] = reason
     return reasons
-
-
-def _run(
-    path: Path, frames: dict[str, pd.DataFrame], analyses: Sequence[Analysis], progress: Progress
-) -> Results:
-    try:
-        return run_analyses(frames, analyses, progress)
-    except FrameError as error:
-        raise MartsError(f"{path}: {error}. Build the warehouse again.") from None
-
-
-def _optional(marts: Marts) -> dict[str, pd.DataFrame]:
-    return marts.frames(
-        {mart: names for mart, names in published.OPTIONAL_COLUMNS.items() if marts.has(mart)}
-    )

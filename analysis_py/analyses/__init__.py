@@ -1,5 +1,6 @@
-"""One module per table, figure or sentence of the paper.
+"""The analyses, one module per topic; each function is one table, figure or sentence of the paper.
 
-Each has ``COLUMNS``, the marts and columns it reads, and ``run(frames)``, which returns a list of
-estimates. A module whose name starts with an underscore serves several of them.
+A function takes frames (marts by name) and returns estimates; it opens, prints and writes nothing.
+``READS`` of its module names the marts and columns that it reads. ``analysis_py.catalogue`` lists
+them all.
 """

@@ -1,6 +1,5 @@
-"""Estimators: arrays in, one result object out.
+"""Estimators: arrays in, one result object out; nothing here knows patients, marts or files.
 
-Each module does one job and knows nothing of patients, marts or files. A method is chosen by the
-analysis that calls it, never from the data. What statsmodels, scipy or lifelines estimate is left
-to them; what they lack is written here once and checked against R (tests/oracle).
+The analysis chooses the method, never the data. statsmodels, scipy and lifelines estimate; what
+they lack is written here once and compared with R (tests/oracle).
 """

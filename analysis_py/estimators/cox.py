@@ -1,82 +1,95 @@
-"""Cox proportional hazards model.
+"""Cox proportional hazards model, fitted by statsmodels (PHReg), and its diagnostics.
 
-Patients alike in time, event and covariates are counted together, which leaves the likelihood as it
-is; Newton's method climbs it. Whether a finite maximum exists is decided exactly.
+The test of proportional hazards is written here: statsmodels has none, and lifelines' takes
+Efron's ties only and is not R's score test.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from scipy import stats
+from statsmodels.duration.hazard_regression import PHReg
 
-from analysis_py.estimators import model_fit
-from analysis_py.estimators.cox_likelihood import Ties, log_likelihood, risk_sets
-from analysis_py.estimators.newton import Maximum, is_certainly_finite, maximise
-from analysis_py.estimators.patterns import distinct
-from analysis_py.estimators.separation import is_cox_monotone
-from analysis_py.estimators.wald import WaldTerm, undefined_terms, wald_terms
+from analysis_py.estimators import regression
+from analysis_py.estimators.regression import ModelFit
+from analysis_py.estimators.survival import kaplan_meier
+
+Ties = Literal["breslow", "efron"]
 
 
 @dataclass(frozen=True, slots=True)
 class CoxData:
-    """Complete cases of a Cox model, those alike counted together.
+    """Complete cases of a Cox model.
 
-    `names` of p covariates; `durations` and `events` of shape (k,); `covariates` of shape (k, p);
-    `counts` of shape (k,), patients behind each of the k patterns; `n_missing` patients left out
-    because the duration or a covariate was missing.
+    `names` of p covariates; `durations` and `events` of shape (n,); `covariates` of shape (n, p);
+    `n_missing` patients left out because the duration or a covariate was missing.
     """
 
     names: tuple[str, ...]
     durations: np.ndarray
     events: np.ndarray
     covariates: np.ndarray
-    counts: np.ndarray
     n_missing: int
 
     @property
     def n(self) -> int:
         """Patients in the fit."""
-        return int(self.counts.sum())
+        return int(self.durations.size)
 
     @property
     def n_events(self) -> int:
         """Events in the fit."""
-        return int(self.counts[self.events].sum())
-
-    @property
-    def centre(self) -> np.ndarray:
-        """Mean of each covariate over the patients, shape (p,)."""
-        return np.average(self.covariates, axis=0, weights=self.counts)
+        return int(self.events.sum())
 
 
-@dataclass(frozen=True, slots=True)
-class CoxResult:
-    """A fitted model: one term per covariate, `coefficients` (p,) and `covariance` (p, p).
-
-    `is_fitted` is False where no finite estimate exists; `failure` then says why and every number
-    is NaN. `warning` speaks of a fit that exists but rests on few events.
-    """
+@dataclass(frozen=True, kw_only=True)
+class CoxFit(ModelFit):
+    """A Cox model: `coefficients` (p,) and `covariance` (p, p), NaN where it was not fitted."""
 
     data: CoxData
     ties: Ties
-    terms: tuple[WaldTerm, ...]
     coefficients: np.ndarray
     covariance: np.ndarray
-    is_fitted: bool
-    failure: str
-    warning: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProportionalHazardsTest:
+    """Score test of a coefficient that drifts with g(t); `name` "global" tests all terms at once.
+
+    NaN where the test is not defined, e.g. with a single event time.
+    """
+
+    name: str
+    chi_square: float
+    degrees_of_freedom: int
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Influence:
+    """Influence of single patients on one coefficient, by dfbeta.
+
+    `largest` is the largest absolute change of the coefficient when one patient is left out,
+    `largest_standardised` the same in standard errors; `ratio_lowest` and `ratio_highest` bound
+    the hazard ratio over all such leave-one-out changes.
+    """
+
+    name: str
+    largest: float
+    largest_standardised: float
+    ratio_lowest: float
+    ratio_highest: float
 
 
 def cox_data(
-    names: Sequence[str],
-    durations: np.ndarray,
-    events: np.ndarray,
-    covariates: np.ndarray,
-    counts: np.ndarray | None = None,
+    names: Sequence[str], durations: np.ndarray, events: np.ndarray, covariates: np.ndarray
 ) -> CoxData:
-    """Keep the patients with a duration and every covariate; count the others.
+    """Select the patients with a duration and every covariate; count the others.
 
     Parameters
     ----------
@@ -86,8 +99,6 @@ def cox_data(
     events : numpy.ndarray of bool, shape (n,)
     covariates : numpy.ndarray, shape (n, p)
         NaN is missing.
-    counts : numpy.ndarray of int, shape (n,), optional
-        Patients behind each row; one each when left out.
 
     Raises
     ------
@@ -101,22 +112,18 @@ def cox_data(
         raise ValueError("durations, events and covariates must have one row per patient each")
     if (durations < 0).any():
         raise ValueError("durations must not be negative")
-    kept, counts = distinct([durations, events, *covariates.T], counts)
-    incomplete = np.isnan(durations[kept]) | np.isnan(covariates[kept]).any(axis=1)
-    n_missing = int(counts[incomplete].sum())
-    kept, counts = kept[~incomplete], counts[~incomplete]
+    complete = ~(np.isnan(durations) | np.isnan(covariates).any(axis=1))
     return CoxData(
         names=tuple(names),
-        durations=durations[kept],
-        events=events[kept],
-        covariates=covariates[kept],
-        counts=counts,
-        n_missing=n_missing,
+        durations=durations[complete],
+        events=events[complete],
+        covariates=covariates[complete],
+        n_missing=int((~complete).sum()),
     )
 
 
-def fit_cox(data: CoxData, ties: Ties) -> CoxResult:
-    """Fit by partial likelihood; events at time 0 are kept in their risk set.
+def fit_cox(data: CoxData, ties: Ties) -> CoxFit:
+    """Fit by partial likelihood; events at time 0 stay in their risk set, as in R.
 
     Parameters
     ----------
@@ -125,72 +132,168 @@ def fit_cox(data: CoxData, ties: Ties) -> CoxResult:
     ties : {"breslow", "efron"}
         Handling of tied event times.
 
-    Returns
-    -------
-    CoxResult
-
     Notes
     -----
     Breslow, Biometrics 1974;30:89-99; Efron, JASA 1977;72:557-565.
-    R: ``coxph(Surv(time, event) ~ x, ties = "breslow")``. R keeps events at time 0 as well.
+    R: ``coxph(Surv(time, event) ~ x, ties = "breslow")``.
     """
+    p = len(data.names)
+    coefficients, covariance = np.full(p, math.nan), np.full((p, p), math.nan)
     failure = _reason_not_to_fit(data)
     if not failure:
-        coefficients, covariance, failure = _fit(data, ties)
-    if failure:
-        p = len(data.names)
-        return CoxResult(
-            data=data,
-            ties=ties,
-            terms=undefined_terms(data.names),
-            coefficients=np.full(p, np.nan),
-            covariance=np.full((p, p), np.nan),
-            is_fitted=False,
-            failure=failure,
-            warning=failure,
+        scale = data.covariates.std(axis=0)
+        z = (data.covariates - data.covariates.mean(axis=0)) / scale
+        model = PHReg(data.durations, z, status=data.events.astype(int), ties=ties)
+        maximum, failure = regression.maximise(
+            model,
+            information=lambda coefficients: -model.hessian(coefficients),
+            longest=float(np.linalg.norm(z, axis=1).max()),
+            n_events=data.n_events,
+            is_separated=lambda: regression.is_cox_monotone(
+                data.covariates, data.durations, data.events
+            ),
         )
-    return CoxResult(
+    if not failure:
+        coefficients = maximum.coefficients / scale
+        covariance = np.linalg.inv(maximum.information) / np.outer(scale, scale)
+    return CoxFit(
+        n=data.n,
+        n_events=data.n_events,
+        n_missing=data.n_missing,
+        terms=regression.undefined_terms(data.names)
+        if failure
+        else regression.model_terms(data.names, coefficients, covariance),
+        failure=failure,
+        warning=failure or regression.sparse_data_warning(data.n_events, p),
         data=data,
         ties=ties,
-        terms=wald_terms(data.names, coefficients, covariance),
         coefficients=coefficients,
         covariance=covariance,
-        is_fitted=True,
-        failure="",
-        warning=model_fit.sparse_data_warning(data.n_events, len(data.names)),
     )
 
 
 def _reason_not_to_fit(data: CoxData) -> str:
     if data.n == 0:
-        return model_fit.NO_PATIENTS
+        return regression.NO_PATIENTS
     if data.n_events == 0:
-        return model_fit.NO_EVENTS
-    if np.linalg.matrix_rank(data.covariates - data.centre) < len(data.names):
-        return model_fit.COLLINEAR
-    return ""
+        return regression.NO_EVENTS
+    return regression.COLLINEAR if regression.is_collinear(data.covariates) else ""
 
 
-def _fit(data: CoxData, ties: Ties) -> tuple[np.ndarray, np.ndarray, str]:
-    # Centred and scaled columns keep Newton's steps well conditioned; undone below.
-    centred = data.covariates - data.centre
-    scale = np.sqrt(np.average(centred**2, axis=0, weights=data.counts))
-    standardised = centred / scale
-    risk = risk_sets(data.durations, data.events, standardised, data.counts)
-    found = maximise(lambda b: log_likelihood(risk, ties, b), len(data.names))
-    failure = _failure(data, found, standardised)
-    if failure:
-        return np.empty(0), np.empty(0), failure
-    covariance = np.linalg.inv(found.point.information)
-    return found.point.coefficients / scale, covariance / np.outer(scale, scale), ""
+def proportional_hazards_test(fit: CoxFit) -> tuple[ProportionalHazardsTest, ...]:
+    """Scaled Schoenfeld (score) test of proportional hazards, per term and global.
+
+    Time enters as g(t) = 1 - S(t-), the left-continuous Kaplan-Meier estimate of all patients
+    (transform "km", R's default), so that a few late events do not dominate.
+
+    Parameters
+    ----------
+    fit : CoxFit
+        A fitted model with Breslow's ties, p terms.
+
+    Returns
+    -------
+    tuple of ProportionalHazardsTest, length p + 1
+        The last one is global, on p degrees of freedom.
+
+    Raises
+    ------
+    ValueError
+        If the model was not fitted or has other ties.
+
+    Notes
+    -----
+    Grambsch and Therneau, Biometrika 1994;81:515-526, as the score test of survival >= 3.0.
+    R: ``cox.zph(coxph(Surv(time, event) ~ x, ties = "breslow"), transform = "km")``.
+    """
+    _require_breslow(fit)
+    data, p = fit.data, len(fit.data.names)
+    x = data.covariates - data.covariates.mean(axis=0)
+    hazard = np.exp(x @ fit.coefficients)
+    times = np.unique(data.durations[data.events])
+    score = np.zeros(p)
+    plain, cross, square = np.zeros((p, p)), np.zeros((p, p)), np.zeros((p, p))
+    for time, g in zip(times, _transformed_time(data, times), strict=True):
+        at_risk, dying = data.durations >= time, (data.durations == time) & data.events
+        weights = hazard[at_risk]
+        n_events = int(dying.sum())
+        mean = np.average(x[at_risk], axis=0, weights=weights)
+        spread = np.cov(x[at_risk].T, aweights=weights, ddof=0).reshape(p, p)
+        score += g * (x[dying].sum(axis=0) - n_events * mean)
+        plain += n_events * spread
+        cross += n_events * g * spread
+        square += n_events * g**2 * spread
+
+    tests = []
+    for name, index in [*((n, [i]) for i, n in enumerate(data.names)), ("global", list(range(p)))]:
+        # Information of the drift that is left after the coefficients are estimated.
+        whole = square[np.ix_(index, index)]
+        remaining = whole - cross[index] @ np.linalg.solve(plain, cross[:, index])
+        tests.append(_score_test(name, score[index], remaining, np.diag(whole).max()))
+    return tuple(tests)
 
 
-def _failure(data: CoxData, found: Maximum, standardised: np.ndarray) -> str:
-    """Why there is no estimate; the linear programme is asked only where calculus does not tell."""
-    radius = 2 * float(np.linalg.norm(standardised, axis=1).max())
-    if not is_certainly_finite(found, radius):
-        if data.durations.size > model_fit.MOST_PATTERNS_DECIDED:
-            return model_fit.UNDECIDED
-        if is_cox_monotone(data.covariates, data.durations, data.events):
-            return model_fit.SEPARATED
-    return "" if found.is_settled else model_fit.NOT_CONVERGED
+def _transformed_time(data: CoxData, event_times: np.ndarray) -> np.ndarray:
+    curve = kaplan_meier(data.durations, data.events)
+    before = np.concatenate([[1.0], curve.survival])
+    g = 1.0 - before[np.searchsorted(curve.times, event_times, side="left")]
+    return g - g.mean()
+
+
+def _score_test(
+    name: str, score: np.ndarray, information: np.ndarray, scale: float
+) -> ProportionalHazardsTest:
+    df = score.size
+    if not scale > 0 or np.linalg.eigvalsh(information).min() <= 1e-12 * scale:
+        return ProportionalHazardsTest(name, math.nan, df, math.nan)
+    chi_square = float(score @ np.linalg.solve(information, score))
+    return ProportionalHazardsTest(name, chi_square, df, float(stats.chi2.sf(chi_square, df)))
+
+
+def influence(fit: CoxFit) -> tuple[Influence, ...]:
+    """Largest influence of a single patient on each coefficient, by :func:`dfbeta`."""
+    changes = dfbeta(fit)
+    largest = np.abs(changes).max(axis=0)
+    lowest = np.exp(fit.coefficients - changes.max(axis=0))
+    highest = np.exp(fit.coefficients - changes.min(axis=0))
+    return tuple(
+        Influence(
+            name=term.name,
+            largest=float(largest[i]),
+            largest_standardised=float(largest[i] / term.standard_error),
+            ratio_lowest=float(lowest[i]),
+            ratio_highest=float(highest[i]),
+        )
+        for i, term in enumerate(fit.terms)
+    )
+
+
+def dfbeta(fit: CoxFit) -> np.ndarray:
+    """Coefficient with minus without each patient, one step, shape (n, p).
+
+    Score residuals of statsmodels times the covariance of the coefficients.
+
+    Raises
+    ------
+    ValueError
+        If the model was not fitted or has other ties than Breslow's.
+
+    Notes
+    -----
+    Therneau and Grambsch, Modeling Survival Data, 2000, section 7.
+    R: ``residuals(fit, type = "dfbeta")``.
+    """
+    _require_breslow(fit)
+    data = fit.data
+    x = data.covariates - data.covariates.mean(axis=0)
+    model = PHReg(data.durations, x, status=data.events.astype(int), ties="breslow")
+    # NaN: a patient who left before the first event and is in no risk set.
+    residuals: np.ndarray = np.nan_to_num(model.score_residuals(fit.coefficients))
+    return residuals @ fit.covariance
+
+
+def _require_breslow(fit: CoxFit) -> None:
+    if not fit.is_fitted:
+        raise ValueError("a model that was not fitted has no diagnostics")
+    if fit.ties != "breslow":
+        raise ValueError("the diagnostics are written for Breslow's ties")

@@ -1,4 +1,4 @@
-"""Means, spreads and proportions with their intervals."""
+"""Means, spreads and shares."""
 
 from __future__ import annotations
 
@@ -6,26 +6,22 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
-from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from analysis_py.conventions import CONFIDENCE_LEVEL
+from analysis_py.estimators.intervals import NOT_ESTIMABLE, Interval, newcombe, student, wilson
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Location and spread of one sample; NaN where the sample is too small to say.
+    """Location and spread of one sample, in its unit; NaN where the sample is too small.
 
-    `mean`, `standard_deviation` (divisor n - 1), `median`, quartiles, `minimum` and `maximum` are
-    in the unit of the sample; `ci_lower` and `ci_upper` bound the mean (Student's t, n - 1 df).
+    `interval` is that of the mean (Student's t, n - 1 df), `standard_deviation` has divisor n - 1.
     """
 
     n: int
     n_missing: int
     mean: float
     standard_deviation: float
-    ci_lower: float
-    ci_upper: float
+    interval: Interval
     median: float
     first_quartile: float
     third_quartile: float
@@ -40,17 +36,15 @@ class Proportion:
     n: int
     denominator: int
     proportion: float
-    ci_lower: float
-    ci_upper: float
+    interval: Interval
 
 
 @dataclass(frozen=True, slots=True)
 class ProportionDifference:
-    """First minus second proportion (-1 to 1) with Newcombe's interval; NaN when a total is 0."""
+    """First minus second proportion (-1 to 1), Newcombe's interval; NaN when a total is 0."""
 
     difference: float
-    ci_lower: float
-    ci_upper: float
+    interval: Interval
 
 
 def summarise(values: np.ndarray) -> Summary:
@@ -68,30 +62,23 @@ def summarise(values: np.ndarray) -> Summary:
 
     Notes
     -----
-    R: ``mean(x); sd(x); quantile(x, type = 7); t.test(x)$conf.int``. When all values are equal the
+    R: ``mean(x); sd(x); quantile(x, type = 7); t.test(x)$conf.int``. When all values are equal, the
     interval is the point itself.
     """
     values = np.asarray(values, dtype=float)
     known = values[~np.isnan(values)]
-    n = known.size
-    n_missing = int(values.size - n)
+    n, n_missing = known.size, int(np.isnan(values).sum())
     if n == 0:
-        return Summary(0, n_missing, *([math.nan] * 9))
+        return Summary(0, n_missing, math.nan, math.nan, NOT_ESTIMABLE, *([math.nan] * 5))
     mean = float(known.mean())
-    standard_deviation = float(known.std(ddof=1)) if n > 1 else math.nan
-    half_width = (
-        stats.t.ppf((1 + CONFIDENCE_LEVEL) / 2, n - 1) * standard_deviation / math.sqrt(n)
-        if n > 1
-        else math.nan
-    )
+    spread = float(known.std(ddof=1)) if n > 1 else math.nan
     first, median, third = np.quantile(known, [0.25, 0.5, 0.75])
     return Summary(
         n=n,
         n_missing=n_missing,
         mean=mean,
-        standard_deviation=standard_deviation,
-        ci_lower=float(mean - half_width),
-        ci_upper=float(mean + half_width),
+        standard_deviation=spread,
+        interval=student(mean, spread / math.sqrt(n), n - 1) if n > 1 else NOT_ESTIMABLE,
         median=float(median),
         first_quartile=float(first),
         third_quartile=float(third),
@@ -103,47 +90,20 @@ def summarise(values: np.ndarray) -> Summary:
 def proportion(n: int, denominator: int) -> Proportion:
     """Proportion with Wilson's score interval.
 
-    Parameters
-    ----------
-    n, denominator : int
-        Counts, 0 <= n <= denominator.
-
     Raises
     ------
     ValueError
         If the counts are negative or n exceeds the denominator.
-
-    Notes
-    -----
-    Wilson 1927. R: ``prop.test(n, denominator, correct = FALSE)$conf.int``.
     """
     if not 0 <= n <= denominator:
         raise ValueError("a proportion needs 0 <= n <= denominator")
-    if denominator == 0:
-        return Proportion(n, denominator, math.nan, math.nan, math.nan)
-    lower, upper = proportion_confint(n, denominator, alpha=1 - CONFIDENCE_LEVEL, method="wilson")
-    # Exact at the ends, where the formula leaves a rounding error.
-    lower = 0.0 if n == 0 else float(lower)
-    upper = 1.0 if n == denominator else float(upper)
-    return Proportion(n, denominator, n / denominator, lower, upper)
+    value = n / denominator if denominator else math.nan
+    return Proportion(n, denominator, value, wilson(n, denominator))
 
 
 def proportion_difference(first: Proportion, second: Proportion) -> ProportionDifference:
-    """Difference of two independent proportions with Newcombe's hybrid score interval.
-
-    Notes
-    -----
-    Newcombe 1998, method 10: square-and-add of the two Wilson intervals.
-    """
-    if first.denominator == 0 or second.denominator == 0:
-        return ProportionDifference(math.nan, math.nan, math.nan)
-    lower, upper = confint_proportions_2indep(
-        first.n,
-        first.denominator,
-        second.n,
-        second.denominator,
-        compare="diff",
-        method="newcomb",
-        alpha=1 - CONFIDENCE_LEVEL,
+    """Difference of two independent proportions with Newcombe's interval."""
+    return ProportionDifference(
+        first.proportion - second.proportion,
+        newcombe((first.n, first.denominator), (second.n, second.denominator)),
     )
-    return ProportionDifference(first.proportion - second.proportion, float(lower), float(upper))

@@ -1,9 +1,7 @@
 """Kaplan-Meier, restricted mean time and the log-rank test.
 
-lifelines estimates the survival function and the log-rank test, from patients alike in time, event
-and group counted together (the estimates are functions of those counts); the Greenwood standard
-error and the restricted mean with its standard error, which it lacks, are computed here from its
-event table.
+lifelines estimates the survival function and the log-rank test. The Greenwood standard error and
+the restricted mean with its standard error, which it lacks, are computed here from its event table.
 """
 
 from __future__ import annotations
@@ -12,13 +10,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from lifelines import KaplanMeierFitter
 from lifelines.statistics import multivariate_logrank_test
-from scipy import stats
 
-from analysis_py.conventions import CONFIDENCE_LEVEL
-from analysis_py.estimators.patterns import distinct
+from analysis_py.estimators.intervals import Interval, log_log, normal
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +56,7 @@ class RestrictedMean:
     horizon: float
     mean: float
     standard_error: float
-    ci_lower: float
-    ci_upper: float
+    interval: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +64,7 @@ class LogRankResult:
     """Log-rank test: chi-square on (groups with patients - 1) df, with counts per group.
 
     `observed` and `expected` have one entry per group of `groups`; NaN statistic and p when fewer
-    than two groups have patients or nobody had an event.
+    than two groups have patients or no patient had the event.
     """
 
     groups: tuple[str, ...]
@@ -82,9 +76,7 @@ class LogRankResult:
     p_value: float
 
 
-def kaplan_meier(
-    durations: np.ndarray, events: np.ndarray, counts: np.ndarray | None = None
-) -> SurvivalCurve:
+def kaplan_meier(durations: np.ndarray, events: np.ndarray) -> SurvivalCurve:
     """Estimate the survival function; events at time 0 count.
 
     Parameters
@@ -93,14 +85,11 @@ def kaplan_meier(
         Time to event or censoring, 0 or more, any unit; n is at least 1.
     events : numpy.ndarray of bool, shape (n,)
         True where the event was seen.
-    counts : numpy.ndarray of int, shape (n,), optional
-        Patients behind each row; one each when left out.
 
     Returns
     -------
     SurvivalCurve
-        Interval: log(-log) transformation with Greenwood's variance. It is the point 1 while
-        nobody has had the event, and NaN once the survival is 0, as in R.
+        Interval: log(-log) transformation with Greenwood's variance.
 
     Raises
     ------
@@ -112,39 +101,26 @@ def kaplan_meier(
     R: ``survfit(Surv(time, event) ~ 1, conf.type = "log-log")``.
     """
     durations, events = _checked(durations, events)
-    kept, counts = distinct([durations, events], counts)
-    fitter = KaplanMeierFitter(alpha=1 - CONFIDENCE_LEVEL).fit(
-        durations[kept], events[kept], weights=counts
-    )
+    fitter = KaplanMeierFitter().fit(durations, events)
     table = fitter.event_table
     present = (table["observed"] + table["censored"]).to_numpy() > 0
     n_at_risk = table["at_risk"].to_numpy()[present]
     n_events = table["observed"].to_numpy()[present]
     survival = fitter.survival_function_.iloc[:, 0].to_numpy()[present]
     with np.errstate(divide="ignore", invalid="ignore"):
-        steps = n_events / (n_at_risk * (n_at_risk - n_events))
-        greenwood = np.cumsum(steps)
-        relative = np.sqrt(greenwood)
-        log_survival = np.log(survival)
-        half_width = stats.norm.ppf((1 + CONFIDENCE_LEVEL) / 2) * relative / np.abs(log_survival)
-        lower = np.exp(-np.exp(np.log(-log_survival) + half_width))
-        upper = np.exp(-np.exp(np.log(-log_survival) - half_width))
-        standard_error = survival * relative
-    untouched, extinct = survival == 1, survival == 0
-    for bound in (lower, upper):
-        bound[untouched] = 1.0
-        bound[extinct] = math.nan
-    standard_error[extinct] = math.nan
+        relative_error = np.sqrt(np.cumsum(n_events / (n_at_risk * (n_at_risk - n_events))))
+        standard_error = np.where(survival == 0, math.nan, survival * relative_error)
+    ci_lower, ci_upper = log_log(survival, relative_error)
     return SurvivalCurve(
-        n=int(counts.sum()),
+        n=int(durations.size),
         times=table.index.to_numpy(dtype=float)[present],
         n_at_risk=n_at_risk.astype(int),
         n_events=n_events.astype(int),
         n_censored=table["censored"].to_numpy()[present].astype(int),
         survival=survival,
         standard_error=standard_error,
-        ci_lower=lower,
-        ci_upper=upper,
+        ci_lower=ci_lower,
+        ci_upper=ci_upper,
     )
 
 
@@ -186,13 +162,12 @@ def restricted_mean(curve: SurvivalCurve, horizon: float) -> RestrictedMean:
     )
     mean = float(areas.sum())
     standard_error = float(math.sqrt((area_after**2 * hazard_variance).sum()))
-    half_width = stats.norm.ppf((1 + CONFIDENCE_LEVEL) / 2) * standard_error
+    lower, upper = normal(mean, standard_error)
     return RestrictedMean(
         horizon=float(horizon),
         mean=mean,
         standard_error=standard_error,
-        ci_lower=max(0.0, mean - half_width),
-        ci_upper=min(float(horizon), mean + half_width),
+        interval=Interval(max(0.0, lower), min(float(horizon), upper)),
     )
 
 
@@ -219,18 +194,15 @@ def log_rank(durations: np.ndarray, events: np.ndarray, groups: np.ndarray) -> L
     """
     durations, events = _checked(durations, events)
     groups = np.asarray(groups).astype(str)
-    codes, names = pd.factorize(groups, sort=True)
-    kept, counts = distinct([durations, events, codes])
-    durations, events, codes = durations[kept], events[kept], codes[kept]
-    observed, expected = _observed_and_expected(durations, events, codes, counts, names.size)
-    if names.size < 2 or not events.any():
-        chi_square = p_value = math.nan
-    else:
-        test = multivariate_logrank_test(durations, names[codes], events, weights=counts)
+    names, codes = np.unique(groups, return_inverse=True)
+    observed, expected = _observed_and_expected(durations, events, codes, names.size)
+    chi_square = p_value = math.nan
+    if names.size > 1 and events.any():
+        test = multivariate_logrank_test(durations, groups, events)
         chi_square, p_value = float(test.test_statistic), float(test.p_value)
     return LogRankResult(
         groups=tuple(names.tolist()),
-        n=tuple(np.bincount(codes, counts, names.size).astype(int).tolist()),
+        n=tuple(np.bincount(codes, minlength=names.size).tolist()),
         observed=tuple(observed.tolist()),
         expected=tuple(expected.tolist()),
         chi_square=chi_square,
@@ -240,17 +212,13 @@ def log_rank(durations: np.ndarray, events: np.ndarray, groups: np.ndarray) -> L
 
 
 def _observed_and_expected(
-    durations: np.ndarray,
-    events: np.ndarray,
-    codes: np.ndarray,
-    counts: np.ndarray,
-    n_groups: int,
+    durations: np.ndarray, events: np.ndarray, codes: np.ndarray, n_groups: int
 ) -> tuple[np.ndarray, np.ndarray]:
     times, positions = np.unique(durations, return_inverse=True)
     left = np.zeros((times.size, n_groups))
     died = np.zeros((times.size, n_groups))
-    np.add.at(left, (positions, codes), counts)
-    np.add.at(died, (positions, codes), counts * events)
+    np.add.at(left, (positions, codes), 1)
+    np.add.at(died, (positions, codes), events)
     at_risk = left[::-1].cumsum(axis=0)[::-1]
     expected = at_risk / at_risk.sum(axis=1, keepdims=True) * died.sum(axis=1, keepdims=True)
     return died.sum(axis=0), expected.sum(axis=0)

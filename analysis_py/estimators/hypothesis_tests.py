@@ -1,4 +1,4 @@
-"""Comparisons within patients: exact McNemar and the paired t-test."""
+"""Tests of two groups or two visits: Pearson's chi-square, exact McNemar, paired t."""
 
 from __future__ import annotations
 
@@ -8,9 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.proportion import proportion_confint
 
-from analysis_py.conventions import CONFIDENCE_LEVEL
+from analysis_py.estimators.intervals import NOT_ESTIMABLE, Interval, exact_odds, student
+
+
+@dataclass(frozen=True, slots=True)
+class ChiSquareResult:
+    """Pearson chi-square without continuity correction.
+
+    `smallest_expected` is the smallest expected cell count. Every number is NaN when a row or a
+    column of the table is empty, because independence then cannot be tested.
+    """
+
+    statistic: float
+    degrees_of_freedom: int
+    p_value: float
+    smallest_expected: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +56,14 @@ class PairTable:
 
 @dataclass(frozen=True, slots=True)
 class McNemarResult:
-    """Exact McNemar test.
+    """Exact McNemar test, two-sided.
 
-    `odds_ratio` is n_entered / n_left (NaN when n_left is 0) with the exact conditional interval;
-    `p_value` is two-sided.
+    `odds_ratio` is n_entered / n_left (NaN when n_left is 0) with the exact conditional interval.
     """
 
     table: PairTable
     odds_ratio: float
-    ci_lower: float
-    ci_upper: float
+    interval: Interval
     p_value: float
 
 
@@ -63,11 +74,42 @@ class PairedTResult:
     n: int
     n_missing: int
     mean_difference: float
-    ci_lower: float
-    ci_upper: float
+    interval: Interval
     t_statistic: float
     degrees_of_freedom: int
     p_value: float
+
+
+def pearson_chi_square(counts: np.ndarray) -> ChiSquareResult:
+    """Test independence of rows and columns, uncorrected.
+
+    Parameters
+    ----------
+    counts : array_like of int, shape (rows, columns)
+        Observed counts.
+
+    Raises
+    ------
+    ValueError
+        If the table is smaller than 2 x 2 or a count is negative.
+
+    Notes
+    -----
+    R: ``chisq.test(counts, correct = FALSE)``.
+    """
+    counts = np.asarray(counts)
+    if counts.ndim != 2 or min(counts.shape) < 2 or (counts < 0).any():
+        raise ValueError("a chi-square test needs a table of counts with two rows and two columns")
+    degrees_of_freedom = (counts.shape[0] - 1) * (counts.shape[1] - 1)
+    if (counts.sum(axis=0) == 0).any() or (counts.sum(axis=1) == 0).any():
+        return ChiSquareResult(math.nan, degrees_of_freedom, math.nan, math.nan)
+    test = stats.chi2_contingency(counts, correction=False)
+    return ChiSquareResult(
+        statistic=float(test.statistic),
+        degrees_of_freedom=degrees_of_freedom,
+        p_value=float(test.pvalue),
+        smallest_expected=float(test.expected_freq.min()),
+    )
 
 
 def pair_table(before: np.ndarray, after: np.ndarray) -> PairTable:
@@ -92,29 +134,21 @@ def exact_mcnemar(table: PairTable) -> McNemarResult:
     """Exact (binomial) McNemar test of marginal homogeneity.
 
     p = min(1, 2 P(X <= min(b, c))) with X ~ Binomial(b + c, 1/2), where b pairs left and c
-    entered; no mid-p, no continuity correction. With b + c = 0 nobody changed and p is 1.
-
-    Returns
-    -------
-    McNemarResult
-        The interval of the odds ratio is the Clopper-Pearson interval of c / (b + c), carried
-        over; its upper end is NaN when it is unbounded.
+    entered; no mid-p, no continuity correction. With b + c = 0 no pair changed and p is 1.
 
     Notes
     -----
     R: ``binom.test(c, b + c)`` (p.value, conf.int), odds = conf.int / (1 - conf.int).
     """
-    b, c = table.n_left, table.n_entered
-    if b + c == 0:
-        return McNemarResult(table, math.nan, math.nan, math.nan, 1.0)
-    p_value = mcnemar([[table.n_stayed, b], [c, table.n_never]], exact=True).pvalue
-    lower, upper = proportion_confint(c, b + c, alpha=1 - CONFIDENCE_LEVEL, method="beta")
+    left, entered = table.n_left, table.n_entered
+    if left + entered == 0:
+        return McNemarResult(table, math.nan, NOT_ESTIMABLE, 1.0)
+    test = mcnemar([[table.n_stayed, left], [entered, table.n_never]], exact=True)
     return McNemarResult(
         table=table,
-        odds_ratio=c / b if b else math.nan,
-        ci_lower=float(lower / (1 - lower)) if lower < 1 else math.nan,
-        ci_upper=float(upper / (1 - upper)) if upper < 1 else math.nan,
-        p_value=float(p_value),
+        odds_ratio=entered / left if left else math.nan,
+        interval=exact_odds(entered, left),
+        p_value=float(test.pvalue),
     )
 
 
@@ -138,20 +172,17 @@ def paired_t(before: np.ndarray, after: np.ndarray) -> PairedTResult:
     difference = np.asarray(after, dtype=float) - np.asarray(before, dtype=float)
     known = difference[~np.isnan(difference)]
     n, n_missing = known.size, int(difference.size - known.size)
-    if n == 0:
-        return PairedTResult(0, n_missing, *([math.nan] * 4), 0, math.nan)
-    mean = float(known.mean())
-    if n == 1 or np.ptp(known) == 0:
-        return PairedTResult(n, n_missing, mean, *([math.nan] * 3), n - 1, math.nan)
+    mean = float(known.mean()) if n else math.nan
+    df = max(n - 1, 0)
+    if n < 2 or np.ptp(known) == 0:
+        return PairedTResult(n, n_missing, mean, NOT_ESTIMABLE, math.nan, df, math.nan)
     test = stats.ttest_1samp(known, 0.0)
-    interval = test.confidence_interval(CONFIDENCE_LEVEL)
     return PairedTResult(
         n=n,
         n_missing=n_missing,
         mean_difference=mean,
-        ci_lower=float(interval.low),
-        ci_upper=float(interval.high),
+        interval=student(mean, float(known.std(ddof=1)) / math.sqrt(n), df),
         t_statistic=float(test.statistic),
-        degrees_of_freedom=n - 1,
+        degrees_of_freedom=df,
         p_value=float(test.pvalue),
     )

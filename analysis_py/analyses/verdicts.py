@@ -8,43 +8,41 @@ from analysis_py.conventions import (
     ASSUMPTION_LEVEL,
     MAX_STANDARDISED_DFBETA,
     MIN_EXPECTED_COUNT,
+    SMALL_SAMPLE,
 )
 from analysis_py.results import DOUBTFUL, HOLDS, NOT_ASSESSED
 from analysis_py.rounding import format_number, format_p
 
-SMALL_SAMPLE = 30
+
+def verdict(holds: bool, *numbers: float) -> str:
+    """Verdict by a condition; not assessed where a number behind it is missing."""
+    if not all(math.isfinite(number) for number in numbers):
+        return NOT_ASSESSED
+    return HOLDS if holds else DOUBTFUL
 
 
 def by_p_value(p_value: float) -> str:
     """Verdict of a test of an assumption: doubtful below the assumption level."""
-    if not math.isfinite(p_value):
-        return NOT_ASSESSED
-    return DOUBTFUL if p_value < ASSUMPTION_LEVEL else HOLDS
+    return verdict(p_value >= ASSUMPTION_LEVEL, p_value)
 
 
 def with_p(assumption: str, p_value: float) -> str:
     """For example "proportional hazards: holds (p = 0.544)"."""
-    verdict = by_p_value(p_value)
-    if verdict == NOT_ASSESSED:
-        return f"{assumption}: {verdict}"
-    printed = format_p(p_value)
+    found, printed = by_p_value(p_value), format_p(p_value)
     sign = "" if printed.startswith("<") else "= "
-    return f"{assumption}: {verdict} (p {sign}{printed})"
+    return f"{assumption}: {found}" + (f" (p {sign}{printed})" if found != NOT_ASSESSED else "")
 
 
-def by_expected_count(smallest_expected: float) -> str:
+def by_expected_count(smallest: float) -> str:
     """Verdict of Pearson's chi-square on its smallest expected count."""
-    if not math.isfinite(smallest_expected):
-        return NOT_ASSESSED
-    return HOLDS if smallest_expected >= MIN_EXPECTED_COUNT else DOUBTFUL
+    return verdict(smallest >= MIN_EXPECTED_COUNT, smallest)
 
 
-def expected_counts(smallest_expected: float) -> str:
+def expected_counts(smallest: float) -> str:
     """For example "expected counts: holds (smallest 22.2)"."""
-    verdict = by_expected_count(smallest_expected)
-    if verdict == NOT_ASSESSED:
-        return f"expected counts: {verdict}"
-    return f"expected counts: {verdict} (smallest {format_number(smallest_expected, 1)})"
+    found = by_expected_count(smallest)
+    shown = f" (smallest {format_number(smallest, 1)})" if found != NOT_ASSESSED else ""
+    return f"expected counts: {found}{shown}"
 
 
 def by_influence(largest_standardised: float) -> str:
@@ -54,5 +52,9 @@ def by_influence(largest_standardised: float) -> str:
 
 def normal_mean(n: int) -> str:
     """Verdict on a t-test's mean by the size of the sample."""
-    verdict = HOLDS if n >= SMALL_SAMPLE else DOUBTFUL
-    return f"normal mean: {verdict} ({n} differences)"
+    return f"normal mean: {verdict(n >= SMALL_SAMPLE)} ({n} differences)"
+
+
+def worst(found: list[str]) -> str:
+    """Return the worst of several verdicts."""
+    return next((verdict for verdict in (DOUBTFUL, NOT_ASSESSED) if verdict in found), HOLDS)

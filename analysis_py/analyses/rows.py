@@ -1,0 +1,167 @@
+"""Rows that several analyses make: a count, a share, a summary, the terms of a model."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from analysis_py.estimators.cox import CoxFit
+from analysis_py.estimators.describe import Summary, proportion
+from analysis_py.estimators.regression import ModelFit
+from analysis_py.results import Estimate
+
+EMPTY = "no patient in the denominator"
+LEFT_OUT = "patients left out for a missing value"
+SPREAD = {
+    "median": "median",
+    "first_quartile": "quantile, type 7",
+    "third_quartile": "quantile, type 7",
+    "minimum": "minimum",
+    "maximum": "maximum",
+}
+
+
+def count(
+    analysis_id: str,
+    population: str,
+    term: str,
+    n: int,
+    denominator: int,
+    *,
+    statistic: str = "n",
+    **fields: Any,
+) -> Estimate:
+    """Return a row for a number of patients."""
+    fields = {"unit": "patients", "method": "count", **fields}
+    return Estimate(analysis_id, population, term, statistic, n, n, denominator, **fields)
+
+
+def share(
+    analysis_id: str, population: str, term: str, n: int, denominator: int, **fields: Any
+) -> list[Estimate]:
+    """Two rows: ``n`` and ``percent`` (0 to 100, Wilson interval) of n patients among others.
+
+    Parameters
+    ----------
+    **fields
+        Further fields of both rows, such as group, timepoint or term_label.
+    """
+    estimate = proportion(n, denominator)
+    percent = Estimate(
+        analysis_id,
+        population,
+        term,
+        "percent",
+        100 * estimate.proportion,
+        n,
+        denominator,
+        interval=estimate.interval.times(100),
+        unit="percent",
+        method="n / denominator; Wilson interval",
+        warning="" if denominator else EMPTY,
+        **fields,
+    )
+    return [count(analysis_id, population, term, n, denominator, **fields), percent]
+
+
+def share_of(
+    analysis_id: str,
+    population: str,
+    term: str,
+    flags: np.ndarray,
+    known: np.ndarray,
+    **fields: Any,
+) -> list[Estimate]:
+    """:func:`share` of the patients in whom a flag is true among those in whom it is known.
+
+    Parameters
+    ----------
+    flags, known : numpy.ndarray of bool, shape (n,)
+    """
+    n = int((flags & known).sum())
+    return share(analysis_id, population, term, n, int(known.sum()), **fields)
+
+
+def summary_rows(
+    analysis_id: str,
+    population: str,
+    term: str,
+    summary: Summary,
+    unit: str,
+    *,
+    timepoint: str = "any",
+) -> list[Estimate]:
+    """Rows n, n_missing, mean (with interval), sd, median, quartiles and range of a sample."""
+    who, denominator = (analysis_id, population, term), summary.n + summary.n_missing
+    empty = "" if summary.n else EMPTY
+    number = partial(count, *who, denominator=denominator, timepoint=timepoint)
+    row = partial(
+        Estimate, *who, n=summary.n, denominator=denominator, timepoint=timepoint, unit=unit
+    )
+    return [
+        number(n=summary.n),
+        number(n=summary.n_missing, statistic="n_missing"),
+        row(
+            statistic="mean",
+            value=summary.mean,
+            interval=summary.interval,
+            method="arithmetic mean; t interval",
+            warning=empty,
+        ),
+        row(
+            statistic="sd",
+            value=summary.standard_deviation,
+            method="sample standard deviation (n - 1)",
+            warning=empty or ("" if summary.n > 1 else "one value has no standard deviation"),
+        ),
+        *(
+            row(statistic=name, value=getattr(summary, name), method=how, warning=empty)
+            for name, how in SPREAD.items()
+        ),
+    ]
+
+
+def model_rows(
+    analysis_id: str,
+    population: str,
+    fit: ModelFit,
+    method: str,
+    statistic: str,
+    *,
+    verdicts: dict[str, str] | None = None,
+    **fields: Any,
+) -> list[Estimate]:
+    """One row per term: hazard or odds ratio with Wald interval, p, n and denominator of the fit.
+
+    Parameters
+    ----------
+    verdicts : dict, optional
+        Term -> assumptions_verdict; for a logistic model that the linear log odds is not assessed.
+    """
+    if isinstance(fit, CoxFit):
+        how = f"{method}; {fit.ties.capitalize()} ties; Wald; {fit.n_events} events"
+    else:
+        how = f"{method}; Wald; {fit.n_events} with the outcome"
+        verdict = "linear log odds: not assessed" if fit.is_fitted else ""
+        verdicts = {term.name: verdict for term in fit.terms}
+    missing = f"{fit.n_missing} {LEFT_OUT}" if fit.n_missing else ""
+    return [
+        Estimate(
+            analysis_id,
+            population,
+            term.name,
+            statistic,
+            term.ratio,
+            fit.n,
+            fit.n + fit.n_missing,
+            interval=term.interval,
+            p_value=term.p_value,
+            method=how,
+            assumptions_verdict=(verdicts or {}).get(term.name, ""),
+            warning="; ".join(text for text in (fit.warning, missing) if text),
+            **fields,
+        )
+        for term in fit.terms
+    ]
