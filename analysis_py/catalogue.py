@@ -105,7 +105,7 @@ def find(name: str) -> Analysis:
     near = get_close_matches(wanted, by_name, n=3, cutoff=0.5)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
     raise UnknownAnalysisError(
-        f"no analysis is called {name!r}{hint} `registry analyse list` shows them all."
+        f"no analysis is called {name!r}{hint} `registry analyse --list` shows them all."
     )
 
 

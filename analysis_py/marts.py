@@ -18,10 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis_py.errors import AnalysisError
-from analysis_py.warehouse_path import warehouse_path
 from core import duck
-
-__all__ = ["Marts", "MartsError", "explain", "schema_of", "warehouse_path"]
 
 SCHEMA = "marts"
 BUILD = "Build it with `make run`, or name another file with --warehouse."

@@ -163,16 +163,18 @@ def model_terms(
 ) -> tuple[Term, ...]:
     """Turn estimates of shapes (p,) and (p, p) into terms."""
     errors = np.sqrt(np.diag(covariance))
+    with np.errstate(over="ignore"):
+        ratios = np.exp(coefficients)
     return tuple(
         Term(
             name=name,
             coefficient=float(beta),
             standard_error=float(error),
-            ratio=float(np.exp(beta)),
+            ratio=float(ratio),
             interval=exponential(beta, error),
             p_value=float(2 * stats.norm.sf(abs(beta / error))),
         )
-        for name, beta, error in zip(names, coefficients, errors, strict=True)
+        for name, beta, error, ratio in zip(names, coefficients, errors, ratios, strict=True)
     )
 
 

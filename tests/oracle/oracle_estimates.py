@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from oracle_inputs import inputs
 
-from analysis_py.estimators.contingency import pearson_chi_square
-from analysis_py.estimators.cox import cox_data, fit_cox
-from analysis_py.estimators.cox_diagnostics import dfbeta, influence, proportional_hazards_test
+from analysis_py.estimators.cox import (
+    cox_data,
+    dfbeta,
+    fit_cox,
+    influence,
+    proportional_hazards_test,
+)
 from analysis_py.estimators.describe import proportion, summarise
+from analysis_py.estimators.hypothesis_tests import (
+    PairTable,
+    exact_mcnemar,
+    paired_t,
+    pearson_chi_square,
+)
 from analysis_py.estimators.logistic import fit_logistic
-from analysis_py.estimators.paired import PairTable, exact_mcnemar, paired_t
 from analysis_py.estimators.repeated_measures import repeated_measures_anova
 from analysis_py.estimators.survival import kaplan_meier, log_rank, restricted_mean
 
@@ -63,9 +73,11 @@ def estimates() -> dict[Key, float]:
     return dict(numbers)
 
 
-def _fields(key: tuple[str, str, str], result: object, names: tuple[str, ...]) -> Iterator[Number]:
+def _fields(key: tuple[str, str, str], result: Any, names: tuple[str, ...]) -> Iterator[Number]:
+    ends = {"ci_lower": "lower", "ci_upper": "upper"}
     for name in names:
-        yield (*key, name), getattr(result, name)
+        place = result.interval if name in ends else result
+        yield (*key, name), getattr(place, ends.get(name, name))
 
 
 def _cox(name: str, data: pd.DataFrame, covariates: list[str]) -> Iterator[Number]:
@@ -81,7 +93,7 @@ def _cox(name: str, data: pd.DataFrame, covariates: list[str]) -> Iterator[Numbe
         yield from _fields(
             (name, "proportional_hazards", test.name), test, ("chi_square", "p_value")
         )
-    squares = fit.data.counts @ dfbeta(fit) ** 2
+    squares = (dfbeta(fit) ** 2).sum(axis=0)
     for found, square in zip(influence(fit), squares, strict=True):
         key = (name, "influence", found.name)
         yield from _fields(key, found, ("largest", "largest_standardised"))

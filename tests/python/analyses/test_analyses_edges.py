@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis_py.estimators import model_fit
+from analysis_py.estimators import regression
 from analysis_py.results import Results
 from analysis_py.study import run_analyses
 
@@ -163,7 +163,7 @@ def test_a_cox_model_without_events_is_not_printed_as_if_it_were_fine(
 ) -> None:
     rows = edge_results["no_tacrolimus"]
     row = rows["a13.evaluable.all.any.is_female.hazard_ratio"]
-    assert (row.value, row.p_value, row.warning) == (None, None, model_fit.NO_EVENTS)
+    assert (row.value, row.p_value, row.warning) == (None, None, regression.NO_EVENTS)
     assert rows["a12.evaluable.all.any.tacrolimus_start.restricted_mean"].value == 12.0
     assert "not tested" in rows["a14.evaluable.all.any.is_generalized.log_rank_chi_square"].warning
 
@@ -174,12 +174,12 @@ def test_separation_is_named(edge_results: dict[str, Results]) -> None:
         "a13.evaluable.all.any.is_female.hazard_ratio",
         "a15.evaluable.all.baseline.is_female.odds_ratio",
     ):
-        assert (rows[key].value, rows[key].warning) == (None, model_fit.SEPARATED)
+        assert (rows[key].value, rows[key].warning) == (None, regression.SEPARATED)
 
 
 def test_a_constant_covariate_is_named(edge_results: dict[str, Results]) -> None:
     rows = edge_results["women_only"]
-    assert rows["a13.evaluable.all.any.is_female.hazard_ratio"].warning == model_fit.COLLINEAR
+    assert rows["a13.evaluable.all.any.is_female.hazard_ratio"].warning == regression.COLLINEAR
     alone = rows["a13.evaluable.all.any.dlqi_baseline_score.hazard_ratio_univariable"]
     assert alone.value is not None
 
@@ -190,7 +190,7 @@ def test_everybody_starting_at_baseline(edge_results: dict[str, Results]) -> Non
     assert (mean.value, mean.n) == (0.0, 307)
     assert rows["a12.evaluable.all.any.tacrolimus_start.median"].value == 0.0
     odds = rows["a15.evaluable.all.baseline.is_female.odds_ratio"]
-    assert odds.warning == model_fit.NO_CONTRAST
+    assert odds.warning == regression.NO_CONTRAST
 
 
 def test_equal_scores_are_not_tested(edge_results: dict[str, Results]) -> None:

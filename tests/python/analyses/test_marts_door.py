@@ -15,7 +15,6 @@ from analysis_py.catalogue import ANALYSES, required_columns
 from analysis_py.marts import Marts, MartsError, explain
 from analysis_py.results import Results
 from analysis_py.study import read_delivery, run_analyses
-from analysis_py.warehouse_path import warehouse_path
 
 
 @pytest.fixture
@@ -158,11 +157,3 @@ def test_delivery_must_be_one_row(copied: Path) -> None:
         connection.execute("delete from marts.dim_delivery")
     with Marts(copied) as marts, pytest.raises(MartsError, match="0 rows instead of one"):
         read_delivery(marts)
-
-
-def test_path_is_given_or_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("REGISTRY_WAREHOUSE", raising=False)
-    assert warehouse_path() == Path("build/warehouse.duckdb")
-    monkeypatch.setenv("REGISTRY_WAREHOUSE", "elsewhere.duckdb")
-    assert warehouse_path() == Path("elsewhere.duckdb")
-    assert warehouse_path("given.duckdb") == Path("given.duckdb")

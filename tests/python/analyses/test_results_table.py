@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 
 import pytest
 
@@ -133,19 +132,13 @@ def test_labels_are_for_people() -> None:
     assert label("some_new_code") == "Some new code"
 
 
-def test_catalogue_lists_every_module_once() -> None:
+def test_catalogue_lists_every_analysis_once() -> None:
     identifiers = [analysis.analysis_id for analysis in ANALYSES]
     assert identifiers == [f"A{number:02d}" for number in range(1, 22)]
     for analysis in ANALYSES:
         assert callable(analysis.run)
         assert analysis.columns
-        assert re.search(rf"^{analysis.analysis_id}, ", _docstring(analysis.module_name))
-
-
-def _docstring(module_name: str) -> str:
-    import importlib
-
-    return importlib.import_module(module_name).__doc__ or ""
+        assert (analysis.run.__doc__ or "").startswith(f"{analysis.analysis_id}, ")
 
 
 @pytest.mark.parametrize("name", ["A13", "a13", "cox", "COX", "a13_cox", "a13-cox"])

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from html_outline import outline_of
 
-from analysis_py.analyses import _models
+from analysis_py.analyses import rows as analysis_rows
 from analysis_py.phrases import LEFT_OUT, typographic
 from analysis_py.report.source import ReportSource
 from analysis_py.results import Results
@@ -260,4 +260,4 @@ def test_a_separated_ratio_is_not_printed_as_if_it_were_fine(
 
 
 def test_a_count_of_patients_left_out_is_no_serious_warning() -> None:
-    assert LEFT_OUT == _models.LEFT_OUT
+    assert LEFT_OUT == analysis_rows.LEFT_OUT
