@@ -81,12 +81,8 @@ def assert_published_without(secrets, ending, home) -> None:
     copy.parent.mkdir()
     shutil.copyfile(ending.warehouse, copy)
     candidate = home / "pack" / "candidate.duckdb"
-    pack.pack(
-        copy,
-        candidate,
-        {"seq": 1, "build_id": "tried", "packed_at": "2021-01-01T00:00:00+00:00"},
-        home,
-    )
+    entry = {"seq": 1, "build_id": "tried", "packed_at": "2021-01-01T00:00:00+00:00"}
+    pack.pack(copy, candidate, entry)
     assert leaks.require_no_person(copy, candidate) > 30
     with duckdb.connect(str(candidate), read_only=True) as db:
         columns = db.execute(
