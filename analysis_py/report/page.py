@@ -23,7 +23,7 @@ STUDY = "Dupilumab and topical tacrolimus in severe atopic dermatitis"
 INTERNAL = "Internal: exact counts"
 INTERNAL_NOTE = (
     "Internal: this page shows exact counts, single patients included. It is for people who may "
-    "see the register. For anybody else, `registry export` writes rounded counts."
+    "see the register. For others, the command registry export writes rounded counts."
 )
 SHOWN_LOAD_ID = 16
 
