@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import category
 
 import duckdb
 
@@ -31,10 +32,10 @@ SCOPES = {
     "duplicate": "surplus copy set aside",
 }
 STATES = {
-    "passed": "✓ passed",
-    "failed": "✗ failed",
-    "error": "! could not be evaluated",
-    "not_applicable": "– not applicable",
+    "passed": "✓\u00a0passed",
+    "failed": "✗\u00a0failed",
+    "error": "!\u00a0could not be evaluated",
+    "not_applicable": "–\u00a0not applicable",
 }
 NOT_MET = ("failed", "error")
 DOORS = {"export": "exports", "mart": "marts"}
@@ -177,6 +178,7 @@ def _grid(caption: str, found: Rows, columns: dict[str, str], summary: str = "")
         caption,
         tuple(title.lstrip("#") for title in columns),
         tuple(tuple(_text(row[name]) for name in columns.values()) for row in found),
+        classes=tuple(str(row.get("state_code", "")) for row in found),
         numeric=frozenset(i for i, title in enumerate(columns) if title.startswith("#")),
         summary=summary,
     )
@@ -187,7 +189,7 @@ def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     text = "" if value is None else str(value)
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return "".join("?" if category(letter).startswith("C") else letter for letter in text)
 
 
 def _words(code: object) -> str:

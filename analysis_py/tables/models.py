@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from analysis_py.catalogue import ANALYSES
 from analysis_py.phrases import (
     NOT_ESTIMABLE,
@@ -15,8 +17,8 @@ from analysis_py.phrases import (
 )
 from analysis_py.results import Estimate
 from analysis_py.rounding import MISSING, format_p, is_missing
-from analysis_py.rows import NothingToShowError, ResultRows
-from analysis_py.tables.table import WARNING_MARK, Line, Table, heading
+from analysis_py.rows import ResultRows
+from analysis_py.tables.table import WARNING_MARK, Table
 from analysis_py.vocabulary import ANY_TIME, label
 
 # Analysis, statistic, title of the block.
@@ -45,29 +47,24 @@ CHECKS = {
 
 def ratios(rows: ResultRows) -> Table:
     """Lay out every ratio with interval, p-value, verdict on its assumptions, and warning."""
-    lines: list[Line] = []
-    used: list[Estimate] = []
+    table = Table(
+        "Table S9",
+        "Models: hazard ratios and odds ratios",
+        "Model and term",
+        ("Ratio (95% CI)", "p", "Patients", "Assumptions", "Warning"),
+    )
     for analysis, statistic, title in MODELS:
         found = rows.find(analysis, statistic=statistic)
         if found:
             methods = distinct(readable(row.method) for row in found)
-            lines.append(heading(f"{title}. {sentence('; '.join(methods))}"))
-            lines += [Line(row.term_label, _ratio_cells(row)) for row in found]
-            used += found
-    if not lines:
-        raise NothingToShowError("no model was fitted")
-    return Table(
-        number="Table S9",
-        title="Models: hazard ratios and odds ratios",
-        stub="Model and term",
-        columns=("Ratio (95% CI)", "p", "Patients", "Assumptions", "Warning"),
-        lines=tuple(lines),
-        notes=(
-            "Evaluable patients; p-values two-sided, Wald. Patients: fitted, of those who could "
-            "have been.",
-            f"{WARNING_MARK} Not to be read as an estimate: see the warning in its line.",
-        ),
-        rows=tuple(used),
+            table.heading(f"{title}. {sentence('; '.join(methods))}")
+        for row in found:
+            table.line(row.term_label, *_ratio_cells(row))
+    return table.finished(
+        "Evaluable patients; p-values two-sided, Wald. Patients: fitted, of those who could "
+        "have been.",
+        f"{WARNING_MARK} Not to be read as an estimate: see the warning in its line.",
+        if_empty="no model was fitted",
     )
 
 
@@ -84,34 +81,29 @@ def _ratio_cells(row: Estimate) -> tuple[str, ...]:
 
 def assumptions(rows: ResultRows) -> Table:
     """Lay out every check of an assumption."""
+    table = Table(
+        "Table S10",
+        "Assumptions of the methods, and whether they hold",
+        "Analysis and term",
+        ("Check", "Value", "p", "Patients", "Verdict", "How"),
+    )
     checks = [row for row in rows if row.role == "assumption"]
-    if not checks:
-        raise NothingToShowError("no assumption was checked")
-    lines, analysis = [], ""
-    for row in checks:
-        if row.analysis_id != analysis:
-            analysis = row.analysis_id
-            lines.append(heading(f"{analysis}  {TITLES.get(analysis, '')}"))
-        time = "" if row.timepoint == ANY_TIME else f", {label(row.timepoint).lower()}"
-        cells = (
-            CHECKS.get(row.statistic, label(row.statistic)),
-            value_cell(row, 3),
-            format_p(row.p_value),
-            share_cell(row),
-            row.assumptions_verdict or MISSING,
-            readable("; ".join(text for text in (row.method, row.warning) if text)),
-        )
-        lines.append(Line(row.term_label + time, cells))
-    return Table(
-        number="Table S10",
-        title="Assumptions of the methods, and whether they hold",
-        stub="Analysis and term",
-        columns=("Check", "Value", "p", "Patients", "Verdict", "How"),
-        lines=tuple(lines),
-        notes=(
-            "Doubtful: a test of the assumption with p < 0.05, a standardised influence above 1, "
-            "an expected count below 5, or complete cases that differ from all by more than a "
-            "tenth of a standard deviation. Holds: not doubtful by this rule, which is no proof.",
-        ),
-        rows=tuple(checks),
+    for analysis, group in groupby(checks, key=lambda row: row.analysis_id):
+        table.heading(f"{analysis}  {TITLES.get(analysis, '')}")
+        for row in group:
+            time = "" if row.timepoint == ANY_TIME else f", {label(row.timepoint).lower()}"
+            table.line(
+                row.term_label + time,
+                CHECKS.get(row.statistic, label(row.statistic)),
+                value_cell(row, 3),
+                format_p(row.p_value),
+                share_cell(row),
+                row.assumptions_verdict or MISSING,
+                readable("; ".join(text for text in (row.method, row.warning) if text)),
+            )
+    return table.finished(
+        "Doubtful: a test of the assumption with p < 0.05, a standardised influence above 1, "
+        "an expected count below 5, or complete cases that differ from all by more than a "
+        "tenth of a standard deviation. Holds: not doubtful by this rule, which is no proof.",
+        if_empty="no assumption was checked",
     )

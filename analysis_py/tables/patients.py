@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from analysis_py.phrases import interval_cell, value_cell
 from analysis_py.results import Estimate
 from analysis_py.rounding import MISSING, format_count, format_number
 from analysis_py.rows import NothingToShowError, ResultRows
-from analysis_py.tables.table import Line, Table, heading
+from analysis_py.tables.table import Table
 from analysis_py.vocabulary import ALL
 
 GROUPS = {"male": "Males", "female": "Females", ALL: "Total"}
@@ -22,10 +20,7 @@ AGES = {
     "age_at_diagnosis_years": "At diagnosis",
     "age_at_index_years": "At the first dose of dupilumab",
 }
-AGE_STATISTICS = (
-    *("mean", "sd", "median", "first_quartile", "third_quartile", "minimum", "maximum"),
-    "n_missing",
-)
+AGE_STATISTICS = ("mean", "sd", "median", "first_quartile", "third_quartile", "minimum", "maximum")
 EARLIER = "prior_"
 OVERALL = ("any_adverse_event", "serious_adverse_event")
 
@@ -35,34 +30,29 @@ def clinical_features(rows: ResultRows) -> Table:
     totals = [rows.need("A02", "column_total", "n", group=group) for group in GROUPS]
     if not totals[-1].n:
         raise NothingToShowError("no patient is enrolled")
-    lines, used = [], list(totals)
-
-    def add(name: str, term: str, statistic: str) -> None:
-        found = [rows.need("A02", term, statistic, group=group) for group in GROUPS]
-        lines.append(_count_line(name or found[0].term_label, found))
-        used.extend(found)
-
-    for feature, terms in _terms(rows).items():
-        lines.append(heading(FEATURES.get(feature, feature)))
-        for term in terms:
-            add("", term, "n")
-        add("Not recorded", feature, "n_missing")
-    return Table(
-        number="Table I",
-        title="Clinical features of atopic dermatitis at baseline",
-        stub="Feature",
-        columns=tuple(
+    table = Table(
+        "Table I",
+        "Clinical features of atopic dermatitis at baseline",
+        "Feature",
+        tuple(
             f"{name} (n = {total.n}), n (%)"
             for name, total in zip(GROUPS.values(), totals, strict=True)
         ),
-        lines=tuple(lines),
-        notes=(
-            "Enrolled patients. Percentages of the column total, which includes patients without "
-            "the feature recorded. –: no patient.",
-            "A patient has one disease course, one phenotype and at most one entry of critical "
-            "areas.",
-        ),
-        rows=tuple(used),
+    )
+
+    def add(term: str, statistic: str, name: str = "") -> None:
+        found = [rows.need("A02", term, statistic, group=group) for group in GROUPS]
+        table.line(name or found[0].term_label, *map(_count, found))
+
+    for feature, terms in _terms(rows).items():
+        table.heading(FEATURES.get(feature, feature))
+        for term in terms:
+            add(term, "n")
+        add(feature, "n_missing", "Not recorded")
+    return table.finished(
+        "Enrolled patients. Percentages of the column total, which includes patients without "
+        "the feature recorded. –: no patient.",
+        "A patient has one disease course, one phenotype and at most one entry of critical areas.",
     )
 
 
@@ -78,8 +68,8 @@ def _terms(rows: ResultRows) -> dict[str, list[str]]:
     return features
 
 
-def _count_line(name: str, rows: Sequence[Estimate], *empty: str) -> Line:
-    return Line(name, (*(format_count(row.n, row.denominator) for row in rows), *empty))
+def _count(row: Estimate) -> str:
+    return format_count(row.n, row.denominator)
 
 
 def patients(rows: ResultRows) -> Table:
@@ -87,48 +77,40 @@ def patients(rows: ResultRows) -> Table:
     enrolled = rows.need("A01", "enrolled", "n")
     if not enrolled.n:
         raise NothingToShowError("no patient is enrolled")
-    lines, used = [heading("Sex, n (%)")], [enrolled]
-    for sex in ("male", "female"):
-        row = rows.need("A01", sex, "n")
-        lines.append(_count_line(row.term_label, [row], ""))
-        used.append(row)
-    lines.append(heading("Age in years, mean ± SD; median (quartiles); range"))
+    table = Table(
+        "Table S1",
+        "Patients at enrolment: sex, age, comorbidities and earlier treatments",
+        "Characteristic",
+        (f"Enrolled patients (n = {enrolled.n})", "Not recorded"),
+    )
+    table.heading("Sex, n (%)")
+    for row in (rows.need("A01", sex, "n") for sex in ("male", "female")):
+        table.line(row.term_label, _count(row), "")
+    table.heading("Age in years, mean ± SD; median (quartiles); range")
     for age, name in AGES.items():
-        found = {statistic: rows.need("A01", age, statistic) for statistic in AGE_STATISTICS}
-        lines.append(Line(name, (_age(found), str(found["n_missing"].n))))
-        used += found.values()
+        table.line(name, _age(rows, age), str(rows.need("A01", age, "n_missing").n))
     history = rows.find("A03", statistic="n")
     blocks = {"Comorbidities, n (%)": False, "Earlier treatments, n (%)": True}
     for title, is_treatment in blocks.items():
         block = [row for row in history if row.term.startswith(EARLIER) == is_treatment]
         if block:
-            lines += [heading(title), *(_count_line(row.term_label, [row], "") for row in block)]
-            used += block
-    return Table(
-        number="Table S1",
-        title="Patients at enrolment: sex, age, comorbidities and earlier treatments",
-        stub="Characteristic",
-        columns=(f"Enrolled patients (n = {enrolled.n})", "Not recorded"),
-        lines=tuple(lines),
-        notes=(
-            "Percentages of all enrolled patients; a patient may have several comorbidities and "
-            "earlier treatments. A comorbidity or treatment that is not recorded counts as absent. "
-            "–: no patient.",
-            "SD: sample standard deviation. Quartiles: linear interpolation (type 7).",
-        ),
-        rows=tuple(used),
+            table.heading(title)
+        for row in block:
+            table.line(row.term_label, _count(row), "")
+    return table.finished(
+        "Percentages of all enrolled patients; a patient may have several comorbidities and "
+        "earlier treatments. A comorbidity or treatment that is not recorded counts as absent. "
+        "–: no patient.",
+        "SD: sample standard deviation. Quartiles: linear interpolation (type 7).",
     )
 
 
-def _age(found: dict[str, Estimate]) -> str:
-    if found["mean"].value is None:
+def _age(rows: ResultRows, term: str) -> str:
+    values = [rows.need("A01", term, statistic).value for statistic in AGE_STATISTICS]
+    if values[0] is None:
         return MISSING
-    text = {statistic: format_number(row.value, 0) for statistic, row in found.items()}
-    return (
-        f"{text['mean']} ± {text['sd']}; "
-        f"{text['median']} ({text['first_quartile']}–{text['third_quartile']}); "
-        f"{text['minimum']}–{text['maximum']}"
-    )
+    mean, sd, median, low, high, least, most = (format_number(value, 0) for value in values)
+    return f"{mean} ± {sd}; {median} ({low}–{high}); {least}–{most}"
 
 
 def adverse_events(rows: ResultRows) -> Table:
@@ -139,22 +121,19 @@ def adverse_events(rows: ResultRows) -> Table:
     undated = rows.need("A20", OVERALL[0], "n_onset_not_recorded")
     kinds = [row for row in rows.find("A20", statistic="percent") if row.term not in OVERALL]
     kinds.sort(key=lambda row: (-(row.n or 0), row.term_label))
-    return Table(
-        number="Table S11",
-        title="Adverse events that began under dupilumab",
-        stub="Adverse event",
-        columns=(f"Enrolled patients (n = {overall[0].denominator})", "%", "95% CI"),
-        lines=(*map(_event_line, overall), heading("By kind"), *map(_event_line, kinds)),
-        notes=(
-            "Patients with at least one event on or after the first dose; a patient may be counted "
-            "in several lines. Percentages of all enrolled patients, regardless of the length of "
-            "follow-up. Intervals: Wilson. Events are those that the clinic recorded; patients "
-            f"with an event whose onset is not recorded: {undated.n}.",
-        ),
-        rows=(*overall, undated, *kinds),
+    table = Table(
+        "Table S11",
+        "Adverse events that began under dupilumab",
+        "Adverse event",
+        (f"Enrolled patients (n = {overall[0].denominator})", "%", "95% CI"),
     )
-
-
-def _event_line(row: Estimate) -> Line:
-    percent = (value_cell(row), interval_cell(row)) if row.denominator else (MISSING, MISSING)
-    return Line(row.term_label, (str(row.n), *percent))
+    for row in (*overall, *kinds):
+        if row in kinds[:1]:
+            table.heading("By kind")
+        table.line(row.term_label, str(row.n), value_cell(row), interval_cell(row))
+    return table.finished(
+        "Patients with at least one event on or after the first dose; a patient may be counted "
+        "in several lines. Percentages of all enrolled patients, regardless of the length of "
+        "follow-up. Intervals: Wilson. Events are those that the clinic recorded; patients "
+        f"with an event whose onset is not recorded: {undated.n}.",
+    )

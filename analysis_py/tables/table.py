@@ -1,12 +1,13 @@
-"""A table of the study before it is a file: column heads, lines of printed text, notes, results."""
+"""A table of the study before it is a file: column heads, lines of printed text, notes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analysis_py.phrases import distinct, is_doubtful, readable, sentence, serious_warning
 from analysis_py.results import Estimate
+from analysis_py.rows import NothingToShowError
 
 DOUBTFUL_MARK = "†"
 WARNING_MARK = "‡"
@@ -21,9 +22,9 @@ class Line:
     is_heading: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Table:
-    """One table.
+    """One table, filled line by line.
 
     Attributes
     ----------
@@ -34,21 +35,39 @@ class Table:
         Head of the first column.
     columns : tuple of str
         Heads of the other columns, with their denominators.
-    lines : tuple of Line
+    lines : list of Line
         Every line that is no heading has one cell per column.
     notes : tuple of str
         Population, tests, and what the marks mean.
-    rows : tuple of Estimate
-        The results that were printed, in order.
     """
 
     number: str
     title: str
     stub: str
     columns: tuple[str, ...]
-    lines: tuple[Line, ...]
-    notes: tuple[str, ...]
-    rows: tuple[Estimate, ...]
+    lines: list[Line] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+    def heading(self, text: str) -> None:
+        """Begin a block."""
+        self.lines.append(Line(text, is_heading=True))
+
+    def line(self, name: str, *cells: str) -> None:
+        """Add a line."""
+        self.lines.append(Line(name, cells))
+
+    def finished(self, *notes: str, if_empty: str = "") -> Table:
+        """Return the table with its notes.
+
+        Raises
+        ------
+        NothingToShowError
+            With the text `if_empty`, if the table has no line.
+        """
+        if not self.lines:
+            raise NothingToShowError(if_empty)
+        self.notes = notes
+        return self
 
     @property
     def identifier(self) -> str:
@@ -64,11 +83,6 @@ class Table:
                 blocks.append([])
             blocks[-1].append(line)
         return blocks
-
-
-def heading(text: str) -> Line:
-    """Line that heads a block."""
-    return Line(text, is_heading=True)
 
 
 def marked(text: str, row: Estimate | None) -> str:

@@ -118,7 +118,7 @@ def test_the_pairs_add_up_to_both_margins(tables: dict[str, Table]) -> None:
 def test_every_line_has_a_cell_per_column(tables: dict[str, Table], name: str) -> None:
     table = tables[name]
     assert table.notes
-    assert table.rows
+    assert table.lines
     for line in table.lines:
         assert line.is_heading or len(line.cells) == len(table.columns), line
 
