@@ -12,10 +12,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from core import stop
 from core.settings import resolve
 from core.stop import ExitCode, Stop
-from refresh import build, cli, messages
+from refresh import build, messages
 from refresh.build import RanTests, count_tests, require_all_tests
 
 
@@ -165,36 +164,6 @@ def test_control_characters_in_a_path_are_refused(tmp_path):
         resolve({"published": "a\nb"}, {}, tmp_path)
 
 
-def test_help_names_every_exit_code_and_needs_no_heavy_package():
-    code = (
-        "import sys\n"
-        "from refresh import cli\n"
-        "cli.parser().format_help()\n"
-        "print([m for m in ('duckdb', 'pandas', 'dbt', 'great_expectations') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-    shown = cli.parser().format_help()
-    assert all(str(int(exit_code)) in shown for exit_code in stop.ExitCode)
-
-
-def test_an_accepted_rule_wants_a_reason(capsys):
-    assert cli.main(["run", "--accept", "recode"]) == ExitCode.USAGE
-    assert "--reason" in capsys.readouterr().err
-
-
-def test_a_fault_of_the_program_shows_no_traceback_and_no_value(monkeypatch, capsys):
-    def broken(options):
-        raise ValueError("patient ROSSI-1967")
-
-    monkeypatch.setattr("refresh.commands.list_versions", broken)
-    assert cli.main(["versions"]) == ExitCode.UNEXPECTED
-    said = capsys.readouterr().err
-    assert "ROSSI" not in said
-    assert "Traceback" not in said
-    assert "ValueError" in said
-
-
 HERE = str(Path(__file__).parent)
 SLEEPING_BUILD = """
 import signal, sys
@@ -202,7 +171,8 @@ sys.path.insert(0, sys.argv[2])
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job begins without it
 from pathlib import Path
 import invented
-from refresh import build, cli, steps
+from refresh import build, steps
+from registry.main import main
 from core.progress import Progress
 
 def waiting_build(settings, progress, locks):
@@ -224,8 +194,8 @@ def waiting_build(settings, progress, locks):
 import dataclasses
 fake = dataclasses.replace(invented.steps(invented.Shape()), build=waiting_build)
 steps.real_steps = lambda: fake
-sys.exit(cli.main(["run", "--quiet", "--allow-outside", "--vault", sys.argv[1] + "/vault",
-                   "--published", sys.argv[1] + "/published", "--delivery", sys.argv[1]]))
+sys.exit(main(["run", "--quiet", "--allow-outside", "--vault", sys.argv[1] + "/vault",
+               "--published", sys.argv[1] + "/published", "--delivery", sys.argv[1]]))
 """
 
 

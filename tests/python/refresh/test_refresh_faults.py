@@ -141,14 +141,15 @@ def test_a_disk_that_fills_while_publishing_leaves_the_old_version(settings):
         "import sys\n"
         "from pathlib import Path\n"
         "sys.path.insert(0, sys.argv[4])\n"
-        "from refresh import cli, steps\n"
+        "from refresh import steps\n"
+        "from registry.main import main\n"
         "import dataclasses, invented, torture\n"
         "fake = invented.steps(invented.Shape(n_patients=400, load_id='load-2'))\n"
         "def check(settings, previous):\n"
         "    torture.limit_file_size(700_000)\n"
         "    return invented.passed_report()\n"
         "steps.real_steps = lambda: dataclasses.replace(fake, check=check)\n"
-        "sys.exit(cli.main(['run', '--quiet', '--allow-outside', '--vault', sys.argv[1],\n"
+        "sys.exit(main(['run', '--quiet', '--allow-outside', '--vault', sys.argv[1],\n"
         "    '--published', sys.argv[2], '--delivery', sys.argv[3]]))\n"
     )
     deliver(settings, "next")
