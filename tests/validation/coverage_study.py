@@ -304,7 +304,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--studies", type=int, default=1000, help="studies of 342 patients")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--page", type=Path, default=PAGE, help="document whose table is replaced")
-    parser.add_argument("--work", type=Path, help="folder for delivery and warehouse; default: a temporary one")
+    parser.add_argument("--work", type=Path, help="folder for delivery and warehouse")
     options = parser.parse_args(arguments)
     fewest = math.ceil(LARGE / STUDY_SIZE)
     if options.studies < fewest:
