@@ -1,11 +1,15 @@
-"""The export contract: which exports a delivery holds and which columns each of them has.
+"""The export contract: the columns of each export, as seed export_columns declares them.
 
-The contract names columns only. What a value must look like is judged in staging.
+Staging judges the cells by the same seed. The project runs from its checkout, so the seed is there.
 """
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
+from pathlib import Path
+
+COLUMNS_FILE = Path(__file__).parents[1] / "seeds" / "quality" / "export_columns.csv"
 
 INTAKE_CONTRACT_VERSION = "1"
 """Part of every load id: a change of what intake writes makes a delivery load again."""
@@ -24,59 +28,19 @@ class ContractColumn:
     """
 
     name: str
-    is_required: bool = False
+    is_required: bool
 
 
-EXPORTS: dict[str, tuple[ContractColumn, ...]] = {
-    "patients": (
-        ContractColumn("patient_id", True),
-        ContractColumn("sex", True),
-        ContractColumn("birth_date", True),
-        ContractColumn("ad_diagnosis_date"),
-        ContractColumn("disease_course"),
-        ContractColumn("clinical_phenotype"),
-        ContractColumn("involves_face"),
-        ContractColumn("involves_hands"),
-        ContractColumn("involves_genitalia"),
-    ),
-    "visits": (
-        ContractColumn("visit_id", True),
-        ContractColumn("patient_id", True),
-        ContractColumn("visit_date", True),
-        ContractColumn("nominal_timepoint"),
-        ContractColumn("easi_score"),
-        ContractColumn("itch_nrs_score"),
-        ContractColumn("sleep_nrs_score"),
-        ContractColumn("dlqi_score"),
-        ContractColumn("iga_score"),
-        ContractColumn("poem_score"),
-        ContractColumn("topical_adherence"),
-    ),
-    "prescriptions": (
-        ContractColumn("prescription_id", True),
-        ContractColumn("patient_id", True),
-        ContractColumn("drug_name", True),
-        ContractColumn("atc_code"),
-        ContractColumn("route"),
-        ContractColumn("strength"),
-        ContractColumn("body_site"),
-        ContractColumn("start_date", True),
-        ContractColumn("end_date"),
-    ),
-    "comorbidities": (
-        ContractColumn("patient_id", True),
-        ContractColumn("comorbidity_term", True),
-        ContractColumn("onset_date"),
-    ),
-    "adverse_events": (
-        ContractColumn("adverse_event_id", True),
-        ContractColumn("patient_id", True),
-        ContractColumn("event_term", True),
-        ContractColumn("onset_date", True),
-        ContractColumn("is_serious", True),
-        ContractColumn("outcome"),
-    ),
-}
+def _declared_exports() -> dict[str, tuple[ContractColumn, ...]]:
+    exports: dict[str, tuple[ContractColumn, ...]] = {}
+    with COLUMNS_FILE.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            column = ContractColumn(row["column_name"], row["is_column_required"] == "true")
+            exports[row["export_name"]] = (*exports.get(row["export_name"], ()), column)
+    return exports
+
+
+EXPORTS = _declared_exports()
 """Export name -> its columns, in the order of the raw table."""
 
 

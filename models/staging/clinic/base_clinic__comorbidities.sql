@@ -1,76 +1,65 @@
--- Every record of the comorbidity export, typed, with the verdict on it. The export has no
--- identifier of its own: a patient has a comorbidity once, and a term that is told again is
--- surplus.
+-- Every record of the comorbidity export, typed and judged. The export has no identifier of its own:
+-- a patient has a comorbidity once, and a repeated term is surplus.
+-- Seed export_columns says how each column is read and what a fault costs.
+{% set columns = {
+    'comorbidity_term': 'term',
+    'onset_date': 'day',
+} %}
 
 with source as not materialized (
     select * from {{ source('clinic', 'comorbidities') }}
 ),
 
-source_format as (
-    select *
-    from {{ source('intake', 'source_formats') }}
+column_rules as (
+    select * from {{ ref('base_intake__column_rules') }}
     where export_name = 'comorbidities'
 ),
 
-delivery as (
-    select coalesce(extraction_date, current_date) as latest_date
-    from {{ source('intake', 'delivery') }}
+known_words as (
+    select * from {{ ref('base_intake__known_words') }}
 ),
 
--- Every cell of a column once, read and judged.
-comorbidity_term_cells as (
-    {{ text_cells('comorbidity_term', is_required=true, is_term=true) }}
+base_clinic__patients as (
+    select * from {{ ref('base_clinic__patients') }}
 ),
 
-onset_date_cells as (
-    {{ date_cells('onset_date') }}
+cells as materialized (
+    {{ judge_cells(columns, 'source', 'column_rules', 'known_words') }}
 ),
 
-{{ mark_repeated_keys([
-    clean_text('source.patient_id'),
-    plain_term(clean_text('source.comorbidity_term'))
-]) }},
-
-{{ read_records(
-    identifiers=['patient_id'],
-    columns=[
-        'comorbidity_term', 'onset_date'
-    ]
-) }},
-
-judged as not materialized (
-    select
-        read_records.*,
-        {{ has_record_fault(['patient_id', 'comorbidity_term']) }} as has_record_fault
-    from read_records
+read_records as not materialized (
+    {{ read_records(
+        identifiers=['patient_id'],
+        columns=columns,
+        key=['patient_id', 'comorbidity_term'],
+        records='source',
+        cells='cells',
+        column_rules='column_rules'
+    ) }}
 ),
 
-{{ compare_repeats(
-    key_columns=['patient_id', 'comorbidity_term'],
-    content_columns=[
-        'patient_id', 'comorbidity_term', 'onset_date'
-    ],
-    keep_first=true
-) }},
-
-{{ place_records() }},
+judged as (
+    {{ judge_records(
+        key=['patient_id', 'comorbidity_term'],
+        records='read_records',
+        column_rules='column_rules',
+        patients='base_clinic__patients',
+        keep_first=true
+    ) }}
+),
 
 final as (
     select
-        placed.source_file,
-        placed.record_number,
-        placed.line_number,
-        placed.patient_id,
-        placed.comorbidity_term,
-        coalesce(placed.is_onset_date_partial, false) as is_onset_date_partial,
-        placed.onset_date_day as onset_date,
-        {{ record_disposition() }} as record_disposition,
-        {{ record_faults(
-            key_columns=['patient_id', 'comorbidity_term'],
-            record_columns=['patient_id', 'comorbidity_term'],
-            value_columns=['onset_date']
-        ) }} as faults
-    from placed
+        source_file,
+        record_number,
+        line_number,
+        patient_id,
+        comorbidity_term,
+        is_onset_date_partial,
+        onset_date,
+        record_disposition,
+        faults
+    from judged
 )
 
 select * from final

@@ -1,111 +1,78 @@
--- Every record of the visit export, typed, with the verdict on it. Refused records stay in this
--- table.
+-- Every record of the visit export, typed and judged. Refused records stay here with their faults.
+-- Seed export_columns says how each column is read and what a fault costs.
+{% set columns = {
+    'visit_date': 'day',
+    'nominal_timepoint': 'code',
+    'easi_score': 'points',
+    'itch_nrs_score': 'points',
+    'sleep_nrs_score': 'points',
+    'dlqi_score': 'points',
+    'iga_score': 'points',
+    'poem_score': 'points',
+    'topical_adherence': 'code',
+} %}
 
 with source as not materialized (
     select * from {{ source('clinic', 'visits') }}
 ),
 
-source_format as (
-    select *
-    from {{ source('intake', 'source_formats') }}
+column_rules as (
+    select * from {{ ref('base_intake__column_rules') }}
     where export_name = 'visits'
 ),
 
-delivery as (
-    select coalesce(extraction_date, current_date) as latest_date
-    from {{ source('intake', 'delivery') }}
+known_words as (
+    select * from {{ ref('base_intake__known_words') }}
 ),
 
--- Every cell of a column once, read and judged.
-visit_date_cells as (
-    {{ date_cells('visit_date', is_required=true, partial='false') }}
+base_clinic__patients as (
+    select * from {{ ref('base_clinic__patients') }}
 ),
 
-nominal_timepoint_cells as (
-    {{ word_cells('nominal_timepoint', 'timepoint') }}
+cells as materialized (
+    {{ judge_cells(columns, 'source', 'column_rules', 'known_words') }}
 ),
 
-easi_score_cells as (
-    {{ score_cells('easi_score', 'easi', 'decimal(4, 1)') }}
+read_records as not materialized (
+    {{ read_records(
+        identifiers=['visit_id', 'patient_id'],
+        columns=columns,
+        key=['visit_id'],
+        records='source',
+        cells='cells',
+        column_rules='column_rules'
+    ) }}
 ),
 
-itch_nrs_score_cells as (
-    {{ score_cells('itch_nrs_score', 'itch_nrs', 'integer') }}
+judged as (
+    {{ judge_records(
+        key=['visit_id'],
+        records='read_records',
+        column_rules='column_rules',
+        patients='base_clinic__patients',
+        dated_by='visit_date'
+    ) }}
 ),
-
-sleep_nrs_score_cells as (
-    {{ score_cells('sleep_nrs_score', 'sleep_nrs', 'integer') }}
-),
-
-dlqi_score_cells as (
-    {{ score_cells('dlqi_score', 'dlqi', 'integer') }}
-),
-
-iga_score_cells as (
-    {{ score_cells('iga_score', 'iga', 'integer') }}
-),
-
-poem_score_cells as (
-    {{ score_cells('poem_score', 'poem', 'integer') }}
-),
-
-topical_adherence_cells as (
-    {{ word_cells('topical_adherence', 'topical_adherence') }}
-),
-
-{{ mark_repeated_keys([clean_text('source.visit_id')]) }},
-
-{{ read_records(
-    identifiers=['visit_id', 'patient_id'],
-    columns=[
-        'visit_date', 'nominal_timepoint', 'easi_score', 'itch_nrs_score',
-        'sleep_nrs_score', 'dlqi_score', 'iga_score', 'poem_score',
-        'topical_adherence'
-    ]
-) }},
-
-judged as not materialized (
-    select
-        read_records.*,
-        {{ has_record_fault(['visit_id', 'patient_id', 'visit_date']) }} as has_record_fault
-    from read_records
-),
-
-{{ compare_repeats(
-    key_columns=['visit_id'],
-    content_columns=[
-        'visit_id', 'patient_id', 'visit_date', 'nominal_timepoint',
-        'easi_score', 'itch_nrs_score', 'sleep_nrs_score', 'dlqi_score',
-        'iga_score', 'poem_score', 'topical_adherence'
-    ]
-) }},
-
-{{ place_records(date_column='visit_date') }},
 
 final as (
     select
-        placed.source_file,
-        placed.record_number,
-        placed.line_number,
-        placed.visit_id,
-        placed.patient_id,
-        placed.nominal_timepoint_code,
-        placed.topical_adherence_code,
-        placed.easi_score_value as easi_score,
-        placed.itch_nrs_score_value as itch_nrs_score,
-        placed.sleep_nrs_score_value as sleep_nrs_score,
-        placed.dlqi_score_value as dlqi_score,
-        placed.iga_score_value as iga_score,
-        placed.poem_score_value as poem_score,
-        placed.visit_date_day as visit_date,
-        {{ record_disposition() }} as record_disposition,
-        {{ record_faults(
-            key_columns=['visit_id'],
-            record_columns=['visit_id', 'patient_id', 'visit_date'],
-            value_columns=['nominal_timepoint', 'easi_score', 'itch_nrs_score', 'sleep_nrs_score', 'dlqi_score', 'iga_score', 'poem_score', 'topical_adherence'],
-            date_column='visit_date'
-        ) }} as faults
-    from placed
+        source_file,
+        record_number,
+        line_number,
+        visit_id,
+        patient_id,
+        nominal_timepoint as nominal_timepoint_code,
+        topical_adherence as topical_adherence_code,
+        cast(easi_score as decimal(4, 1)) as easi_score,
+        cast(itch_nrs_score as integer) as itch_nrs_score,
+        cast(sleep_nrs_score as integer) as sleep_nrs_score,
+        cast(dlqi_score as integer) as dlqi_score,
+        cast(iga_score as integer) as iga_score,
+        cast(poem_score as integer) as poem_score,
+        visit_date,
+        record_disposition,
+        faults
+    from judged
 )
 
 select * from final

@@ -1,139 +1,78 @@
--- Every record of the prescription export, typed, with the verdict on it. Refused records stay
--- here. An end date that cannot be read costs the record: without it the course would look as if it
--- went on.
-
-{% set open_end_limit = 'latest_date + ' ~ var('longest_planned_course_days') %}
+-- Every record of the prescription export, typed and judged. Refused records stay here with their
+-- faults. Seed export_columns says how each column is read and what a fault costs. An end date that
+-- cannot be read costs the record: without it the course would look as if it went on.
+{% set columns = {
+    'drug_name': 'term',
+    'start_date': 'day',
+    'end_date': 'day',
+    'atc_code': 'code',
+    'route': 'code',
+    'strength': 'cell_text',
+    'body_site': 'cell_text',
+} %}
 
 with source as not materialized (
     select * from {{ source('pharmacy', 'prescriptions') }}
 ),
 
-source_format as (
-    select *
-    from {{ source('intake', 'source_formats') }}
+column_rules as (
+    select * from {{ ref('base_intake__column_rules') }}
     where export_name = 'prescriptions'
 ),
 
-delivery as (
-    select coalesce(extraction_date, current_date) as latest_date
-    from {{ source('intake', 'delivery') }}
+known_words as (
+    select * from {{ ref('base_intake__known_words') }}
 ),
 
--- Every cell of a column once, read and judged.
-drug_name_cells as (
-    {{ text_cells('drug_name', is_required=true) }}
+base_clinic__patients as (
+    select * from {{ ref('base_clinic__patients') }}
 ),
 
-route_cells as (
-    {{ word_cells('route', 'route') }}
+cells as materialized (
+    {{ judge_cells(columns, 'source', 'column_rules', 'known_words') }}
 ),
 
-strength_cells as (
-    {{ text_cells('strength') }}
-),
-
-body_site_cells as (
-    {{ text_cells('body_site') }}
-),
-
-start_date_cells as (
-    {{ date_cells('start_date', is_required=true, partial='are_partial_dates_allowed') }}
-),
-
-end_date_cells as (
-    {{ date_cells(
-        'end_date', partial='are_partial_dates_allowed', latest=open_end_limit, capped_by=none
+read_records as not materialized (
+    {{ read_records(
+        identifiers=['prescription_id', 'patient_id'],
+        columns=columns,
+        key=['prescription_id'],
+        records='source',
+        cells='cells',
+        column_rules='column_rules',
+        not_before={'end_date': ['start_date', 'end_before_start']}
     ) }}
 ),
 
-atc_code_cells as (
-    select
-        cleaned.cell,
-        cleaned.atc_code,
-        {{ plain_code('cleaned.atc_code') }} as atc_code_plain,
-        case
-            when
-                not regexp_full_match(
-                    {{ plain_code('cleaned.atc_code') }},
-                    '[A-Z](\d{2}([A-Z]([A-Z](\d{2})?)?)?)?'
-                )
-                then 'code_format'
-        end as atc_code_fault
-    from ({{ cleaned_cells('atc_code') }}) as cleaned
+judged as (
+    {{ judge_records(
+        key=['prescription_id'],
+        records='read_records',
+        column_rules='column_rules',
+        patients='base_clinic__patients',
+        dated_by='start_date'
+    ) }}
 ),
-
-{{ mark_repeated_keys([clean_text('source.prescription_id')]) }},
-
-{{ read_records(
-    identifiers=['prescription_id', 'patient_id'],
-    columns=[
-        'drug_name', 'atc_code', 'route', 'strength',
-        'body_site', 'start_date', 'end_date'
-    ]
-) }},
-
-ruled as not materialized (
-    select
-        read_records.* exclude (end_date_fault),
-        coalesce(
-            read_records.end_date_fault,
-            case
-                -- The last possible day of the end may not lie before the first possible day of the
-                -- start.
-                when
-                    read_records.end_date_last_day < read_records.start_date_first_day
-                    and read_records.start_date_fault is null
-                    then 'end_before_start'
-            end
-        ) as end_date_fault
-    from read_records
-),
-
-judged as not materialized (
-    select
-        ruled.*,
-        {{ has_record_fault([
-            'prescription_id', 'patient_id', 'drug_name', 'start_date', 'end_date'
-        ]) }} as has_record_fault
-    from ruled
-),
-
-{{ compare_repeats(
-    key_columns=['prescription_id'],
-    content_columns=[
-        'prescription_id', 'patient_id', 'drug_name', 'atc_code',
-        'route', 'strength', 'body_site', 'start_date',
-        'end_date'
-    ]
-) }},
-
-{{ place_records(date_column='start_date') }},
 
 final as (
     select
-        placed.source_file,
-        placed.record_number,
-        placed.line_number,
-        placed.prescription_id,
-        placed.patient_id,
-        placed.drug_name_plain as drug_name,
-        case when placed.atc_code_fault is null then placed.atc_code_plain end as atc_code,
-        placed.route_code,
-        placed.strength,
-        placed.body_site,
-        coalesce(placed.is_start_date_partial, false) as is_start_date_partial,
-        coalesce(placed.is_end_date_partial and placed.end_date_fault is null, false)
-            as is_end_date_partial,
-        placed.start_date_day as start_date,
-        case when placed.end_date_fault is null then placed.end_date_day end as end_date,
-        {{ record_disposition() }} as record_disposition,
-        {{ record_faults(
-            key_columns=['prescription_id'],
-            record_columns=['prescription_id', 'patient_id', 'drug_name', 'start_date', 'end_date'],
-            value_columns=['atc_code', 'route'],
-            date_column='start_date'
-        ) }} as faults
-    from placed
+        source_file,
+        record_number,
+        line_number,
+        prescription_id,
+        patient_id,
+        drug_name,
+        atc_code,
+        route as route_code,
+        strength,
+        body_site,
+        is_start_date_partial,
+        is_end_date_partial,
+        start_date,
+        end_date,
+        record_disposition,
+        faults
+    from judged
 )
 
 select * from final
