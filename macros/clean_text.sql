@@ -8,9 +8,8 @@
     {%- endset -%}
     {%- set trimmed = 'if(' ~ may_have_blanks ~ ', trim(' ~ cell ~ ', ' ~ blanks ~ '), ' ~ cell ~ ')' -%}
     case
-        when not list_contains({{ missing_codes }}, {{ trimmed }})
-            then nullif({{ trimmed }}, '')
-    end
+                when not list_contains({{ missing_codes }}, {{ trimmed }}) then nullif({{ trimmed }}, '')
+            end
 {%- endmacro %}
 
 {#- A term or a product name for comparison: lower case, single blanks. -#}

@@ -4,7 +4,7 @@
     column_rules: relation with the rows of base_intake__column_rules for this export.
     known_words: relation with the rows of base_intake__known_words.
     Comes out: column_name and cell (as written) are the key; cell_text (cleaned), term, code (of a word, or
-    an ATC code), points, day, first_day, last_day, is_partial; fault (null: sound) and fault_scope. -#}
+    an ATC code), points, day, first_day, last_day, is_partial; rule_code (null: sound). -#}
 {% macro judge_cells(columns, records, column_rules, known_words) -%}
     with written as (
         {%- for column in columns %}
@@ -64,9 +64,8 @@
             case
                 when cell_text is null then if(is_cell_required, 'missing_required', null)
                 when kind_code = 'word' then if(word_code is null, 'unknown_code', null)
-                when kind_code = 'atc' then if(
-                    regexp_full_match(atc_code, '[A-Z](\d{2}([A-Z]([A-Z](\d{2})?)?)?)?'), null, 'code_format'
-                )
+                when kind_code = 'atc' and not regexp_full_match(atc_code, '[A-Z](\d{2}([A-Z]([A-Z](\d{2})?)?)?)?')
+                    then 'code_format'
                 when kind_code = 'score' then case
                     when not regexp_full_match(number_text, '-?\d{1,6}(\.\d{1,20})?') then 'not_a_number'
                     when points < min_value or points > max_value then 'out_of_range'
@@ -90,7 +89,6 @@
         cell,
         cell_text,
         {{ plain_term('cell_text') }} as term,
-        fault_scope,
         if(kind_code = 'atc', if(rule_code is null, atc_code, null), word_code) as code,
         if(rule_code is null, points, null) as points,
         if(rule_code is null, first_day, null) as first_day,
@@ -99,12 +97,6 @@
         if(rule_code is null, if(day > latest_date and not is_plan, latest_date, day), null) as day,
         {#- An empty cell is no partial date. #}
         coalesce(rule_code is null and is_partial, false) as is_partial,
-        case when rule_code is not null then {{ fault('column_name', 'rule_code', 'fault_scope', 'cell_text') }} end as fault
+        rule_code
     from judged
-{%- endmacro %}
-
-
-{#- A fault as rejected_records shows it; every argument is an SQL expression. -#}
-{% macro fault(column_name, rule_code, scope_code, value_text) -%}
-    {'column_name': {{ column_name }}, 'rule_code': {{ rule_code }}, 'scope_code': {{ scope_code }}, 'value_text': {{ value_text }}}
 {%- endmacro %}

@@ -1,3 +1,9 @@
+{#- A fault as rejected_records shows it; every argument is an SQL expression. -#}
+{% macro fault(column_name, rule_code, scope_code, value_text) -%}
+    {'column_name': {{ column_name }}, 'rule_code': {{ rule_code }}, 'scope_code': {{ scope_code }}, 'value_text': {{ value_text }}}
+{%- endmacro %}
+
+
 {#- A select of the records with the verdict on each: staged, quarantined or deduplicated.
     Of records that share a key, equal copies are surplus; different ones are all refused, unless the source
     is known to repeat one fact (repeated_records: keep_first) or `keep_first` says so. A record needs a
@@ -21,9 +27,7 @@
     ),
 
     compared as (
-        select
-            records.*,
-            cast(null as varchar) as repeat_rule
+        select records.*, cast(null as varchar) as repeat_rule
         from {{ records }} as records
         where not may_be_repeated
         union all

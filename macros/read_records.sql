@@ -1,18 +1,45 @@
-{#- The fault of an identifier, or null. An identifier is text and stays what it is; 1.23457E+11 and 2E+11 are
-    what a spreadsheet leaves of a long number. The length is judged apart, because a counted repetition over
-    letters of every script costs a hundred times as much. `cell` is the cleaned cell of `column`. -#}
-{% macro identifier_fault(column, cell) -%}
+{#- The rule that an identifier breaks, or null. An identifier is text and stays what it is; 1.23457E+11 and
+    2E+11 are what a spreadsheet leaves of a long number. The length is judged apart, because a counted
+    repetition over letters of every script costs a hundred times as much. -#}
+{% macro identifier_rule(identifier) -%}
     case
-            when {{ cell }} is null then {{ fault("'" ~ column ~ "'", "'missing_required'", "'record'", cell) }}
-            when
-                length({{ cell }}) > 128
-                or not regexp_full_match({{ cell }}, '[\pL\d][\pL\d ._/|:,%&()+-]*')
-                or (
-                    (contains({{ cell }}, 'E') or contains({{ cell }}, 'e'))
-                    and regexp_full_match({{ cell }}, '\d+([.,]\d+[eE][+-]?|[eE]\+)\d+')
-                )
-                then {{ fault("'" ~ column ~ "'", "'id_format'", "'record'", cell) }}
+            when {{ identifier }} is null then 'missing_required'
+            when length({{ identifier }}) > 128 then 'id_format'
+            when not regexp_full_match({{ identifier }}, '[\pL\d][\pL\d ._/|:,%&()+-]*') then 'id_format'
+            {%- set has_exponent = "contains(" ~ identifier ~ ", 'E') or contains(" ~ identifier ~ ", 'e')" %}
+            when ({{ has_exponent }}) and regexp_full_match({{ identifier }}, '\d+([.,]\d+[eE][+-]?|[eE]\+)\d+') then 'id_format'
         end
+{%- endmacro %}
+
+
+{#- A select of the records with their identifiers cleaned, which each record has for itself.
+    key: columns that two records of one fact share; one that is no identifier is compared as a term.
+    records: relation with the export's records as text. column_rules: see judge_cells.
+    Comes out: the columns of `records`; key_hash; fault_scopes (map: column -> what a fault costs). -#}
+{% macro clean_records(identifiers, key, records, column_rules) -%}
+    select
+        cleaned.*,
+        hash(
+            {%- for column in key -%}
+            {{ column if column in identifiers else plain_term(column ~ '_text') }}{{ ', ' if not loop.last }}
+            {%- endfor -%}
+        ) as key_hash
+    from (
+        select
+            records.* exclude ({{ identifiers | join(', ') }}),
+            {%- for identifier in identifiers %}
+            {{ clean_text('records.' ~ identifier, 'settings.missing_codes') }} as {{ identifier }},
+            {%- endfor %}
+            {%- for column in key if column not in identifiers %}
+            {{ clean_text('records.' ~ column, 'settings.missing_codes') }} as {{ column }}_text,
+            {%- endfor %}
+            settings.fault_scopes
+        from {{ records }} as records
+        cross join (
+            select any_value(missing_codes) as missing_codes, map_from_entries(list((column_name, fault_scope))) as fault_scopes
+            from {{ column_rules }}
+        ) as settings
+    ) as cleaned
 {%- endmacro %}
 
 
@@ -27,86 +54,62 @@
     for every day is_<column>_partial and <column>_first_day; content (the cells as one value);
     may_be_repeated (another record may have the key); faults (null: none); is_refused (one of them costs
     the record). -#}
-{% macro read_records(identifiers, columns, key, records, cells, column_rules, not_before={}, kept=[]) -%}
-    {%- set faults = [] -%}
-    {%- for identifier in identifiers %}{% do faults.append(identifier ~ '_fault') %}{% endfor -%}
+{% macro read_records(identifiers, columns, key, records, repeated_keys, cells, not_before={}, kept=[]) -%}
+    {#- column -> [SQL of the broken rule, SQL of the cell] -#}
+    {%- set judged = {} -%}
+    {%- for column in identifiers %}{% do judged.update({column: [column ~ '_rule', 'records.' ~ column]}) %}{% endfor -%}
     {%- for column in columns -%}
-        {%- do faults.append(column ~ ('_fault' if column in not_before else '_cell.fault')) -%}
+        {%- set rule = column ~ ('_rule' if column in not_before else '_cell.rule_code') -%}
+        {%- do judged.update({column: [rule, column ~ '_cell.cell_text']}) -%}
     {%- endfor -%}
-    {%- set key_cells = [] -%}
-    {%- for column in key -%}
-        {%- do key_cells.append('cleaned.' ~ (column if column in identifiers else 'key_term')) -%}
-    {%- endfor -%}
-    with cleaned as not materialized (
-        select
-            records.* exclude ({{ identifiers | join(', ') }}),
-            {%- for column in key if column not in identifiers %}
-            {{ clean_text('records.' ~ column, 'settings.missing_codes') }} as key_text,
-            {{ plain_term('key_text') }} as key_term,
-            {%- endfor %}
-            {%- for identifier in identifiers %}
-            {{ clean_text('records.' ~ identifier, 'settings.missing_codes') }} as {{ identifier }}
-            {{- ',' if not loop.last }}
-            {%- endfor %}
-        from {{ records }} as records
-        cross join (select any_value(missing_codes) as missing_codes from {{ column_rules }}) as settings
-    ),
-
-    {#- Only hashes are grouped: a million sound records need not be compared. Equal hashes of different
-        keys are told apart by judge_records. #}
-    repeated_keys as (
-        select hash({{ key_cells | join(', ') }}) as key_hash
-        from cleaned
-        where record_fault is null
-        group by key_hash
-        having count(*) > 1
-    )
-
+    {%- set rules = judged.values() | map('first') -%}
     select
-        cleaned.source_file, cleaned.record_number, cleaned.line_number,
+        records.source_file, records.record_number, records.line_number,
         {%- for column in identifiers + kept %}
-        cleaned.{{ column }},
+        records.{{ column }},
         {%- endfor %}
         {%- for column, reading in columns.items() %}
         {%- if column in not_before %}
         {%- set other, rule = not_before[column] %}
         case
-            when {{ column }}_cell.last_day < {{ other }}_cell.first_day
-                then {{ fault("'" ~ column ~ "'", "'" ~ rule ~ "'", column ~ '_cell.fault_scope', column ~ '_cell.cell_text') }}
-            else {{ column }}_cell.fault
-        end as {{ column }}_fault,
-        case when {{ column }}_fault is null then {{ column }}_cell.{{ reading }} end as {{ column }},
+            when {{ column }}_cell.last_day < {{ other }}_cell.first_day then '{{ rule }}'
+            else {{ column }}_cell.rule_code
+        end as {{ column }}_rule,
+        case when {{ column }}_rule is null then {{ column }}_cell.{{ reading }} end as {{ column }},
         {%- else %}
         {{ column }}_cell.{{ reading }} as {{ column }},
         {%- endif %}
         {%- if reading == 'day' %}
-        {{ column }}_cell.is_partial{{ ' and ' ~ column ~ '_fault is null' if column in not_before }} as is_{{ column }}_partial,
+        {{ column }}_cell.is_partial{{ ' and ' ~ column ~ '_rule is null' if column in not_before }} as is_{{ column }}_partial,
         {{ column }}_cell.first_day as {{ column }}_first_day,
         {%- endif %}
         {%- endfor %}
         repeated_keys.key_hash is not null as may_be_repeated,
         row(
-            {%- for column in identifiers %}cleaned.{{ column }}, {% endfor %}
+            {%- for column in identifiers %}records.{{ column }}, {% endfor %}
             {%- for column, reading in columns.items() %}
             {{- column }}_cell.{{ 'term' if column in key else 'cell_text' }}
             {{- ', ' if not loop.last }}
             {%- endfor -%}
         ) as content,
         {%- for identifier in identifiers %}
-        {{ identifier_fault(identifier, 'cleaned.' ~ identifier) }} as {{ identifier }}_fault,
+        {{ identifier_rule('records.' ~ identifier) }} as {{ identifier }}_rule,
         {%- endfor %}
         case
-            when cleaned.record_fault is not null
-                then [{{ fault("'(record)'", 'cleaned.record_fault', "'record'", 'cleaned.record_fault_detail') }}]
-            when {{ faults | join(' is not null or ') }} is not null
-                then list_filter([{{ faults | join(', ') }}], each -> each is not null)
+            when records.record_fault is not null
+                then [{{ fault("'(record)'", 'records.record_fault', "'record'", 'records.record_fault_detail') }}]
+            when coalesce({{ rules | join(', ') }}) is not null
+                then list_filter([
+                    {%- for column, (rule, cell) in judged.items() %}
+                    {{ fault("'" ~ column ~ "'", rule, "fault_scopes['" ~ column ~ "']", cell) }}{{ ',' if not loop.last }}
+                    {%- endfor %}
+                ], each -> each.rule_code is not null)
         end as faults,
-        {#- A record without faults is not refused. #}
-        coalesce(list_contains(list_transform(faults, each -> each.scope_code), 'record'), false) as is_refused
-    from cleaned
-    left join repeated_keys on hash({{ key_cells | join(', ') }}) = repeated_keys.key_hash
+        if(faults is null, false, list_contains(list_transform(faults, each -> each.scope_code), 'record')) as is_refused
+    from {{ records }} as records
+    left join {{ repeated_keys }} as repeated_keys on records.key_hash = repeated_keys.key_hash
     {%- for column in columns %}
     left join {{ cells }} as {{ column }}_cell on {{ column }}_cell.column_name = '{{ column }}'
-        {{- ' and ' ~ column ~ '_cell.cell is not distinct from cleaned.' ~ column }}
+        {{- ' and ' ~ column ~ '_cell.cell is not distinct from records.' ~ column }}
     {%- endfor %}
 {%- endmacro %}

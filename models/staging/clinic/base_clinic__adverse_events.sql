@@ -28,14 +28,27 @@ cells as materialized (
     {{ judge_cells(columns, 'source', 'column_rules', 'known_words') }}
 ),
 
+cleaned as not materialized (
+    {{ clean_records(['adverse_event_id', 'patient_id'], ['adverse_event_id'], 'source', 'column_rules') }}
+),
+
+-- Hashes of keys that more than one record has; different keys may share one.
+repeated_keys as (
+    select key_hash
+    from cleaned
+    where record_fault is null
+    group by key_hash
+    having count(*) > 1
+),
+
 read_records as not materialized (
     {{ read_records(
         identifiers=['adverse_event_id', 'patient_id'],
         columns=columns,
         key=['adverse_event_id'],
-        records='source',
-        cells='cells',
-        column_rules='column_rules'
+        records='cleaned',
+        repeated_keys='repeated_keys',
+        cells='cells'
     ) }}
 ),
 

@@ -28,14 +28,27 @@ cells as materialized (
     {{ judge_cells(columns, 'source', 'column_rules', 'known_words') }}
 ),
 
+cleaned as not materialized (
+    {{ clean_records(['patient_id'], ['patient_id'], 'source', 'column_rules') }}
+),
+
+-- Hashes of keys that more than one record has; different keys may share one.
+repeated_keys as (
+    select key_hash
+    from cleaned
+    where record_fault is null
+    group by key_hash
+    having count(*) > 1
+),
+
 read_records as not materialized (
     {{ read_records(
         identifiers=['patient_id'],
         columns=columns,
         key=['patient_id'],
-        records='source',
+        records='cleaned',
+        repeated_keys='repeated_keys',
         cells='cells',
-        column_rules='column_rules',
         not_before={'ad_diagnosis_date': ['birth_date', 'before_birth']},
         kept=['pseudonym']
     ) }}
