@@ -1,6 +1,8 @@
 -- Every record of the comorbidity export, typed and judged. The export has no identifier of its own:
 -- a patient has a comorbidity once, and a repeated term is surplus.
 -- Seed export_columns says how each column is read and what a fault costs.
+{% set identifiers = ['patient_id'] %}
+{% set key = ['patient_id', 'comorbidity_term'] %}
 {% set columns = {
     'comorbidity_term': 'term',
     'onset_date': 'day',
@@ -24,11 +26,13 @@ base_clinic__patients as (
 ),
 
 cells as materialized (
-    {{ judge_cells(columns, 'source', 'column_rules', 'known_words') }}
+    {{ judge_cells(
+        columns, records='source', column_rules='column_rules', known_words='known_words'
+    ) }}
 ),
 
 cleaned as not materialized (
-    {{ clean_records(['patient_id'], ['patient_id', 'comorbidity_term'], 'source', 'column_rules') }}
+    {{ clean_records(identifiers, key, records='source', column_rules='column_rules') }}
 ),
 
 -- Hashes of keys that more than one record has; different keys may share one.
@@ -42,9 +46,9 @@ repeated_keys as (
 
 read_records as not materialized (
     {{ read_records(
-        identifiers=['patient_id'],
-        columns=columns,
-        key=['patient_id', 'comorbidity_term'],
+        identifiers,
+        columns,
+        key,
         records='cleaned',
         repeated_keys='repeated_keys',
         cells='cells'
@@ -53,7 +57,7 @@ read_records as not materialized (
 
 judged as (
     {{ judge_records(
-        key=['patient_id', 'comorbidity_term'],
+        key,
         records='read_records',
         column_rules='column_rules',
         patients='base_clinic__patients',

@@ -1,5 +1,7 @@
 -- Every record of the visit export, typed and judged. Refused records stay here with their faults.
 -- Seed export_columns says how each column is read and what a fault costs.
+{% set identifiers = ['visit_id', 'patient_id'] %}
+{% set key = ['visit_id'] %}
 {% set columns = {
     'visit_date': 'day',
     'nominal_timepoint': 'code',
@@ -30,11 +32,13 @@ base_clinic__patients as (
 ),
 
 cells as materialized (
-    {{ judge_cells(columns, 'source', 'column_rules', 'known_words') }}
+    {{ judge_cells(
+        columns, records='source', column_rules='column_rules', known_words='known_words'
+    ) }}
 ),
 
 cleaned as not materialized (
-    {{ clean_records(['visit_id', 'patient_id'], ['visit_id'], 'source', 'column_rules') }}
+    {{ clean_records(identifiers, key, records='source', column_rules='column_rules') }}
 ),
 
 -- Hashes of keys that more than one record has; different keys may share one.
@@ -48,9 +52,9 @@ repeated_keys as (
 
 read_records as not materialized (
     {{ read_records(
-        identifiers=['visit_id', 'patient_id'],
-        columns=columns,
-        key=['visit_id'],
+        identifiers,
+        columns,
+        key,
         records='cleaned',
         repeated_keys='repeated_keys',
         cells='cells'
@@ -59,7 +63,7 @@ read_records as not materialized (
 
 judged as (
     {{ judge_records(
-        key=['visit_id'],
+        key,
         records='read_records',
         column_rules='column_rules',
         patients='base_clinic__patients',

@@ -1,6 +1,8 @@
 -- Every record of the prescription export, typed and judged. Refused records stay here with their
 -- faults. Seed export_columns says how each column is read and what a fault costs. An end date that
 -- cannot be read costs the record: without it the course would look as if it went on.
+{% set identifiers = ['prescription_id', 'patient_id'] %}
+{% set key = ['prescription_id'] %}
 {% set columns = {
     'drug_name': 'term',
     'start_date': 'day',
@@ -29,11 +31,13 @@ base_clinic__patients as (
 ),
 
 cells as materialized (
-    {{ judge_cells(columns, 'source', 'column_rules', 'known_words') }}
+    {{ judge_cells(
+        columns, records='source', column_rules='column_rules', known_words='known_words'
+    ) }}
 ),
 
 cleaned as not materialized (
-    {{ clean_records(['prescription_id', 'patient_id'], ['prescription_id'], 'source', 'column_rules') }}
+    {{ clean_records(identifiers, key, records='source', column_rules='column_rules') }}
 ),
 
 -- Hashes of keys that more than one record has; different keys may share one.
@@ -47,9 +51,9 @@ repeated_keys as (
 
 read_records as not materialized (
     {{ read_records(
-        identifiers=['prescription_id', 'patient_id'],
-        columns=columns,
-        key=['prescription_id'],
+        identifiers,
+        columns,
+        key,
         records='cleaned',
         repeated_keys='repeated_keys',
         cells='cells',
@@ -59,7 +63,7 @@ read_records as not materialized (
 
 judged as (
     {{ judge_records(
-        key=['prescription_id'],
+        key,
         records='read_records',
         column_rules='column_rules',
         patients='base_clinic__patients',

@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# The settings of a mapping reach SQL as these tables; macros read them in staging.
-SETTINGS = {"delivery", "source_formats", "source_words"}
+# What the base model of an export may read beside its source.
+SETTINGS = {"base_intake__column_rules", "base_intake__known_words"}
 # What a model of the room may read: rooms of models and seeds.
 MAY_READ = {
     "staging": {"staging"},
@@ -19,7 +19,7 @@ MAY_READ = {
     "marts": {"cohort", "marts"},
 }
 SEED_READERS = {"staging", "quarantine", "cohort", "marts"}
-MACRO_SEEDS = {"word_list", "score_definitions"}
+STAGING_SEEDS = {"export_columns", "word_list", "score_definitions"}
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +61,16 @@ def test_only_base_and_intake_staging_read_sources(nodes):
     assert offenders == []
 
 
-def test_a_base_model_reads_one_export_and_of_the_others_only_the_patients(nodes):
-    base_models = [m for m in models(nodes) if m["name"].startswith("base_")]
-    assert len(base_models) == 5
-    for model in base_models:
-        exports = {s["name"] for s in parents(nodes, model, "source")} - SETTINGS
-        assert len(exports) == 1, model["name"]
-        read = [p["name"] for p in parents(nodes, model, "model")]
+def test_a_base_model_reads_one_export_its_settings_and_the_patients(nodes):
+    readers = [
+        m for m in models(nodes) if m["name"].startswith("base_") and parents(nodes, m, "source")
+    ]
+    assert len(readers) == 5
+    for model in readers:
+        assert len(parents(nodes, model, "source")) == 1, model["name"]
         is_of_patients = model["name"] == "base_clinic__patients"
-        assert read == ([] if is_of_patients else ["base_clinic__patients"]), model["name"]
+        allowed = SETTINGS if is_of_patients else SETTINGS | {"base_clinic__patients"}
+        assert {p["name"] for p in parents(nodes, model, "model")} == allowed, model["name"]
 
 
 def test_staging_is_a_view_over_its_own_base_model(nodes):
@@ -80,11 +81,11 @@ def test_staging_is_a_view_over_its_own_base_model(nodes):
             assert model["config"]["materialized"] == "view", model["name"]
 
 
-def test_staging_reads_only_word_lists_and_score_ranges_of_the_seeds(nodes):
+def test_staging_reads_only_columns_words_and_score_ranges_of_the_seeds(nodes):
     for model in models(nodes):
         if model["schema"] == "staging":
             read = {p["name"] for p in parents(nodes, model, "seed")}
-            assert read <= MACRO_SEEDS, model["name"]
+            assert read <= STAGING_SEEDS, model["name"]
 
 
 def test_nothing_downstream_reads_quarantine(nodes):

@@ -1,7 +1,7 @@
-"""Reads from the base models which rule can refuse which column, and what that costs.
+"""Which rule can refuse which column of an export, and what that costs.
 
-The models are rendered with the project's own macros and read as SQL: how a macro is called, in
-which CTE a verdict stands and how the lines are broken makes no difference.
+The columns are those of seed export_columns. The rules of a kind of column are read from the macros
+that judge the cells, the rules between records from what the base model sets.
 """
 
 from __future__ import annotations
@@ -11,13 +11,21 @@ import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jinja2
-import yaml
 from doc_files import ROOT
+from jinja2 import nodes
 
-MODELS = ROOT / "models"
 EXPORTS = ("patients", "visits", "prescriptions", "comorbidities", "adverse_events")
+READINGS = {
+    "word": {"code"},
+    "atc": {"code"},
+    "score": {"points"},
+    "date": {"day"},
+    "text": {"term", "cell_text"},
+}
+"""Kind of column -> the columns of judge_cells that a base model may take of it."""
 
 
 def seed_rows(folder: str, name: str) -> list[dict[str, str]]:
@@ -29,36 +37,65 @@ def seed_rows(folder: str, name: str) -> list[dict[str, str]]:
 RULES = frozenset(row["rule_code"] for row in seed_rows("quality", "rejection_rules"))
 
 
-def model_path(layer: str, export: str) -> Path:
-    """Path of the base or staging model of an export."""
-    [path] = (MODELS / "staging").glob(f"*/{layer}_*__{export}.sql")
+def declared(export: str) -> dict[str, dict[str, str]]:
+    """Column of an export -> its row in seed export_columns."""
+    return {
+        row["column_name"]: row
+        for row in seed_rows("quality", "export_columns")
+        if row["export_name"] == export
+    }
+
+
+def model_path(export: str) -> Path:
+    """Path of the base model of an export."""
+    [path] = (ROOT / "models" / "staging").glob(f"*/base_*__{export}.sql")
+    return path
+
+
+def macro_text(name: str) -> str:
+    """The text of one macro, without comments."""
+    text = (ROOT / "macros").joinpath(_file_of(name)).read_text("utf-8")
+    [body] = re.findall(rf"{{% macro {name}\(.*?%}}(.*?)endmacro", text, re.DOTALL)
+    return re.sub(r"{#.*?#}", "", body, flags=re.DOTALL)
+
+
+def _file_of(name: str) -> str:
+    [path] = [
+        path.name
+        for path in (ROOT / "macros").glob("*.sql")
+        if f"macro {name}(" in path.read_text("utf-8")
+    ]
     return path
 
 
 @functools.cache
-def rendered(path: Path) -> str:
-    """SQL of a model with every macro of the project expanded, without comments.
+def settings_of(export: str) -> dict[str, Any]:
+    """What the base model of an export sets, and every named argument of its macros."""
+    tree = jinja2.Environment(autoescape=False).parse(model_path(export).read_text("utf-8"))
+    found = {node.target.name: node.node.as_const() for node in tree.find_all(nodes.Assign)}
+    for keyword in tree.find_all(nodes.Keyword):
+        found[keyword.key] = keyword.value.as_const()
+    return found
 
-    Sources and models keep their names; variables have the values of dbt_project.yml.
-    """
-    settings = yaml.safe_load((ROOT / "dbt_project.yml").read_text("utf-8"))["vars"]
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, autoescape=False, extensions=["jinja2.ext.do"]
-    )
-    environment.globals |= {
-        "execute": False,
-        "ref": str,
-        "source": lambda schema, name: f"{schema}.{name}",
-        "var": settings.__getitem__,
-    }
-    macros = "".join(macro.read_text("utf-8") for macro in sorted((ROOT / "macros").rglob("*.sql")))
-    sql = environment.from_string(macros + path.read_text("utf-8")).render()
-    return re.sub(r"--[^\n]*", "", sql)
+
+def rules_in(text: str) -> set[str]:
+    """The codes of rules that a piece of SQL names."""
+    return set(re.findall(r"'(\w+)'", text)) & RULES
+
+
+def rules_of_kinds() -> dict[str, set[str]]:
+    """Kind of column -> the rules that can refuse a cell of it, but for missing_required."""
+    branches = macro_text("judge_cells").split("when kind_code = ")[1:]
+    found: dict[str, set[str]] = {"text": set()}
+    for branch in branches:
+        found[branch.split("'")[1]] = rules_in(branch)
+    found["identifier"] = rules_in(macro_text("identifier_rule")) - {"missing_required"}
+    return found
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What a base model says about its export.
+    """What can be wrong with the records of an export.
 
     Attributes
     ----------
@@ -82,81 +119,32 @@ class Verdicts:
 
 
 def verdicts(export: str) -> Verdicts:
-    """Read the verdicts of an export's base model."""
-    path = model_path("base", export)
-    sql = rendered(path)
-    scopes = re.findall(
-        r"'column_name': '([^']*)',\s*'rule_code': (.*?),\s*'scope_code': (case|'\w+')",
-        sql,
-        re.DOTALL,
-    )
-    [key] = [column for column, _, scope in scopes if scope == "case"]
-    costs = {
-        column: scope.strip("'")
-        for column, rule, scope in scopes
-        if scope != "case" and f"{column}_fault" in rule
-    }
-    [grouped_by] = re.findall(r"partition by has_record_fault, ([^()]*?)\s*\)", sql)
-    assert re.split(r",\s*", grouped_by) == re.split(r",\s*", key), "repeats go by another key"
-    [counted] = re.findall(r"select hash\((.*?)\) as key_hash", sql, re.DOTALL)
-    [sought] = re.findall(r"on hash\((.*?)\) = repeated_hashes", sql, re.DOTALL)
-    assert counted == sought, "repeats are looked for by another key than is counted"
-    marked_by = list(dict.fromkeys(re.findall(r"\bsource\.(\w+)", counted)))
-    assert marked_by == re.split(r",\s*", key), "repeats are looked for by another key"
-    [in_verdict] = [item for name, item in aliased(sql) if name == "has_record_fault"]
-    assert set(re.findall(r"(\w+)_fault\b", in_verdict)) - {"record"} == {
-        column for column, cost in costs.items() if cost == "record"
-    }, "the verdict and the list of faults disagree"
-    [of_patient] = [item for name, item in aliased(sql) if name == "patient_rule"]
+    """Gather the verdicts on an export's records."""
+    settings = settings_of(export)
+    patient_rules = {"orphan", "parent_rejected"} if "patients" in settings else set()
+    if "dated_by" in settings:
+        patient_rules.add("before_birth")
+    columns = declared(export)
+    rules = {name: _rules_of(row) for name, row in columns.items()}
+    for column, (_, rule) in settings.get("not_before", {}).items():
+        rules[column].add(rule)
     return Verdicts(
-        key=re.split(r",\s*", key),
-        costs=costs,
-        rules=_rules(sql),
-        patient_rules=set(re.findall(r"'(\w+)'", of_patient)) & RULES,
-        always_keeps_first=bool(
-            re.search(r"keep_first\s*=\s*true", path.read_text("utf-8"), re.IGNORECASE)
-        ),
+        key=settings["key"],
+        costs={name: row["fault_scope"] for name, row in columns.items() if row["fault_scope"]},
+        rules={name: found for name, found in rules.items() if found},
+        patient_rules=patient_rules,
+        always_keeps_first=settings.get("keep_first", False),
     )
 
 
-def aliased(sql: str) -> list[tuple[str, str]]:
-    """Every `<expression> as <name>` of every select list, as (name, expression).
-
-    Texts that are no rule are emptied first, so that no comma or bracket inside one counts.
-    """
-    plain = re.sub(
-        r"'((?:[^']|'')*)'", lambda text: text.group(0) if text.group(1) in RULES else "''", sql
-    )
-    found = []
-    starts = [0]
-    for mark in re.finditer(r"[(\[{]|[)\]}]|,|\b(?:select|from)\b", plain):
-        sign = mark.group(0)
-        if sign in "([{":
-            starts.append(mark.end())
-        else:
-            item = plain[starts[-1] : mark.start()].strip()
-            named = re.fullmatch(r"(.*\S)\s+as\s+(\w+)", item, re.DOTALL)
-            if named and sign in (",", "from"):
-                found.append((named.group(2), named.group(1)))
-            if sign in ")]}":
-                starts.pop()
-            else:
-                starts[-1] = mark.end()
-    return found
-
-
-def _rules(sql: str) -> dict[str, set[str]]:
-    steps = {row["score_code"]: row["step"] for row in seed_rows("protocol", "score_definitions")}
-    rules: dict[str, set[str]] = {}
-    for name, expression in aliased(sql):
-        codes = set(re.findall(r"'(\w+)'", expression)) & RULES
-        if not name.endswith("_fault") or not codes:
-            continue
-        column = name.removesuffix("_fault")
-        if {"not_integer", "not_on_step"} <= codes:
-            is_whole = float(steps[column.removesuffix("_score")]) == 1
-            codes -= {"not_on_step" if is_whole else "not_integer"}
-        # A cell is judged once; what two cells say together is found with the record.
-        assert column not in rules or name in expression, f"{name} is decided twice"
-        rules.setdefault(column, set()).update(codes)
+def _rules_of(row: dict[str, str]) -> set[str]:
+    rules = set(rules_of_kinds()[row["kind_code"]])
+    if row["is_cell_required"] == "true":
+        rules.add("missing_required")
+    if row["kind_code"] == "score":
+        steps = {r["score_code"]: r["step"] for r in seed_rows("protocol", "score_definitions")}
+        is_whole = float(steps[row["score_code"]]) == 1
+        rules.discard("not_on_step" if is_whole else "not_integer")
+    if row["date_limit"] != "age":
+        rules.discard("age_range")
     return rules

@@ -7,7 +7,18 @@ import textwrap
 
 import pytest
 import yaml
-from base_models import EXPORTS, RULES, model_path, rendered, seed_rows, verdicts
+from base_models import (
+    EXPORTS,
+    READINGS,
+    RULES,
+    declared,
+    macro_text,
+    rules_in,
+    rules_of_kinds,
+    seed_rows,
+    settings_of,
+    verdicts,
+)
 from doc_files import code, codes, document, section, table
 
 from intake.contract import EXPORTS as CONTRACT
@@ -44,9 +55,32 @@ def rows_of(export: str) -> dict[str, dict[str, str]]:
 @pytest.mark.parametrize("export", EXPORTS)
 def test_columns_and_which_of_them_a_file_must_have(export: str) -> None:
     expected = {
-        column.name: "required" if column.is_required else "optional" for column in CONTRACT[export]
+        name: "required" if row["is_column_required"] == "true" else "optional"
+        for name, row in declared(export).items()
     }
     assert {name: row["in the file"] for name, row in rows_of(export).items()} == expected
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_intake_has_the_declared_columns_in_their_order(export: str) -> None:
+    assert [(column.name, column.is_required) for column in CONTRACT[export]] == [
+        (name, row["is_column_required"] == "true") for name, row in declared(export).items()
+    ]
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_a_base_model_reads_every_declared_column_as_its_kind(export: str) -> None:
+    read = settings_of(export)
+    kinds = {name: row["kind_code"] for name, row in declared(export).items()}
+    assert read["identifiers"] == [name for name, kind in kinds.items() if kind == "identifier"]
+    assert set(read["columns"]) == set(kinds) - set(read["identifiers"])
+    for column, reading in read["columns"].items():
+        assert reading in READINGS[kinds[column]], column
+
+
+def test_every_kind_of_column_is_judged() -> None:
+    kinds = {row["kind_code"] for export in EXPORTS for row in declared(export).values()}
+    assert kinds == set(rules_of_kinds()) == set(READINGS) | {"identifier"}
 
 
 @pytest.mark.parametrize("export", EXPORTS)
@@ -118,9 +152,7 @@ def test_only_comorbidities_never_contradict_each_other(export: str) -> None:
 def test_repeats_are_treated_as_the_models_do() -> None:
     text = section(PAGE, "## Rules between records").split("**The patient.**")[0]
     assert set(REPEAT_RULES) == set(codes(text)) & RULES
-    for export in EXPORTS:
-        found = set(re.findall(r"'(\w+)'", rendered(model_path("base", export)))) & RULES
-        assert set(REPEAT_RULES) <= found
+    assert rules_in(macro_text("judge_records")) == set(REPEAT_RULES) | PATIENT_RULES
 
 
 def test_every_way_to_refuse_a_file_is_listed() -> None:
