@@ -66,8 +66,7 @@
         {%- endif %}
     )
 
-    select
-        placed.* exclude (faults, content, may_be_repeated, is_refused),
+    select placed.* exclude (faults, content, may_be_repeated, is_refused),
         case
             when rule_code in ('duplicate_exact', 'repeated_record') then 'deduplicated'
             when is_refused or rule_code is not null then 'quarantined'

@@ -17,8 +17,7 @@
     records: relation with the export's records as text. column_rules: see judge_cells.
     Comes out: the columns of `records`; key_hash; fault_scopes (map: column -> what a fault costs). -#}
 {% macro clean_records(identifiers, key, records, column_rules) -%}
-    select
-        cleaned.*,
+    select cleaned.*,
         hash(
             {%- for column in key -%}
             {{ column if column in identifiers else plain_term(column ~ '_text') }}{{ ', ' if not loop.last }}
