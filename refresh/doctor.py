@@ -32,79 +32,65 @@ class Finding:
     text: str
 
 
-Results = Iterator[tuple[str, str]]
-"""State and text of what a check found."""
+Problems = Iterator[tuple[str, str]]
+"""State and text of everything odd that a check found."""
 
 
 def examine(settings: Settings) -> list[Finding]:
     """Run every check; nothing is changed."""
-    checks: dict[str, Callable[[Settings], Results]] = {
-        "Python": _check_python,
-        "packages": _check_packages,
-        "platform": _check_platform,
-        "disk space": _check_disk_space,
-        "lock": _check_lock,
-        "readers": _check_readers,
-        "leftovers": _check_leftovers,
-        "modes": _check_modes,
-        "manifest": _check_manifest,
-    }
+    checks: list[tuple[str, Callable[[Settings], Problems], str]] = [
+        ("Python", _check_python, "{}.{}".format(*sys.version_info)),
+        ("packages", _check_packages, f"{len(PINNED)} packages are as locked"),
+        ("platform", _check_platform, f"{sys.platform}, local disks"),
+        ("disk space", _check_disk_space, "enough for the next refresh"),
+        ("lock", _check_lock, "free"),
+        ("readers", _check_readers, "none seen"),
+        ("leftovers", _check_leftovers, "none"),
+        ("modes", _check_modes, "vault private, versions read-only"),
+        ("manifest", _check_manifest, "readable, and it describes the served version"),
+    ]
     return [
         Finding(topic, state, text)
-        for topic, check in checks.items()
-        for state, text in check(settings)
+        for topic, check, good in checks
+        for state, text in list(check(settings)) or [(GOOD, good)]
     ]
 
 
-def _check_python(settings: Settings) -> Results:
+def _check_python(settings: Settings) -> Problems:
     del settings
-    major, minor = sys.version_info[:2]
-    if (3, 11) <= (major, minor) <= (3, 13):
-        yield GOOD, f"{major}.{minor}"
-    else:
-        yield BAD, f"{major}.{minor}; the project supports 3.11 to 3.13"
+    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+        yield BAD, "{}.{}; the project supports 3.11 to 3.13".format(*sys.version_info)
 
 
-def _check_packages(settings: Settings) -> Results:
+def _check_packages(settings: Settings) -> Problems:
     """Compare installed packages with the lock file."""
     lock_file = settings.root / "uv.lock"
     text = lock_file.read_text(encoding="utf-8") if lock_file.exists() else ""
     locked = dict(re.findall(r'^name = "([^"]+)"\nversion = "([^"]+)"', text, re.M))
-    is_good = True
     for name in PINNED:
         try:
             installed = version(name)
         except PackageNotFoundError:
-            is_good = False
             yield BAD, f"{name} is not installed; run `make install`"
             continue
         if installed != locked.get(name, installed):
-            is_good = False
             yield BAD, f"{name} is {installed}, the lock file has {locked[name]}"
-    if is_good:
-        yield GOOD, f"{len(PINNED)} packages are as locked"
 
 
-def _check_platform(settings: Settings) -> Results:
+def _check_platform(settings: Settings) -> Problems:
     """Find file systems on which a lock or the switch of a link is not atomic."""
-    is_good = True
     for name, folder in (("vault", settings.vault), ("published folder", settings.published)):
         kind = file_system_of(folder)
         if kind in NETWORK_FILE_SYSTEMS:
-            is_good = False
             yield (
                 BAD,
                 f"the {name} {folder} is on a network file system ({kind}): locks and the switch "
                 "of a link are not atomic there; publish on a local disk and copy",
             )
     if sys.platform == "win32":
-        is_good = False
         yield BAD, "Windows: an open file cannot be replaced; use WSL or Linux"
     if settings.published.is_dir() and not _can_link(settings.published):
-        is_good = False
         yield BAD, f"{settings.published} cannot hold symbolic links"
-    if is_good:
-        yield GOOD, f"{sys.platform}, local disks"
 
 
 def file_system_of(folder: Path, mounts: str | None = None) -> str:
@@ -138,7 +124,7 @@ def _can_link(folder: Path) -> bool:
     return True
 
 
-def _check_disk_space(settings: Settings) -> Results:
+def _check_disk_space(settings: Settings) -> Problems:
     if not (settings.vault.is_dir() and settings.published.is_dir()):
         yield NOTE, "nothing has been published here yet"
         return
@@ -146,57 +132,43 @@ def _check_disk_space(settings: Settings) -> Results:
         folders.require_disk_space(settings)
     except Stop as stop:
         yield BAD, stop.what
-        return
-    free = min(folders.free_bytes(folder) for folder in (settings.vault, settings.published))
-    yield GOOD, f"{free / 1e9:.1f} GB free"
 
 
-def _check_lock(settings: Settings) -> Results:
-    holders = {folders.lock_holder(folder) for folder in (settings.vault, settings.published)}
-    names = sorted(holder for holder in holders if holder)
-    yield (NOTE, f"held by {'; '.join(names)}") if names else (GOOD, "free")
+def _check_lock(settings: Settings) -> Problems:
+    for folder in (settings.vault, settings.published):
+        holder = folders.lock_holder(folder)
+        if holder:
+            yield NOTE, f"{folder} is locked by {holder}"
 
 
-def _check_readers(settings: Settings) -> Results:
+def _check_readers(settings: Settings) -> Problems:
     """Find the processes of this machine that have published files open (Linux)."""
     known = {os.path.realpath(path) for path in versions.version_files(settings)}
-    readers: set[str] = set()
     for descriptors in Path("/proc").glob("[0-9]*/fd") if known else ():
         try:
             opened = {os.readlink(link) for link in descriptors.iterdir()}
         except OSError:
             continue
-        readers |= {
-            f"pid {descriptors.parent.name} reads {versions.name_of(Path(path))}"
-            for path in opened & known
-        }
-    if readers:
-        yield NOTE, "; ".join(sorted(readers)) + " (this does not stop a refresh)"
-    else:
-        yield GOOD, "none seen"
+        for path in sorted(opened & known):
+            reader = f"pid {descriptors.parent.name} reads {versions.name_of(Path(path))}"
+            yield NOTE, f"{reader} (this does not stop a refresh)"
 
 
-def _check_leftovers(settings: Settings) -> Results:
+def _check_leftovers(settings: Settings) -> Problems:
     """Find what a killed run or a writing tool left."""
-    is_good = True
     if settings.work.is_dir() and folders.lock_holder(settings.vault) is None:
         n_files = sum(path.name != ".gitignore" for path in settings.work.iterdir())
         if n_files:
-            is_good = False
             yield NOTE, f"the vault's work folder has {n_files} files; the next run removes them"
     if (settings.vault / erased.UNFINISHED).exists():
-        is_good = False
         yield BAD, "an erasure was not finished; run the same `registry erase` again"
     for file in versions.version_files(settings):
         log = versions.log_of(file)
         if log.exists():
-            is_good = False
             yield BAD, f"{log}: a tool opened a version for writing; remove this file"
-    if is_good:
-        yield GOOD, "none"
 
 
-def _check_modes(settings: Settings) -> Results:
+def _check_modes(settings: Settings) -> Problems:
     """Find private files that others can read, and versions that can be written."""
     private = [settings.vault, *settings.vault.rglob("*")] if settings.vault.is_dir() else []
     n_open = sum(not path.is_symlink() and bool(path.stat().st_mode & 0o077) for path in private)
@@ -206,18 +178,12 @@ def _check_modes(settings: Settings) -> Results:
             f"{n_open} files or folders of the vault are open to others; run "
             f"chmod -R go-rwx on {settings.vault}",
         )
-    writable = [
-        versions.name_of(path)
-        for path in versions.version_files(settings)
-        if stat.S_IMODE(path.stat().st_mode) & 0o222
-    ]
-    if writable:
-        yield BAD, f"writable versions: {', '.join(writable)}"
-    if not (n_open or writable):
-        yield GOOD, "vault private, versions read-only"
+    for path in versions.version_files(settings):
+        if stat.S_IMODE(path.stat().st_mode) & 0o222:
+            yield BAD, f"version {versions.name_of(path)} is writable"
 
 
-def _check_manifest(settings: Settings) -> Results:
+def _check_manifest(settings: Settings) -> Problems:
     """Check that the manifest can be read and a version is served; `verify` reads every row."""
     try:
         entries = manifest.read(settings.manifest)
@@ -231,5 +197,3 @@ def _check_manifest(settings: Settings) -> Results:
         yield NOTE, "nothing has been published here yet"
     elif manifest.of_version(entries, versions.name_of(served)) is None:
         yield BAD, f"there is no line about {versions.name_of(served)}; the next run writes it"
-    else:
-        yield GOOD, f"{len(entries)} lines, {versions.name_of(served)} is served"

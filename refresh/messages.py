@@ -1,9 +1,9 @@
-"""What may be repeated of a message that an engine wrote: its kind, never its words.
+"""Turn an engine's error message into one that can be shown: its kind, without its words.
 
-DuckDB's and dbt's messages quote cells ("Could not convert string ...", "duplicate key ...",
-a whole line of an export). A message is therefore classified by how it begins and a sentence
-of our own is shown. Messages about code (a parser or catalog error) and about the machine
-(a lock, a full disk) hold no cell; of those the first line is kept.
+Messages of DuckDB and dbt quote cells ("Could not convert string ...", "duplicate key ...", a
+whole line of an export), so only the kind of error is shown. Messages about the machine (a lock,
+a full disk) get a sentence of our own. Messages about code (a parser or catalog error) contain no
+cell; their first line is shown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from core.stop import ExitCode
 
 @dataclass(frozen=True)
 class Cause:
-    """A failure in words that may be shown to anybody."""
+    """A failure in words without patient data."""
 
     text: str
     code: ExitCode
@@ -46,12 +46,12 @@ _KIND = re.compile(r"\b([A-Z][A-Za-z]+(?: [A-Z][a-z]+)* (?:Error|Exception))\b")
 
 
 def cause_of(message: str) -> Cause:
-    """Return what may be said of an engine's message.
+    """Classify an engine's message.
 
     Parameters
     ----------
     message : str
-        As dbt or DuckDB wrote it; it may quote patients.
+        Message of dbt or DuckDB; it may quote patients.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def cause_of(message: str) -> Cause:
     kinds = [kind for kind in _KIND.findall(message) if kind != "Runtime Error"]
     kind = kinds[0] if kinds else "error"
     return Cause(
-        f"{kind} (its words are withheld: they may quote a patient)",
+        f"{kind} (the message is not shown: it may quote a patient)",
         ExitCode.CHECKS_FAILED,
         "run again with --keep-work and read run_results.json in the vault's work folder",
     )

@@ -7,6 +7,7 @@ pseudonyms, never a cell of an export. The descriptions below become comments in
 from __future__ import annotations
 
 from collections.abc import Set
+from dataclasses import asdict
 from pathlib import Path
 
 import duckdb
@@ -211,31 +212,25 @@ def record_expectations(
         ).fetchall()
     }
     for outcome in report.outcomes:
-        values = [
-            build_number,
-            outcome.suite_name,
-            outcome.expectation_code,
-            outcome.column_name,
-            outcome.state_code,
-            _trend(outcome.state_code, before.get((outcome.suite_name, outcome.expectation_code))),
-            outcome.severity_code,
-            outcome.door_code,
-            outcome.kahn_category_code,
-            outcome.kahn_context_code,
-            outcome.reason,
-            outcome.n_unexpected,
-            outcome.n_judged,
-            outcome.observed_value,
-            outcome.threshold,
-            is_accepted(outcome, accepted),
-        ]
-        marks = ", ".join("?" * len(values))
-        db.execute(f"insert into quality.expectation_results values ({marks})", values)
+        values = {
+            **asdict(outcome),
+            "build_number": build_number,
+            "trend_code": _trend(
+                outcome, before.get((outcome.suite_name, outcome.expectation_code))
+            ),
+            "is_accepted": is_accepted(outcome, accepted),
+        }
+        columns = TABLES["expectation_results"].columns
+        marks = ", ".join("?" * len(columns))
+        db.execute(
+            f"insert into quality.expectation_results values ({marks})",
+            [values[name] for name in columns],
+        )
 
 
-def _trend(state: str, before: str | None) -> str | None:
+def _trend(outcome: CheckOutcome, before: str | None) -> str | None:
     """Return new, persisting or resolved for an expectation that fails or failed."""
-    if state in ("failed", "error"):
+    if outcome.state_code in ("failed", "error"):
         return "persisting" if before in ("failed", "error") else "new"
     return "resolved" if before in ("failed", "error") else None
 

@@ -144,7 +144,7 @@ def test_a_link_that_leads_outside_is_seen(tmp_path):
 
 
 @pytest.mark.parametrize(("vault", "published"), [("a", "a"), ("a", "a/b"), ("a/b", "a")])
-def test_vault_and_published_folder_lie_apart(tmp_path, vault, published):
+def test_vault_and_published_folder_must_not_be_nested(tmp_path, vault, published):
     with pytest.raises(Stop) as stop:
         resolve({"vault": vault, "published": published}, {}, tmp_path)
     assert stop.value.rule == "path_nested"
@@ -252,7 +252,7 @@ def test_the_child_of_a_killed_build_dies_with_it(tmp_path):
         os.kill(child, 9)
 
 
-def test_a_build_that_never_started_is_told_by_its_kind(settings, monkeypatch):
+def test_a_build_that_did_not_start_stops_with_its_kind(settings, monkeypatch):
     from core.progress import Progress
 
     monkeypatch.setattr(

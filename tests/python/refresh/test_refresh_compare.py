@@ -111,7 +111,7 @@ def flags(db, name: str, values: list) -> None:
     db.executemany(f"insert into {name} values (?, ?, ?, ?, ?, ?)", rows)
 
 
-def test_a_value_that_said_something_and_became_another_is_counted_among_those_who_had_one(db):
+def test_a_replaced_value_is_counted_among_the_patients_who_had_one(db):
     flags(db, "before_rows", [True, True, True, False, False, None, True])
     flags(db, "after_rows", [True, False, None, True, True, True])
     replaced = {row for row in compared(db)[1] if row[1] == "replaced"}
@@ -128,7 +128,7 @@ def test_a_value_that_said_something_and_became_another_is_counted_among_those_w
         ("fct_treatment_algorithm", 8, 20, False),
     ],
 )
-def test_a_code_that_few_hold_is_judged_by_those_who_hold_it(
+def test_a_rare_code_is_judged_by_the_patients_who_have_it(
     db, table_name, n_patients, n_held, stops_it
 ):
     db.execute(
@@ -142,7 +142,7 @@ def test_a_code_that_few_hold_is_judged_by_those_who_hold_it(
         assert "has_prior_drug became another value for 8 of the 20 patients" in findings[0].text
 
 
-def test_a_column_that_breaks_both_rules_is_told_once(db):
+def test_a_column_that_breaks_both_rules_is_reported_once(db):
     for kind in ("recoded", "replaced"):
         db.execute(
             "insert into quality.changes values ('mart', 'dim_patients', 'sex_code', ?, 9, 9, 18)",

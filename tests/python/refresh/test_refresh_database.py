@@ -14,7 +14,7 @@ from privacy import leaks
 from refresh import load, pack
 
 
-def test_a_database_in_memory_wants_a_folder_for_its_spill_files():
+def test_a_database_in_memory_needs_a_folder_for_its_spill_files():
     with pytest.raises(ValueError, match="spill"):
         duck.connect(None)
 
@@ -32,7 +32,7 @@ def test_a_large_sort_spills_into_the_private_folder(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["vault"]
 
 
-def test_packing_and_searching_keep_to_the_limit_and_to_the_work_folder(
+def test_packing_and_the_leak_check_use_the_memory_limit_and_the_work_folder(
     settings, work_file, monkeypatch
 ):
     opened = []
@@ -70,7 +70,7 @@ def test_raw_records_are_private_from_their_first_byte(settings, tmp_path, monke
     assert modes == [0o600]
 
 
-def test_the_limit_is_the_one_that_dbt_keeps_to(monkeypatch):
+def test_the_memory_limit_is_the_one_of_dbt(monkeypatch):
     monkeypatch.delenv(duck.MEMORY_VARIABLE, raising=False)
     profile = (ROOT / "profiles.yml").read_text(encoding="utf-8")
     assert f"env_var('{duck.MEMORY_VARIABLE}', '{duck.memory_limit()}')" in profile

@@ -56,7 +56,7 @@ def test_every_test_that_the_page_names_exists():
         assert list((ROOT / "tests" / "python").rglob(name)), name
 
 
-def test_the_quality_about_change_are_on_the_page():
+def test_the_quality_tables_about_changes_are_on_the_page():
     for table in quality.TABLES:
         if "changes" in table:
             assert f"`quality.{table}`" in RELIABILITY

@@ -35,7 +35,7 @@ def test_an_open_vault_and_a_writable_version_are_problems(published):
     assert states(published)["modes"][0] == "bad"
     os.chmod(published.vault, 0o700)
     os.chmod(versions.served(published), 0o644)
-    assert "writable versions" in states(published)["modes"][1]
+    assert "is writable" in states(published)["modes"][1]
 
 
 def test_a_reader_is_named_and_stops_nothing(published):

@@ -62,7 +62,7 @@ def with_dbt(project, tmp_path, monkeypatch):
 
 
 @pytest.mark.fault("P222", "P246", "P250")
-def test_a_data_test_that_fails_last_stops_the_publish_and_shows_nobody(with_dbt, tmp_path):
+def test_a_data_test_that_fails_last_stops_the_publish_and_shows_no_identifier(with_dbt, tmp_path):
     with pytest.raises(Stop) as stop:
         refresh(with_dbt, chosen=real_steps())
     assert (stop.value.code, stop.value.rule) == (ExitCode.CHECKS_FAILED, "build_failed")
@@ -111,7 +111,7 @@ def test_rows_that_a_test_stored_stay_in_the_vault(settings):
 
 
 @pytest.mark.fault("P212")
-def test_too_little_memory_is_told_and_leaves_nothing(settings):
+def test_too_little_memory_stops_with_a_message_and_leaves_nothing(settings):
     refresh(settings)
     served = versions.served(settings).read_bytes()
     deliver(settings, "next")
@@ -166,7 +166,7 @@ def test_a_disk_that_fills_while_publishing_leaves_the_old_version(settings):
 
 
 @pytest.mark.fault("P213", "P228")
-def test_a_damaged_served_version_is_told_and_the_one_before_serves_again(settings):
+def test_a_damaged_served_version_is_found_and_the_one_before_can_be_served(settings):
     refresh(settings)
     deliver(settings, "next")
     refresh(settings, Shape(n_patients=22, load_id="load-2"))
@@ -184,7 +184,7 @@ def test_a_damaged_served_version_is_told_and_the_one_before_serves_again(settin
 
 @pytest.mark.fault("P252")
 @pytest.mark.parametrize("what", ["gone", "another", "a folder"])
-def test_a_vault_without_its_key_takes_nothing_new(what, tmp_path, monkeypatch):
+def test_a_registry_without_its_key_loads_nothing(what, tmp_path, monkeypatch):
     """A register that lost its key must not go on under another one."""
     settings = Settings(
         delivery=ROOT / "exports" / "demo",
@@ -291,7 +291,7 @@ def test_sql_in_a_mapping_is_data(tmp_path):
         ("          patient_id: patient_id", f'          "{HOSTILE}": patient_id'),
     ],
 )
-def test_sql_where_a_name_should_stand_is_refused(plain, hostile, tmp_path):
+def test_sql_in_the_place_of_a_name_is_refused(plain, hostile, tmp_path):
     assert plain in MAPPING
     (tmp_path / "hostile.yml").write_text(MAPPING.replace(plain, hostile, 1), encoding="utf-8")
     (tmp_path / "d").mkdir()

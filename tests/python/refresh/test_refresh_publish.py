@@ -38,7 +38,7 @@ def test_published_file_holds_only_what_may_be_published(settings):
     assert schemas == {"marts", "results", "metadata"}
 
 
-def test_comments_travel_into_the_published_file_and_its_dictionary(settings):
+def test_comments_are_copied_into_the_published_file_and_its_dictionary(settings):
     publish_once(settings)
     with open_published(settings.published) as db:
         table = db.execute(
@@ -215,7 +215,7 @@ def test_an_edited_sha256_is_found(settings):
 
 @pytest.mark.fault("P260")
 @pytest.mark.parametrize("line", ["{", "[]", "", "\x00\x00"])
-def test_an_unreadable_manifest_line_stops_and_says_which_and_what_to_do(settings, line):
+def test_an_unreadable_manifest_line_stops_with_its_number_and_advice(settings, line):
     three_versions(settings)
     lines = settings.manifest.read_text().splitlines()
     lines[1] = line
@@ -327,7 +327,7 @@ def test_a_reader_can_neither_write_nor_leave_the_file(settings, statement):
         db.execute(statement)
 
 
-def test_nothing_published_is_said_in_words(settings):
+def test_opening_before_the_first_publish_stops_with_a_message(settings):
     with pytest.raises(Stop) as stop:
         open_published(settings.published)
     assert "nothing is published" in stop.value.what

@@ -200,7 +200,7 @@ def test_the_same_delivery_again_is_a_no_op(registry):
     assert entries[-1]["event"] == "already_loaded"
 
 
-def test_a_refused_delivery_is_told_per_file_without_a_trace(registry, tmp_path):
+def test_a_refused_delivery_is_reported_per_file_without_a_trace(registry, tmp_path):
     delivery = copy_of_demo(tmp_path / "d", "2021-06-30")
     visits = delivery / "visits.csv"
     visits.write_text(visits.read_text().replace("easi_score", "EASI_total", 1))

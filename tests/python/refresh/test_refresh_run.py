@@ -21,7 +21,7 @@ from refresh.summary import Summary
 from refresh.versions import open_published
 
 
-def test_a_refresh_publishes_and_says_what_became_of_every_record(settings):
+def test_a_refresh_publishes_and_summarises_every_file(settings):
     summary = refresh(settings)
     assert summary.status == "published"
     assert {line["source_file"] for line in summary.ledger} == {"patients.csv", "visits.csv"}
@@ -79,7 +79,7 @@ def test_a_forced_second_run_gives_the_same_content_under_a_new_number(settings)
     assert again.entry["seq"] == 2
 
 
-def test_a_corrected_score_arrives_and_the_report_says_so(settings):
+def test_a_corrected_score_is_published_and_reported(settings):
     refresh(settings)
     deliver(settings, "corrected")
     summary = refresh(settings, Shape(corrected_easi=((7, 3.5),), load_id="load-2"))
@@ -161,7 +161,7 @@ def test_a_recode_can_be_accepted_by_name_and_the_reason_is_recorded(settings):
     assert summary.entry["reason"] == "pharmacy corrected its codes"
 
 
-def test_most_patients_gone_stops_the_publish(settings):
+def test_half_the_patients_missing_stops_the_publish(settings):
     refresh(settings, Shape(n_patients=20))
     deliver(settings, "half")
     with pytest.raises(Stop) as stop:
@@ -196,7 +196,7 @@ def three_versions_and_back_to_the_second(settings):
     publish.rollback(settings, 2, "the third was wrong")
 
 
-def test_a_scheduler_does_not_undo_a_rollback_but_a_person_may(settings):
+def test_a_scheduled_run_does_not_undo_a_rollback_but_force_does(settings):
     three_versions_and_back_to_the_second(settings)
     again = refresh(settings, Shape(load_id="third"))
     assert again.status == "rolled_back"
@@ -216,7 +216,7 @@ def test_the_delivery_that_a_rollback_serves_again_is_a_no_op_and_older_ones_are
     assert stop.value.rule == "older_delivery"
 
 
-def test_a_version_that_was_taken_back_and_is_damaged_is_built_again(settings):
+def test_a_rolled_back_version_that_is_damaged_is_built_again(settings):
     three_versions_and_back_to_the_second(settings)
     damaged = versions.version_files(settings)[-1]
     os.chmod(damaged, 0o644)
@@ -228,7 +228,7 @@ def test_a_version_that_was_taken_back_and_is_damaged_is_built_again(settings):
     ("error", "code"),
     [(KeyError("P0001"), 1), (KeyboardInterrupt(), 130), (Terminated(), 143)],
 )
-def test_an_end_that_nobody_decided_is_recorded_without_its_words(settings, error, code):
+def test_a_crash_or_signal_is_recorded_without_its_words(settings, error, code):
     def fail(*_):
         raise error
 
@@ -297,14 +297,16 @@ def test_another_person_under_the_same_number_is_flagged(settings):
         ("error", "warning", "expectations_not_run"),
     ],
 )
-def test_a_gate_that_failed_or_did_not_run_stops_the_publish(settings, state, severity, rule):
+def test_an_expectation_that_failed_or_did_not_run_stops_the_publish(
+    settings, state, severity, rule
+):
     with pytest.raises(Stop) as stop:
         refresh(settings, report=passed_report(state, severity))
     assert (stop.value.code, stop.value.rule) == (ExitCode.CHECKS_FAILED, rule)
     assert not settings.current.exists()
 
 
-def test_a_gate_with_fewer_expectations_than_it_should_have_has_failed(settings):
+def test_fewer_outcomes_than_expectations_stop_the_publish(settings):
     report = dataclasses.replace(passed_report(), n_expected=2)
     with pytest.raises(Stop) as stop:
         refresh(settings, report=report)
@@ -393,7 +395,7 @@ def test_a_mart_that_points_at_a_person_is_not_published(settings, statement):
 
 
 @pytest.mark.fault("P213")
-def test_a_damaged_published_version_is_not_trusted_by_the_next_run(settings):
+def test_a_damaged_version_stops_the_next_run(settings):
     refresh(settings)
     served = versions.served(settings)
     os.chmod(served, 0o644)
@@ -406,7 +408,7 @@ def test_a_damaged_published_version_is_not_trusted_by_the_next_run(settings):
     assert (stop.value.code, stop.value.rule) == (ExitCode.DAMAGED, "damaged_version")
 
 
-def test_a_changed_version_is_passed_over_for_an_older_sound_one(settings):
+def test_the_next_run_compares_with_an_older_version_when_the_newest_was_changed(settings):
     refresh(settings)
     deliver(settings, "two")
     refresh(settings, Shape(n_patients=22, load_id="load-2"))
@@ -444,7 +446,7 @@ with folders.locked(Settings(vault=home / "vault", published=home / "published")
 
 
 @pytest.mark.fault("P207")
-def test_a_second_refresh_says_who_holds_the_lock_and_leaves(settings):
+def test_a_second_refresh_names_the_holder_of_the_lock_and_ends(settings):
     command = [sys.executable, "-c", HOLD, str(settings.root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
@@ -468,7 +470,7 @@ def test_too_little_disk_space_stops_before_anything_is_written(settings, monkey
     assert "1 MB free" in stop.value.what
 
 
-def test_an_engine_error_is_told_without_its_words(settings):
+def test_an_engine_error_is_shown_without_its_words(settings):
     def load(given):
         with duckdb.connect(":memory:") as db:
             db.execute("select cast('Maria Rossi 1967-04-03' as integer)")
@@ -528,7 +530,7 @@ def test_the_summary_shows_the_results_that_moved_most_with_their_denominators(c
     assert len(lines) == summary.SHOWN_RESULTS
 
 
-def test_the_summary_says_which_columns_changed(settings, capsys):
+def test_the_summary_names_the_changed_columns(settings, capsys):
     refresh(settings)
     deliver(settings, "corrected")
     summary.show(refresh(settings, Shape(corrected_easi=((7, 3.5),), load_id="load-2")))

@@ -73,7 +73,7 @@ def test_a_broken_key_stops_before_anything_is_loaded(settings, tmp_path, monkey
     assert "abcd" not in stop.value.what
 
 
-def test_a_delivery_folder_that_is_not_there_is_refused_in_one_line(settings):
+def test_a_missing_delivery_folder_is_refused_in_one_line(settings):
     gone = dataclasses.replace(settings, delivery=settings.root / "nowhere")
     with pytest.raises(Stop) as stop:
         invented.refresh(gone, chosen=steps.real_steps())
