@@ -30,7 +30,7 @@ from refresh.messages import Cause, cause_of, shown
 
 PARSE_CACHE = "partial_parse.msgpack"
 BAD_STATUSES = {"error", "fail", "runtime error"}
-BROKEN_RULE_COLUMNS = ["rule", "column_name", "n_rows"]
+BROKEN_RULE_COLUMNS = ["broken_rule", "column_name", "n_rows"]
 """Columns of a test whose rows say which rule was broken; they contain no value of a record."""
 SHOWN_RULES = 5
 SHOWN_FAILURES = 20

@@ -20,13 +20,13 @@ final as (
         stg_clinic__adverse_events.patient_id,
         cohort_terms.code as adverse_event_code,
         stg_clinic__adverse_events.outcome_code,
-        stg_clinic__adverse_events.onset_date - cohort_patients.index_date as onset_day,
         stg_clinic__adverse_events.is_serious,
+        stg_clinic__adverse_events.source_file,
+        stg_clinic__adverse_events.record_number,
         -- Treatment-emergent: on or after the first day of the index treatment.
         stg_clinic__adverse_events.onset_date >= cohort_patients.index_date
             as is_treatment_emergent,
-        stg_clinic__adverse_events.source_file,
-        stg_clinic__adverse_events.record_number
+        stg_clinic__adverse_events.onset_date - cohort_patients.index_date as onset_day
     from stg_clinic__adverse_events
     inner join cohort_patients
         on stg_clinic__adverse_events.patient_id = cohort_patients.patient_id

@@ -26,11 +26,11 @@ final as (
         eligibility_criteria.criterion_label,
         eligibility_criteria.description,
         eligibility_criteria.threshold_value,
+        eligibility_criteria.first_date,
+        eligibility_criteria.last_date,
         -- A criterion that names a timepoint looks at the days of its window.
         coalesce(eligibility_criteria.first_day, visit_windows.first_day) as first_day,
         coalesce(eligibility_criteria.last_day, visit_windows.last_day) as last_day,
-        eligibility_criteria.first_date,
-        eligibility_criteria.last_date,
         named_criteria.n_named = 0 or stg_intake__source_words.code is not null as is_applied
     from eligibility_criteria
     cross join named_criteria

@@ -32,8 +32,8 @@ steroid_potencies as (
 topical_drugs as (
     select
         cohort_drugs.drug_number,
-        treatment_classes.topical_regimen_code = 'tacrolimus' as is_tacrolimus,
-        steroid_potencies.code_number as potency_rank
+        steroid_potencies.code_number as potency_rank,
+        treatment_classes.topical_regimen_code = 'tacrolimus' as is_tacrolimus
     from cohort_drugs
     inner join treatment_classes
         on
@@ -122,6 +122,11 @@ final as (
     select
         flagged.patient_id,
         flagged.timepoint_code,
+        flagged.n_active_courses,
+        flagged.is_regimen_evaluable,
+        flagged.is_on_tacrolimus,
+        flagged.is_on_corticosteroids,
+        flagged.visit_day,
         case
             when flagged.is_on_tacrolimus and flagged.is_on_corticosteroids
                 then 'corticosteroids_and_tacrolimus'
@@ -133,11 +138,6 @@ final as (
             as regimen_not_evaluable_reason_code,
         case when flagged.is_regimen_evaluable then steroid_potencies.code end
             as steroid_potency_code,
-        flagged.n_active_courses,
-        flagged.is_regimen_evaluable,
-        flagged.is_on_tacrolimus,
-        flagged.is_on_corticosteroids,
-        flagged.visit_day,
         case when flagged.is_on_tacrolimus then flagged.tacrolimus_course['source_file'] end
             as tacrolimus_source_file,
         case when flagged.is_on_tacrolimus then flagged.tacrolimus_course['record_number'] end

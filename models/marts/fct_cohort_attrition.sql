@@ -1,6 +1,6 @@
 -- The flow chart, counted from the booleans of cohort_eligibility: n_excluded counts those whom no
--- earlier step removed. The first step is the register, the last the evaluable patients; a criterion
--- that the source does not apply is no step. One row per step.
+-- earlier step removed. The first step is the register, the last the evaluable patients; a
+-- criterion that the source does not apply is no step. One row per step.
 
 with cohort_eligibility as (
     select * from {{ ref('cohort_eligibility') }}

@@ -46,18 +46,7 @@ final as (
     select
         patient_timepoints.pseudonym as patient_id,
         patient_timepoints.timepoint_code,
-        case
-            when cohort_scores.patient_id is not null then null
-            when patient_timepoints.data_collection_day < patient_timepoints.last_day
-                then 'window_after_extraction'
-            else 'no_visit_in_window'
-        end as not_attended_reason_code,
         cohort_topical_regimens.topical_regimen_code,
-        case
-            when cohort_scores.patient_id is null then 'not_attended'
-            when not patient_timepoints.is_evaluable then 'patient_not_evaluable'
-            else cohort_topical_regimens.regimen_not_evaluable_reason_code
-        end as regimen_not_evaluable_reason_code,
         easi_bands.study_band_code as easi_study_band_code,
         easi_bands.instrument_band_code as easi_leshem_band_code,
         dlqi_bands.instrument_band_code as dlqi_band_code,
@@ -66,8 +55,6 @@ final as (
         patient_timepoints.nominal_month,
         cohort_scores.easi_score,
         cohort_scores.easi_baseline_score,
-        cast(cohort_scores.easi_change_from_baseline as decimal(4, 1))
-            as easi_change_from_baseline,
         cohort_scores.easi_percent_change_from_baseline,
         cohort_scores.itch_nrs_score,
         cohort_scores.itch_nrs_baseline_score,
@@ -90,9 +77,6 @@ final as (
         cohort_scores.poem_change_from_baseline,
         cohort_scores.poem_percent_change_from_baseline,
         patient_timepoints.is_evaluable,
-        cohort_scores.patient_id is not null as is_attended,
-        -- No row: not attended, or the patient is not evaluable.
-        coalesce(cohort_topical_regimens.is_regimen_evaluable, false) as is_regimen_evaluable,
         cohort_topical_regimens.is_on_tacrolimus,
         cohort_topical_regimens.is_on_corticosteroids,
         cohort_scores.has_easi_50_response,
@@ -105,10 +89,26 @@ final as (
         cohort_scores.has_sleep_nrs_response as has_sleep_response,
         cohort_scores.is_dlqi_below_10,
         cohort_scores.is_nominal_timepoint_agreed,
+        cohort_scores.source_file,
+        cohort_scores.record_number as source_record_number,
         cast(cohort_scores.visit_day as integer) as visit_day,
         cast(cohort_scores.days_from_target as integer) as days_from_target,
-        cohort_scores.source_file,
-        cohort_scores.record_number as source_record_number
+        cast(cohort_scores.easi_change_from_baseline as decimal(4, 1))
+            as easi_change_from_baseline,
+        case
+            when cohort_scores.patient_id is not null then null
+            when patient_timepoints.data_collection_day < patient_timepoints.last_day
+                then 'window_after_extraction'
+            else 'no_visit_in_window'
+        end as not_attended_reason_code,
+        case
+            when cohort_scores.patient_id is null then 'not_attended'
+            when not patient_timepoints.is_evaluable then 'patient_not_evaluable'
+            else cohort_topical_regimens.regimen_not_evaluable_reason_code
+        end as regimen_not_evaluable_reason_code,
+        cohort_scores.patient_id is not null as is_attended,
+        -- No row: not attended, or the patient is not evaluable.
+        coalesce(cohort_topical_regimens.is_regimen_evaluable, false) as is_regimen_evaluable
     from patient_timepoints
     left join cohort_scores
         on

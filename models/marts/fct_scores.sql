@@ -23,7 +23,8 @@ visits_by_score as not materialized (
         cohort_scores.*,
         scores.score_code,
         cohort_patients.pseudonym,
-        cast({{ column_of_score('scores.score_code', 'SCORE_score') }} as decimal(4, 1)) as score_value
+        cast({{ column_of_score('scores.score_code', 'SCORE_score') }} as decimal(4, 1))
+            as score_value
     from cohort_scores
     inner join cohort_patients
         on cohort_scores.patient_id = cohort_patients.patient_id
@@ -39,7 +40,8 @@ recorded_scores as (
         score_value,
         {{ column_of_score('score_code', 'SCORE_baseline_score') }} as baseline_score,
         {{ column_of_score('score_code', 'SCORE_change_from_baseline') }} as change_from_baseline,
-        {{ column_of_score('score_code', 'SCORE_percent_change_from_baseline') }} as percent_change_from_baseline,
+        {{ column_of_score('score_code', 'SCORE_percent_change_from_baseline') }}
+            as percent_change_from_baseline,
         {{ column_of_score('score_code', 'has_SCORE_response') }} as has_response
     from visits_by_score
     where score_value is not null

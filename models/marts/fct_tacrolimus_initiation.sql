@@ -69,10 +69,12 @@ final as (
         cohort_patients.disease_course_code,
         cohort_patients.clinical_phenotype_code,
         starts.duration_months,
-        cast(starts.duration_days as integer) as duration_days,
-        cast(cohort_patients.age_at_index_years as integer) as age_at_index_years,
         cohort_visits.dlqi_score as dlqi_baseline_score,
         starts.is_event,
+        starts.source_file,
+        starts.record_number as source_record_number,
+        cast(starts.duration_days as integer) as duration_days,
+        cast(cohort_patients.age_at_index_years as integer) as age_at_index_years,
         -- No evaluable visit at a timepoint: not known to be on tacrolimus, and not at risk there.
         coalesce(visit_states.is_on_tacrolimus_at_baseline, false) as is_on_tacrolimus_at_baseline,
         cohort_patients.sex_code = 'female' as is_female,
@@ -83,9 +85,7 @@ final as (
         coalesce(visit_states.is_at_risk_week_16, false) as is_at_risk_week_16,
         coalesce(starts.event_timepoint_code = 'week_16', false) as has_initiated_week_16,
         coalesce(visit_states.is_at_risk_week_52, false) as is_at_risk_week_52,
-        coalesce(starts.event_timepoint_code = 'week_52', false) as has_initiated_week_52,
-        starts.source_file,
-        starts.record_number as source_record_number
+        coalesce(starts.event_timepoint_code = 'week_52', false) as has_initiated_week_52
     from starts
     inner join cohort_patients
         on starts.patient_id = cohort_patients.patient_id

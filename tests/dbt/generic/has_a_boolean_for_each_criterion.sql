@@ -17,7 +17,7 @@ criteria as (
 
 select
     case when booleans.criterion_code is null then 'criterion without a boolean' else 'boolean without a criterion' end
-        as rule,
+        as broken_rule,
     coalesce(criteria.criterion_code, booleans.criterion_code) as column_name,
     1 as n_rows
 from criteria

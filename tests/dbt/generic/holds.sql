@@ -45,7 +45,7 @@ with broken as (
     {%- for key in keys %}
     {%- set columns = [key] if key is string else key %}
     select
-        'keys' as rule,
+        'keys' as broken_rule,
         '{{ columns | join(", ") }}' as column_name,
         count(*) as n_rows
     from (
@@ -68,7 +68,7 @@ with broken as (
     {%- endfor %}
     {%- for rule, column, condition in rules %}
     select
-        '{{ rule }}' as rule,
+        '{{ rule }}' as broken_rule,
         '{{ column }}' as column_name,
         count(*) as n_rows
     from {{ model }}

@@ -1,6 +1,6 @@
 {% test says_its_number(model, column_name, number) %}
 select
-    'number in the name' as rule,
+    'number in the name' as broken_rule,
     '{{ column_name }}' as column_name,
     count(*) as n_rows
 from {{ model }}

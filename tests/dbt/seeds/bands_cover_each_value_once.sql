@@ -1,6 +1,6 @@
--- Every value that a score can take is in exactly one band of each scheme that has the score, and the
--- bands are numbered from 1 in the order of the values. A scheme of an instrument has closed bands,
--- as cohort_score_bands reads them.
+-- Every value that a score can take is in exactly one band of each scheme that has the score, and
+-- the bands are numbered from 1 in the order of the values. A scheme of an instrument has closed
+-- bands, as cohort_score_bands reads them.
 with score_bands as (
     select * from {{ ref('score_bands') }}
 ),
@@ -65,25 +65,25 @@ ordered_values as (
 
 faults as (
     select
-        'value without a band or in two' as rule,
+        'value without a band or in two' as broken_rule,
         scheme_code || ' ' || score_code as column_name
     from ordered_values
     where n_bands != 1
     union all
     select
-        'bands not numbered from 1 in the order of the values' as rule,
+        'bands not numbered from 1 in the order of the values' as broken_rule,
         scheme_code || ' ' || score_code as column_name
     from ordered_values
     where band_number - previous_band_number not in (0, 1)
     union all
     select
-        'open end in a scheme of an instrument' as rule,
+        'open end in a scheme of an instrument' as broken_rule,
         scheme_code || ' ' || score_code as column_name
     from score_bands
     where scheme_code != 'study' and not (is_lower_inclusive and is_upper_inclusive)
     union all
     select
-        'two schemes of instruments for one score' as rule,
+        'two schemes of instruments for one score' as broken_rule,
         score_code as column_name
     from schemes
     where scheme_code != 'study'
@@ -92,8 +92,8 @@ faults as (
 )
 
 select
-    rule,
+    broken_rule,
     column_name,
     count(*) as n_rows
 from faults
-group by rule, column_name
+group by broken_rule, column_name

@@ -1,5 +1,5 @@
--- The study's bands, the levels that the study counts and the indications for systemic therapy share
--- some cuts: the study's mild EASI is the EASI below 7, its severe EASI the EASI above 21.
+-- The study's bands, the levels that the study counts and the indications for systemic therapy
+-- share some cuts: the study's mild EASI is the EASI below 7, its severe EASI the EASI above 21.
 with study_bands as (
     select * from {{ ref('score_bands') }}
     where scheme_code = 'study'
@@ -12,7 +12,7 @@ levels as (
 
 faults as (
     select
-        'level is no cut of the study bands' as rule,
+        'level is no cut of the study bands' as broken_rule,
         levels.response_code as column_name
     from levels
     left join study_bands
@@ -29,7 +29,7 @@ faults as (
     where study_bands.band_code is null
     union all
     select
-        'at most is no upper end of a band' as rule,
+        'at most is no upper end of a band' as broken_rule,
         responses.response_code as column_name
     from {{ ref('score_responses') }} as responses
     left join {{ ref('score_bands') }} as bands
@@ -40,7 +40,7 @@ faults as (
     where responses.response_kind = 'at_most' and bands.band_code is null
     union all
     select
-        'study band at_least is no indication' as rule,
+        'study band at_least is no indication' as broken_rule,
         study_bands.score_code as column_name
     from study_bands
     left join {{ ref('systemic_indications') }} as indications
@@ -52,8 +52,8 @@ faults as (
 )
 
 select
-    rule,
+    broken_rule,
     column_name,
     count(*) as n_rows
 from faults
-group by rule, column_name
+group by broken_rule, column_name

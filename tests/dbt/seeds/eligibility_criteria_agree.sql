@@ -8,39 +8,48 @@ with criteria as (
 ),
 
 needed_constants as (
-    select *
-    from (
-        values
-        ('is_index_date_in_study_period', 'dates'),
-        ('is_adult', 'threshold_value'),
-        ('has_baseline_visit', 'timepoint_code'),
-        ('has_severe_disease', 'threshold_value'),
-        ('has_severe_disease', 'days'),
-        ('has_no_concomitant_systemic', 'days')
-    ) as needed (criterion_code, constant)
+    select
+        'is_index_date_in_study_period' as criterion_code,
+        'dates' as constant
+    union all
+    select
+        'is_adult' as criterion_code,
+        'threshold_value' as constant
+    union all
+    select
+        'has_baseline_visit' as criterion_code,
+        'timepoint_code' as constant
+    union all
+    select
+        'has_severe_disease' as criterion_code,
+        unnest(['threshold_value', 'days']) as constant
+    union all
+    select
+        'has_no_concomitant_systemic' as criterion_code,
+        'days' as constant
 ),
 
 faults as (
     select
-        'criteria are not numbered from 1' as rule,
+        'criteria are not numbered from 1' as broken_rule,
         criterion_code as column_name
     from criteria
     where criterion_number != expected_number
     union all
     select
-        'last day or date before the first' as rule,
+        'last day or date before the first' as broken_rule,
         criterion_code as column_name
     from criteria
     where last_day < first_day or last_date < first_date
     union all
     select
-        'days of its own beside those of a timepoint' as rule,
+        'days of its own beside those of a timepoint' as broken_rule,
         criterion_code as column_name
     from criteria
     where timepoint_code is not null and (first_day is not null or last_day is not null)
     union all
     select
-        'constant missing' as rule,
+        'constant missing' as broken_rule,
         needed_constants.criterion_code as column_name
     from needed_constants
     left join criteria
@@ -55,8 +64,8 @@ faults as (
 )
 
 select
-    rule,
+    broken_rule,
     column_name,
     count(*) as n_rows
 from faults
-group by rule, column_name
+group by broken_rule, column_name

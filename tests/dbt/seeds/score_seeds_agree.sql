@@ -1,5 +1,5 @@
--- Every score has columns and exactly one primary response; a threshold is a value that the score, or
--- a fall of it, can take.
+-- Every score has columns and exactly one primary response; a threshold is a value that the score,
+-- or a fall of it, can take.
 with score_definitions as (
     select * from {{ ref('score_definitions') }}
 ),
@@ -31,7 +31,7 @@ thresholds as (
 
 faults as (
     select
-        'score without columns, or columns without a score' as rule,
+        'score without columns, or columns without a score' as broken_rule,
         coalesce(score_definitions.score_code, scores_with_columns.score_code) as column_name
     from score_definitions
     full outer join scores_with_columns
@@ -39,7 +39,7 @@ faults as (
     where score_definitions.score_code is null or scores_with_columns.score_code is null
     union all
     select
-        'not one primary response, a fall in percent or points' as rule,
+        'not one primary response, a fall in percent or points' as broken_rule,
         score_definitions.score_code as column_name
     from score_definitions
     left join score_responses
@@ -51,13 +51,13 @@ faults as (
     having count(score_responses.response_code) != 1
     union all
     select
-        'primary response that is a level' as rule,
+        'primary response that is a level' as broken_rule,
         response_code as column_name
     from score_responses
     where is_primary and response_kind not in ('percent', 'points')
     union all
     select
-        'threshold that the score cannot reach' as rule,
+        'threshold that the score cannot reach' as broken_rule,
         thresholds.code as column_name
     from thresholds
     inner join score_definitions
@@ -72,8 +72,8 @@ faults as (
 )
 
 select
-    rule,
+    broken_rule,
     column_name,
     count(*) as n_rows
 from faults
-group by rule, column_name
+group by broken_rule, column_name

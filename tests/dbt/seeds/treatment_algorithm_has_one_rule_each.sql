@@ -18,17 +18,21 @@ iga_scores as (
     from score_definitions
 ),
 
+summers as (
+    select unnest([true, false]) as is_summer
+),
+
 cases as (
     select
         iga_scores.iga_score,
         summers.is_summer
     from iga_scores
-    cross join (values (true), (false)) as summers (is_summer)
+    cross join summers
 ),
 
 faults as (
     select
-        'not one rule' as rule,
+        'not one rule' as broken_rule,
         'IGA ' || cases.iga_score as column_name
     from cases
     left join treatment_algorithm
@@ -40,19 +44,19 @@ faults as (
     having count(treatment_algorithm.rule_number) != 1
     union all
     select
-        'recommendation and reason for none, or neither' as rule,
+        'recommendation and reason for none, or neither' as broken_rule,
         'rule ' || rule_number as column_name
     from treatment_algorithm
     where (recommendation_code is null) = (no_recommendation_reason_code is null)
     union all
     select
-        'recommendation without a regimen' as rule,
+        'recommendation without a regimen' as broken_rule,
         'rule ' || rule_number as column_name
     from treatment_algorithm
     where (recommendation_code is null) != (topical_regimen_code is null)
     union all
     select
-        'month without a season' as rule,
+        'month without a season' as broken_rule,
         'month ' || months.month_number as column_name
     from range(1, 13) as months (month_number)
     anti join seasons
@@ -60,8 +64,8 @@ faults as (
 )
 
 select
-    rule,
+    broken_rule,
     column_name,
     count(*) as n_rows
 from faults
-group by rule, column_name
+group by broken_rule, column_name

@@ -1,6 +1,6 @@
--- A class has every mark that a rule needs: one class is the index treatment, each simple regimen has
--- a class, systemic anti-inflammatory classes count as prior treatment, only topical classes make a
--- regimen, and each prior treatment that dim_patients has a column for can be found.
+-- A class has every mark that a rule needs: one class is the index treatment, each simple regimen
+-- has a class, systemic anti-inflammatory classes count as prior treatment, only topical classes
+-- make a regimen, and each prior treatment that dim_patients has a column for can be found.
 with treatment_classes as (
     select * from {{ ref('treatment_classes') }}
 ),
@@ -10,12 +10,13 @@ atc_codes as (
 ),
 
 prior_treatments_of_dim_patients as (
-    select *
-    from (
-        values
-        ('ciclosporin'), ('systemic_corticosteroid'), ('phototherapy'),
-        ('methotrexate'), ('alitretinoin'), ('azathioprine')
-    ) as named (prior_treatment_code)
+    select
+        unnest(
+            [
+                'ciclosporin', 'systemic_corticosteroid', 'phototherapy',
+                'methotrexate', 'alitretinoin', 'azathioprine'
+            ]
+        ) as prior_treatment_code
 ),
 
 countable_prior_treatments as (
@@ -31,19 +32,18 @@ countable_prior_treatments as (
 ),
 
 simple_regimens as (
-    select *
-    from (values ('tacrolimus'), ('corticosteroids')) as named (topical_regimen_code)
+    select unnest(['tacrolimus', 'corticosteroids']) as topical_regimen_code
 ),
 
 faults as (
     select
-        'not one index treatment' as rule,
+        'not one index treatment' as broken_rule,
         'is_index_treatment' as column_name
     from treatment_classes
     having count(*) filter (is_index_treatment) != 1
     union all
     select
-        'index treatment marked as another treatment' as rule,
+        'index treatment marked as another treatment' as broken_rule,
         treatment_class_code as column_name
     from treatment_classes
     where
@@ -51,25 +51,25 @@ faults as (
         and (is_topical or is_systemic_anti_inflammatory or prior_treatment_level != 'none')
     union all
     select
-        'systemic anti-inflammatory that is no prior treatment' as rule,
+        'systemic anti-inflammatory that is no prior treatment' as broken_rule,
         treatment_class_code as column_name
     from treatment_classes
     where is_systemic_anti_inflammatory and prior_treatment_level = 'none'
     union all
     select
-        'topical and systemic, or topical and prior treatment' as rule,
+        'topical and systemic, or topical and prior treatment' as broken_rule,
         treatment_class_code as column_name
     from treatment_classes
     where is_topical and (is_systemic_anti_inflammatory or prior_treatment_level != 'none')
     union all
     select
-        'regimen of a class that is not topical' as rule,
+        'regimen of a class that is not topical' as broken_rule,
         treatment_class_code as column_name
     from treatment_classes
     where topical_regimen_code is not null and not is_topical
     union all
     select
-        'regimen other than tacrolimus or corticosteroids' as rule,
+        'regimen other than tacrolimus or corticosteroids' as broken_rule,
         treatment_classes.treatment_class_code as column_name
     from treatment_classes
     anti join simple_regimens
@@ -77,21 +77,21 @@ faults as (
     where treatment_classes.topical_regimen_code is not null
     union all
     select
-        'regimen without a class' as rule,
+        'regimen without a class' as broken_rule,
         simple_regimens.topical_regimen_code as column_name
     from simple_regimens
     anti join treatment_classes
         on simple_regimens.topical_regimen_code = treatment_classes.topical_regimen_code
     union all
     select
-        'prior treatment that no class counts' as rule,
+        'prior treatment that no class counts' as broken_rule,
         named.prior_treatment_code as column_name
     from prior_treatments_of_dim_patients as named
     anti join countable_prior_treatments
         on named.prior_treatment_code = countable_prior_treatments.prior_treatment_code
     union all
     select
-        'potency of a class that makes no corticosteroid regimen' as rule,
+        'potency of a class that makes no corticosteroid regimen' as broken_rule,
         atc_codes.atc_prefix as column_name
     from atc_codes
     inner join treatment_classes
@@ -102,8 +102,8 @@ faults as (
 )
 
 select
-    rule,
+    broken_rule,
     column_name,
     count(*) as n_rows
 from faults
-group by rule, column_name
+group by broken_rule, column_name

@@ -18,14 +18,14 @@ accepted_codes as (
 
 faults as (
     select
-        'word of a code that is not accepted' as rule,
+        'word of a code that is not accepted' as broken_rule,
         word_list.word_kind as column_name
     from word_list
     anti join accepted_codes
         on word_list.word_kind = accepted_codes.code_kind and word_list.code = accepted_codes.code
     union all
     select
-        'code without a word' as rule,
+        'code without a word' as broken_rule,
         accepted_codes.code_kind as column_name
     from accepted_codes
     semi join word_list
@@ -35,8 +35,8 @@ faults as (
 )
 
 select
-    rule,
+    broken_rule,
     column_name,
     count(*) as n_rows
 from faults
-group by rule, column_name
+group by broken_rule, column_name
