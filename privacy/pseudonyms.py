@@ -88,6 +88,14 @@ class PseudonymKey:
         inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block) + b"patient:")
         return inner, hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
+    def tombstone(self, patient_id: str | None) -> str | None:
+        """Return the mark that an erased patient is recognised by; None for a blank identifier."""
+        return self.tombstone_of_pseudonym(self.pseudonym(patient_id))
+
+    def tombstone_of_pseudonym(self, pseudonym: str | None) -> str | None:
+        """Return the mark of a pseudonym: hashed once more, so that no published file equals it."""
+        return None if pseudonym is None else self.pseudonym(f"erased:{pseudonym}")
+
     def pseudonyms(self, patient_ids: Iterable[str | None]) -> list[str | None]:
         """Return the pseudonym of each identifier, in order."""
         return [self.pseudonym(patient_id) for patient_id in patient_ids]

@@ -164,5 +164,4 @@ def _add_erase(commands: argparse._SubParsersAction) -> None:
     )
     erase.add_argument("--delivery", metavar="FOLDER", help="exports to publish again afterwards")
     erase.add_argument("--mapping", metavar="NAME", help="how to read them (REGISTRY_MAPPING)")
-    erase.add_argument("--no-run", action="store_true", help="do not publish again afterwards")
     erase.add_argument("--reason", default="", help="why; recorded, so name no person")

@@ -120,7 +120,13 @@ def export(options: argparse.Namespace) -> int:
 
 
 def erase(options: argparse.Namespace) -> int:
-    """Remove a patient, prove it, and publish again without the person."""
+    """Remove a patient, and publish again without the person."""
     patient = options.patient if options.patient != "-" else sys.stdin.readline().rstrip("\n")
     settings = settings_of(options)
-    return importlib.import_module("refresh.erase").run(settings, patient, options)
+    steps = importlib.import_module("refresh.steps").real_steps()
+    with Progress() as progress:
+        erasure = importlib.import_module("refresh.erase").erase(
+            settings, patient, shown(options.reason, 300), steps, progress
+        )
+    print("\n".join(erasure.lines))
+    return ExitCode.OK

@@ -160,8 +160,8 @@ def _check_leftovers(settings: Settings) -> Problems:
         n_files = sum(path.name != ".gitignore" for path in settings.work.iterdir())
         if n_files:
             yield NOTE, f"the vault's work folder has {n_files} files; the next run removes them"
-    if (settings.vault / erased.UNFINISHED).exists():
-        yield BAD, "an erasure was not finished; run the same `registry erase` again"
+    if erased.is_unfinished(settings):
+        yield BAD, "an erasure was not finished; the next `registry run` continues it"
     for file in versions.version_files(settings):
         log = versions.log_of(file)
         if log.exists():

@@ -1,8 +1,12 @@
-"""Patients who were erased: remembered by a keyed hash, left out of every later delivery.
+"""Erased patients: remembered by a keyed hash, left out of every delivery, searched for in SQL.
 
-A tombstone is an HMAC under the registry's key in a domain of its own, so it equals no pseudonym
-and tells nobody who was erased; with the key it recognises the person when an export brings
-them again.
+An erasure has three steps, and each can be repeated: `begin` writes the tombstone, a refresh builds
+and publishes a version without the person (`leave_out`), and `finish` deletes every older version
+and vault, removes their counts from the manifest, and proves by search that nothing of the person
+is left. A marker in the vault says that an erasure is under way; `registry run` continues it.
+
+A person is recognised by identifiers in the columns of patients' identifiers, never by a text found
+elsewhere: a number that is one patient's identifier may be another patient's visit.
 """
 
 from __future__ import annotations
@@ -10,54 +14,68 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import shutil
+import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
-from core import files
+from core import duck, files
 from core.duck import quote
 from core.settings import Settings
+from core.stop import ExitCode, Stop
+from privacy.pseudonyms import PseudonymKey, load_key
+from refresh import manifest, publish, vault, versions
+from refresh.manifest import Entry
 
 NOTICE = "erased_patient"
-UNFINISHED = ".erasure_unfinished"
-"""Marker in the vault while an erasure is under way; no version is published meanwhile."""
+MARKER = ".erasure_unfinished"
+IDENTIFIER_COLUMNS = ("patient_id", "pseudonym")
+VALUE_COLUMNS = ("value_shown", "old_value", "new_value")
+"""Columns of one cell of an export; column ``column_name`` beside them says which."""
+WHOLE_CELL_LENGTH = 5
+"""A shorter identifier that is a whole cell may be a score or a code, so it is no mention."""
+SHOWN_RECORDS = 5
+FIELDS_WITHOUT_COUNTS = frozenset(
+    {
+        "event", "seq", "version", "versions", "build_id", "at", "started_at", "packed_at",
+        "operator", "host", "reason", "rule", "exit_code", "accepted", "delivery_fingerprint",
+        "load_id", "source_system", "mapping", "extraction_date", "is_synthetic",
+        "delivery_label", "key_fingerprint", "tombstones", "code", "same_as", "from_version",
+        "released",
+    }
+)  # fmt: skip
+"""What an erasure leaves in a manifest line: who, when, from which delivery, but no count."""
 
-Pseudonym = Callable[[str], str | None]
+
+@dataclass(frozen=True)
+class Place:
+    """A column in which an identifier was found, in how many rows, and the first records."""
+
+    file: str
+    column: str
+    n_rows: int
+    records: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        records = f" ({', '.join(self.records)})" if self.records else ""
+        return f"{self.file}: {self.column}, rows: {self.n_rows}{records}"
 
 
-def tombstone(name: str, pseudonym: Pseudonym) -> str:
-    """Return the mark that stands for an erased patient.
-
-    Parameters
-    ----------
-    name : str
-        The patient's pseudonym.
-    pseudonym : callable
-        The registry's keyed hash. Hashing the pseudonym once more, under the same secret key,
-        keeps the list of marks from being joined to a published file.
-    """
-    return pseudonym(f"erased:{name}") or ""
+# -- tombstones ------------------------------------------------------------------------------------
 
 
-def marks(settings: Settings) -> set[str]:
-    """Return every tombstone of this vault."""
+def marks(settings: Settings) -> dict[str, bool]:
+    """Return every tombstone of this vault, and whether case distinguishes its identifier."""
     if not settings.tombstones.exists():
-        return set()
+        return {}
     lines = settings.tombstones.read_text(encoding="ascii").splitlines()
-    return {json.loads(line)["tombstone"] for line in lines if line.strip()}
-
-
-def remember(settings: Settings, mark: str, at: str) -> None:
-    """Add a tombstone; the file stays private."""
-    if mark in marks(settings):
-        return
-    descriptor = os.open(settings.tombstones, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-        stream.write(json.dumps({"tombstone": mark, "at": at}) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    files.sync_folder(settings.tombstones.parent)
+    entries = [json.loads(line) for line in lines if line.strip()]
+    return {entry["tombstone"]: entry.get("is_case_sensitive", False) for entry in entries}
 
 
 def fingerprint(settings: Settings) -> str:
@@ -65,8 +83,54 @@ def fingerprint(settings: Settings) -> str:
     return hashlib.sha256("\n".join(sorted(marks(settings))).encode()).hexdigest()[:16]
 
 
-def leave_out(db: duckdb.DuckDBPyConnection, settings: Settings, pseudonym: Pseudonym) -> int:
-    """Take the records of erased patients out of the raw tables and correct the counts.
+def is_unfinished(settings: Settings) -> bool:
+    """Whether an erasure has begun and its proof has not succeeded yet."""
+    return (settings.vault / MARKER).exists()
+
+
+def begin(settings: Settings, mark: str, is_case_sensitive: bool, reason: str) -> None:
+    """Write tombstone and marker; the vault is locked."""
+    if mark not in marks(settings):
+        line = {"tombstone": mark, "at": manifest.now(), "is_case_sensitive": is_case_sensitive}
+        descriptor = os.open(settings.tombstones, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(json.dumps(line) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    files.write_whole(settings.vault / MARKER, "an erasure is under way\n", 0o600)
+    manifest.append(settings.manifest, {"event": "erasure_began", "reason": reason or None})
+
+
+class Recognition:
+    """Decides whether an identifier or a pseudonym belongs to an erased patient.
+
+    An identifier in other case is the same person, unless its tombstone is case-sensitive.
+    """
+
+    def __init__(self, key: PseudonymKey, tombstones: dict[str, bool]) -> None:
+        self._key = key
+        self._all = set(tombstones)
+        self._any_case = {mark for mark, is_case_sensitive in tombstones.items()
+                          if not is_case_sensitive}  # fmt: skip
+
+    def of(self, names: Iterable[str | None]) -> list[str]:
+        """Return those names that belong to an erased patient."""
+        return [name for name in names if name and self._is_erased(name)]
+
+    def _is_erased(self, name: str) -> bool:
+        key = self._key
+        other_case = {name.upper(), name.lower()} - {name}
+        return bool(
+            {key.tombstone(name), key.tombstone_of_pseudonym(name)} & self._all
+            or {key.tombstone(other) for other in other_case} & self._any_case
+        )
+
+
+# -- a delivery without erased patients ------------------------------------------------------------
+
+
+def leave_out(db: duckdb.DuckDBPyConnection, settings: Settings, key: PseudonymKey) -> bool:
+    """Delete the records of erased patients from the raw tables and correct the record counts.
 
     Parameters
     ----------
@@ -74,54 +138,29 @@ def leave_out(db: duckdb.DuckDBPyConnection, settings: Settings, pseudonym: Pseu
         The freshly loaded work file, writable.
     settings : Settings
         Where the tombstones are.
-    pseudonym : callable
-        Gives the pseudonym of an identifier, by the registry's key.
+    key : PseudonymKey
+        The registry's key.
 
     Returns
     -------
-    int
-        Number of records left out; per file it is a notice with the code ``erased_patient``.
+    bool
+        Whether any record was left out. A notice names the files, without a number: how many
+        records an erased patient had is a fact about that patient.
     """
-    erased = marks(settings)
-    if not erased:
-        return 0
-    n_left_out = 0
-    for table in _tables_with_patients(db):
-        names = db.execute(f"select distinct patient_id from raw.{quote(table)}").fetchall()
-        found = [
-            (name,)
-            for (name,) in names
-            if name and {tombstone(p, pseudonym) for p in pseudonyms_of(name, pseudonym)} & erased
-        ]
-        if found:
-            n_left_out += _delete(db, table, found)
-    return n_left_out
-
-
-def _tables_with_patients(db: duckdb.DuckDBPyConnection) -> list[str]:
-    return [
-        row[0]
-        for row in db.execute(
-            "select distinct table_name from duckdb_columns() where schema_name = 'raw' "
-            "and column_name = 'patient_id' and database_name = current_database() order by 1"
-        ).fetchall()
-    ]
-
-
-def pseudonyms_of(name: str, pseudonym: Pseudonym) -> set[str]:
-    """Return the pseudonyms of an identifier as written and in other case."""
-    return {p for p in map(pseudonym, (name, name.upper(), name.lower())) if p}
-
-
-def _delete(db: duckdb.DuckDBPyConnection, table: str, found: list[tuple[str]]) -> int:
-    db.execute("create or replace temp table erased_ids (patient_id varchar)")
-    db.executemany("insert into erased_ids values (?)", found)
-    deleted = db.execute(
-        f"delete from raw.{quote(table)} where patient_id in (select patient_id from erased_ids) "
-        "returning source_file"
-    ).fetchall()
-    db.execute("drop table erased_ids")
-    for source_file, n_records in Counter(row[0] for row in deleted).items():
+    tombstones = marks(settings)
+    if not tombstones:
+        return False
+    recognition = Recognition(key, tombstones)
+    n_deleted: Counter[str] = Counter()
+    for column in _columns(db):
+        if column.schema == "raw" and column.name == "patient_id":
+            deleted = db.execute(
+                f"delete from {column.relation} where list_contains(?, patient_id) "
+                "returning source_file",
+                [column.erased_names(recognition)],
+            ).fetchall()
+            n_deleted.update(source_file for (source_file,) in deleted)
+    for source_file, n_records in n_deleted.items():
         db.execute(
             "update raw.delivery_files set n_records_read = n_records_read - ? "
             "where source_file = ?",
@@ -129,6 +168,190 @@ def _delete(db: duckdb.DuckDBPyConnection, table: str, found: list[tuple[str]]) 
         )
         db.execute(
             "insert into raw.delivery_notices (source_file, notice_code, detail) values (?, ?, ?)",
-            [source_file, NOTICE, str(n_records)],
+            [source_file, NOTICE, "records of erased patients were left out"],
         )
-    return len(deleted)
+    return bool(n_deleted)
+
+
+# -- what an erasure deletes -----------------------------------------------------------------------
+
+
+def without_counts(entry: Entry) -> Entry:
+    """Return a manifest line without counts, from which a person could be subtracted."""
+    return {name: value for name, value in entry.items() if name in FIELDS_WITHOUT_COUNTS}
+
+
+def finish(settings: Settings) -> bool:
+    """Delete what is older than a version without the person; prove that nothing is left.
+
+    Both folders are locked. Nothing happens unless an erasure is under way and the served version
+    was built with all tombstones.
+
+    Returns
+    -------
+    bool
+        Whether an erasure was finished.
+
+    Raises
+    ------
+    Stop
+        When the person is still found; it names file and column, never the person.
+    """
+    current = versions.served(settings)
+    if not is_unfinished(settings) or current is None:
+        return False
+    served = manifest.of_version(manifest.read(settings.manifest), versions.name_of(current)) or {}
+    if served.get("tombstones") != fingerprint(settings):
+        return False
+    key = load_key(bool(served.get("is_synthetic")))
+    recognition = Recognition(key, marks(settings))
+    names = [versions.name_of(file) for file in versions.version_files(settings)]
+    publish.remove(settings, [name for name in names if name != served["version"]], "erasure")
+    for folder in settings.vault.glob("[0-9]*_*"):
+        if folder.name != served["version"]:
+            shutil.rmtree(folder)
+    vault.follow(settings, current)
+    files.clear_folder(settings.work)
+    _clear_history(settings, recognition)
+    manifest.rewrite(
+        settings.manifest,
+        [
+            entry if entry.get("version") == served["version"] else without_counts(entry)
+            for entry in manifest.read(settings.manifest)
+        ],
+    )
+    if places := find(settings, recognition):
+        raise Stop(
+            ExitCode.CHECKS_FAILED,
+            "the erasure is not complete: the person is still found",
+            "run the same command again; if that does not help, report these places",
+            "erasure_incomplete",
+            tuple(map(str, places)),
+        )
+    (settings.vault / MARKER).unlink()
+    files.sync_folder(settings.vault)
+    manifest.append(settings.manifest, {"event": "erased"})
+    return True
+
+
+def _clear_history(settings: Settings, recognition: Recognition) -> None:
+    """Delete the person's corrections; the bytes of deleted rows leave with a new file."""
+    if not settings.history.exists():
+        return
+    with duck.connect(settings.history, settings.work / "tmp") as db:
+        for column in _columns(db):
+            if names := column.erased_names(recognition):
+                db.execute(f"delete from {column.relation} where {column.names_one_of}", [names])
+        db.execute("force checkpoint")
+    duck.rewrite_database(settings.history)
+
+
+# -- search ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A text column (or a list or structure of texts) of a base table in an open file."""
+
+    db: duckdb.DuckDBPyConnection
+    schema: str
+    table: str
+    name: str
+    siblings: frozenset[str]
+
+    @property
+    def relation(self) -> str:
+        return quote(self.schema, self.table)
+
+    @property
+    def identifiers(self) -> str:
+        """SQL for the rows in which this column has a patient's identifier; empty = in none."""
+        if self.name in IDENTIFIER_COLUMNS:
+            return "true"
+        is_value = self.name in VALUE_COLUMNS and "column_name" in self.siblings
+        return "contains(column_name, 'patient_id')" if is_value else ""
+
+    @property
+    def names_one_of(self) -> str:
+        """SQL for the rows in which this column has one of the identifiers in a parameter."""
+        return f"{self.identifiers} and list_contains(?, {quote(self.name)})"
+
+    @property
+    def is_text_of_a_record(self) -> bool:
+        """Whether this is a cell of an export or its correction, and no identifier or key."""
+        is_key = self.name in (*IDENTIFIER_COLUMNS, "record_key") or self.name.endswith("_id")
+        return not is_key and (self.schema == "raw" or self.table == "corrections")
+
+    def erased_names(self, recognition: Recognition) -> list[str]:
+        """Return the different identifiers of erased patients in this column."""
+        if not self.identifiers:
+            return []
+        query = f"select distinct {quote(self.name)} from {self.relation} where {self.identifiers}"
+        return recognition.of(name for (name,) in self.db.execute(query).fetchall())
+
+    def place(self, file: str, condition: str, values: list[Any]) -> Place | None:
+        """Return this column as a place, if rows meet the condition."""
+        where = f"from {self.relation} where {condition}"
+        n_rows = duck.scalar(self.db, f"select count(*) {where}", values)
+        records: list[dict[str, Any]] = []
+        if n_rows and {"source_file", "record_number"} <= self.siblings:
+            number = f"select source_file, record_number {where} order by all limit {SHOWN_RECORDS}"
+            records = duck.rows(self.db, number, values)
+        shown = tuple(f"{r['source_file']} record {r['record_number']}" for r in records)
+        name = f"{self.schema}.{self.table}.{self.name}"
+        return Place(file, name, n_rows, shown) if n_rows else None
+
+
+def _columns(db: duckdb.DuckDBPyConnection) -> list[_Column]:
+    found = db.execute(
+        "select c.schema_name, c.table_name, c.column_name, "
+        "list(c.column_name) over (partition by c.table_oid), contains(c.data_type, 'VARCHAR') "
+        "from duckdb_columns() as c inner join duckdb_tables() as t using (table_oid) "
+        "where c.database_name = current_database() and t.database_name = current_database() "
+        "order by all"
+    ).fetchall()
+    return [
+        _Column(db, schema, table, name, frozenset(siblings))
+        for schema, table, name, siblings, is_text in found
+        if is_text
+    ]
+
+
+def _search(settings: Settings, look: Callable[[_Column, str], Place | None]) -> list[Place]:
+    """Look into every text column of every DuckDB file of vault and published folder."""
+    places: list[Place] = []
+    for folder in (settings.vault, settings.published):
+        for file in sorted(folder.rglob("*.duckdb")):
+            if file.is_symlink():
+                continue
+            with duck.connect(file, settings.work / "tmp", read_only=True) as db:
+                for column in _columns(db):
+                    if place := look(column, f"{file.parent.name}/{file.name}"):
+                        places.append(place)
+    return places
+
+
+def find(settings: Settings, recognition: Recognition) -> list[Place]:
+    """Return every place with an identifier or a pseudonym of an erased patient."""
+
+    def look(column: _Column, file: str) -> Place | None:
+        names = column.erased_names(recognition)
+        return column.place(file, column.names_one_of, [names]) if names else None
+
+    return _search(settings, look)
+
+
+def mentions(settings: Settings, patient_id: str) -> list[Place]:
+    """Return where other texts contain an identifier as a word; a person decides about them."""
+    word = unicodedata.normalize("NFC", patient_id).strip().lower()
+    pattern = f"(^|[^a-z0-9_-]){re.escape(word)}($|[^a-z0-9_-])"
+
+    def look(column: _Column, file: str) -> Place | None:
+        if not column.is_text_of_a_record:
+            return None
+        text = f"lower(nfc_normalize({quote(column.name)}::varchar))"
+        here = f"contains({text}, ?) and regexp_matches({text}, ?) and (? or trim({text}) <> ?)"
+        values = [word, pattern, len(word) >= WHOLE_CELL_LENGTH, word]
+        return column.place(file, here, values)
+
+    return _search(settings, look)

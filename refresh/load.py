@@ -39,8 +39,8 @@ class DeliveryFacts:
 
     Attributes
     ----------
-    n_erased : int
-        Records left out because their patient was erased.
+    has_erased : bool
+        Whether records were left out because their patient was erased.
     """
 
     load_id: str
@@ -50,7 +50,7 @@ class DeliveryFacts:
     is_synthetic: bool
     label: str | None
     key_fingerprint: str
-    n_erased: int = 0
+    has_erased: bool = False
 
 
 def fingerprint(settings: Settings) -> str:
@@ -162,8 +162,8 @@ def load(settings: Settings) -> None:
         delivery = open_delivery(settings.delivery, settings.mapping)
         key = load_key(delivery.about.is_synthetic)
         load_delivery(delivery, key, db.cursor())
-        n_left_out = erased.leave_out(db, settings, key.pseudonym)
-    if n_left_out:
+        is_changed = erased.leave_out(db, settings, key)
+    if is_changed:
         duck.rewrite_database(settings.work_file)
 
 
@@ -173,8 +173,7 @@ def facts_of(work_file: Path) -> DeliveryFacts:
         row = db.execute(
             "select load_id, source_system, mapping_name || ' ' || mapping_version, "
             "extraction_date::varchar, is_synthetic, delivery_label, key_fingerprint, "
-            "(select coalesce(sum(try_cast(detail as bigint)), 0)::bigint "
-            "from raw.delivery_notices where notice_code = ?) from raw.delivery",
+            "exists (from raw.delivery_notices where notice_code = ?) from raw.delivery",
             [erased.NOTICE],
         ).fetchall()[0]
     return DeliveryFacts(*row)

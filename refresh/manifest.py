@@ -1,8 +1,8 @@
 """The record of every refresh: one JSON object per line in ``manifest.jsonl``.
 
-Lines are appended and never changed. A line that describes a version carries the sha256 of its
-file. Order is by sequence number, never by clock. A last line without an end of line was cut by
-a kill: nothing was acknowledged, and the next run removes it.
+Lines are appended; only an erasure changes earlier ones. A line that describes a version carries
+the sha256 of its file. Order is by sequence number, never by clock. A last line without an end of
+line was cut by a kill: nothing was acknowledged, and the next run removes it.
 """
 
 from __future__ import annotations
@@ -93,6 +93,12 @@ def append(path: Path, entry: Entry) -> Entry:
         os.close(descriptor)
     files.sync_folder(path.parent)
     return complete
+
+
+def rewrite(path: Path, entries: list[Entry]) -> None:
+    """Replace every line; only an erasure does this, to remove counts."""
+    lines = [json.dumps(entry, sort_keys=True, ensure_ascii=True) + "\n" for entry in entries]
+    files.write_whole(path, "".join(lines))
 
 
 def remove_cut_line(path: Path) -> int:

@@ -7,6 +7,7 @@ What a killed run leaves behind is finished or undone by the next one.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 import socket
@@ -107,8 +108,8 @@ def _prepare(state: State) -> None:
     """Finish or undo what a killed run left, clear the work folder, and check the disk space."""
     settings = state.settings
     state.notes += publish.tidy(settings)
-    if (settings.vault / erased.UNFINISHED).exists():
-        state.notes.append("an erasure was not finished; run the same `registry erase` again")
+    if erased.finish(settings):
+        state.notes.append("an unfinished erasure was finished: older versions were deleted")
     files.clear_folder(settings.work)
     folders.require_disk_space(settings)
 
@@ -120,6 +121,8 @@ def _identify(state: State) -> None:
     entries = manifest.read(settings.manifest)
     state.previous = versions.find_previous(settings, entries)
     state.notes += state.previous.notes
+    if erased.is_unfinished(settings):
+        _prepare_erasure(state)
     code = load.code_state(settings.root)
     fingerprint = load.fingerprint(settings)
     key = state.steps.key_fingerprint(settings)
@@ -137,6 +140,14 @@ def _identify(state: State) -> None:
         "host": socket.gethostname(),
     }
     publish_rules.enforce(settings, publish_rules.about_earlier_deliveries(entries, fingerprint))
+
+
+def _prepare_erasure(state: State) -> None:
+    """Publish in any case, and compare with nothing: a comparison would describe the person."""
+    state.settings = dataclasses.replace(state.settings, is_forced=True)
+    entry = erased.without_counts(state.previous.entry)
+    state.previous = PreviousVersion(entry=entry)
+    state.notes.append("this version is compared with no other, because a patient was erased")
 
 
 def _is_published_already(state: State) -> bool:
@@ -203,8 +214,8 @@ def _load(state: State) -> None:
         "delivery_label": facts.label,
         "key_fingerprint": facts.key_fingerprint,
     }
-    if facts.n_erased:
-        state.notes.append(f"{facts.n_erased} records of erased patients were left out")
+    if facts.has_erased:
+        state.notes.append("records of erased patients were left out")
     publish_rules.enforce(state.settings, publish_rules.about_delivery(facts, state.previous.entry))
 
 
@@ -281,6 +292,7 @@ def _publish(state: State) -> Summary:
     vault.keep(settings, publish.version_name(state.entry), facts)
     written = publish.publish(settings, candidate, state.entry)
     state.is_published = True
+    erased.finish(settings)
     vault.protect(settings)
     return read_summary(settings, "published", written)
 

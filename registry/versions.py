@@ -107,10 +107,18 @@ def export(out: Path, **given: Any) -> None:
 @options.REASON
 @options.folders
 def erase(patient: str, **given: Any) -> None:
-    """Remove PATIENT (the clinic's identifier) from the vault and every published version.
+    """Publish without PATIENT (the clinic's identifier), then delete all older versions and vaults.
 
     PATIENT "-" reads the identifier from standard input, so that no shell history keeps it.
     """
+    from core.progress import Progress
+    from refresh.erase import erase as erase_patient
+    from refresh.steps import real_steps
+
     if patient == "-":
         patient = sys.stdin.readline().rstrip("\n")
-    raise NotImplementedError
+    settings = options.settings_of(**given)
+    with Progress() as progress:
+        erasure = erase_patient(settings, patient, settings.reason, real_steps(), progress)
+    for line in erasure.lines:
+        click.echo(line)
