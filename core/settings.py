@@ -68,7 +68,7 @@ class Settings:
 
     @property
     def manifest(self) -> Path:
-        """The append-only, hash-chained record of every refresh."""
+        """The append-only record of every refresh."""
         return self.published / "manifest.jsonl"
 
     @property
