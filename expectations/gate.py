@@ -1,9 +1,8 @@
-"""Run every suite with Great Expectations on DuckDB and count what came back.
+"""Run every suite with Great Expectations on DuckDB, after the build, and count what came back.
 
-Files are read through SQLAlchemy, read-only; no table is pulled into Python. Marts are judged in
-place, exports on the flags that `expectations.flags` derives from their text. Only counts leave the
-engine: unexpected values are excluded, and an exception is reported by its kind, because its words
-may quote a cell.
+The file is read through SQLAlchemy, read-only; no table is pulled into Python. Only counts leave
+the engine: unexpected values are excluded, and an exception is reported by its kind, because its
+words may quote a cell.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +20,8 @@ import great_expectations as gx
 from great_expectations import expectations as gxe
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
-from expectations import flags
-from expectations.catalogue import all_suites
+from core import duck
+from expectations import exports, marts
 from expectations.facts import Facts
 from expectations.outcomes import (
     ERROR,
@@ -40,12 +38,27 @@ RESULT_FORMAT = {
     "exclude_unexpected_values": True,
     "partial_unexpected_count": 0,
 }
-SCRATCH = "expectations.duckdb"
+MEMORY_LIMIT = "1200MB"
+"""Memory that DuckDB may take for the expectations; more spills beside the file that is read."""
 ENGINE_ARGUMENTS = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+
+Numbers = dict[str, int]
+"""Of a suite: rows ("") , filled rows of each needed column, and the counts behind shares."""
+
+
+def all_suites(facts: Facts) -> list[Suite]:
+    """Return every suite in the order in which they are judged.
+
+    Parameters
+    ----------
+    facts : Facts
+        What volumes, dates and means are compared with.
+    """
+    return [*exports.suites(facts), *marts.suites(facts)]
 
 
 def run(work_file: Path, facts: Facts, suites: list[Suite] | None = None) -> CheckReport:
-    """Judge a built work file at both doors.
+    """Judge a built work file.
 
     Parameters
     ----------
@@ -54,78 +67,61 @@ def run(work_file: Path, facts: Facts, suites: list[Suite] | None = None) -> Che
     facts : Facts
         What volumes, dates and means are compared with.
     suites : list of Suite, optional
-        Defaults to the whole catalogue.
+        Default: all.
 
     Returns
     -------
     CheckReport
-        One outcome per rule; ``n_expected`` is counted from the catalogue, not from what ran.
+        One outcome per rule; ``n_expected`` is counted from the suites, not from what ran.
     """
     chosen = all_suites(facts) if suites is None else suites
-    n_expected = sum(len(suite.rules) for suite in chosen)
     logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
-    scratch = work_file.with_name(SCRATCH)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        numbers = _numbers(work_file, chosen)
+        context: Any = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        source = context.data_sources.add_sql(
+            work_file.stem,
+            connection_string=(
+                f"duckdb:///{work_file}?access_mode=READ_ONLY&memory_limit={MEMORY_LIMIT}"
+            ),
+            kwargs=dict(ENGINE_ARGUMENTS),
+        )
         try:
-            outcomes = _judge_both_doors(work_file, scratch, chosen)
+            outcomes = [o for suite in chosen for o in _judge(source, suite, numbers[suite.name])]
         finally:
-            scratch.unlink(missing_ok=True)
-    return CheckReport(tuple(outcomes), n_expected)
+            # Release the file: the source holds one engine, its execution engine another.
+            source.get_engine().dispose()
+            source.get_execution_engine().engine.dispose()
+    return CheckReport(tuple(outcomes), sum(len(suite.rules) for suite in chosen))
 
 
-def _judge_both_doors(work_file: Path, scratch: Path, suites: list[Suite]) -> list[CheckOutcome]:
-    """Judge exports on the flags derived from them, and marts where they are."""
-    scratch.unlink(missing_ok=True)
-    exports = [suite for suite in suites if suite.door == "export"]
-    failed = flags.derive(work_file, exports, scratch)
-    derived = [
-        replace(suite, query=f'select * from "{suite.name}"')
-        for suite in exports
-        if suite.name not in failed
-    ]
-    outcomes = {
-        suite.name: [_outcome(suite, rule, ERROR, cause=failed[suite.name]) for rule in suite.rules]
-        for suite in exports
-        if suite.name in failed
-    }
-    marts = [suite for suite in suites if suite.door != "export"]
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    for file, part in ((scratch, derived), (work_file, marts)):
-        if part:
-            filled = _filled_rows(file, part)
-            source = _open(context, file)
+def _numbers(work_file: Path, suites: list[Suite]) -> dict[str, Numbers | str]:
+    """Return the numbers of each suite; for a suite whose query fails, the kind of its failure."""
+    found: dict[str, Numbers | str] = {}
+    with duck.connect(work_file, read_only=True) as db:
+        for suite in suites:
+            wanted = {"": "count(*)"}
+            for rule in suite.rules:
+                if rule.needs:
+                    wanted[rule.needs] = f'count("{rule.needs}")'
+                wanted |= {column: f'max("{column}")' for column in rule.counts or ()}
             try:
-                outcomes |= {
-                    suite.name: _judge(source, suite, filled[suite.name]) for suite in part
-                }
-            finally:
-                _close(source)
-    return [outcome for suite in suites for outcome in outcomes[suite.name]]
+                query = f"select {', '.join(wanted.values())} from ({suite.query})"
+                row = db.execute(query).fetchone()
+            except duckdb.Error as error:
+                found[suite.name] = type(error).__name__
+            else:
+                found[suite.name] = dict(zip(wanted, row or (), strict=True))
+    return found
 
 
-def _open(context: Any, file: Path) -> Any:
-    return context.data_sources.add_sql(
-        file.stem,
-        connection_string=(
-            f"duckdb:///{file}?access_mode=READ_ONLY&memory_limit={flags.MEMORY_LIMIT}"
-        ),
-        kwargs=dict(ENGINE_ARGUMENTS),
-    )
-
-
-def _close(source: Any) -> None:
-    """Let go of the file: the source holds one engine, its execution engine another."""
-    source.get_engine().dispose()
-    source.get_execution_engine().engine.dispose()
-
-
-def _judge(source: Any, suite: Suite, filled: dict[str, int] | str) -> list[CheckOutcome]:
+def _judge(source: Any, suite: Suite, numbers: Numbers | str) -> list[CheckOutcome]:
     """Run the rules of one suite that apply; an engine's failure makes all of them errors."""
-    if isinstance(filled, str):
-        return [_outcome(suite, rule, ERROR, cause=filled) for rule in suite.rules]
-    applicable = [rule for rule in suite.rules if _applies(rule, filled)]
+    if isinstance(numbers, str):
+        return [_outcome(suite, rule, ERROR, cause=numbers) for rule in suite.rules]
+    applicable = [rule for rule in suite.rules if _applies(rule, numbers)]
     try:
         batch = (
             source.add_query_asset(suite.name, query=suite.query)
@@ -140,34 +136,15 @@ def _judge(source: Any, suite: Suite, filled: dict[str, int] | str) -> list[Chec
         return [_outcome(suite, rule, ERROR, cause=type(error).__name__) for rule in suite.rules]
     by_code = {result.expectation_config.meta["code"]: result for result in results}
     return [
-        _read(suite, rule, by_code.get(rule.code))
+        _read(suite, rule, by_code.get(rule.code), numbers)
         if rule in applicable
         else _outcome(suite, rule, NOT_APPLICABLE)
         for rule in suite.rules
     ]
 
 
-def _filled_rows(work_file: Path, suites: list[Suite]) -> dict[str, dict[str, int] | str]:
-    """Count, per suite, its rows and those in which each needed column is filled.
-
-    A suite whose query fails has the kind of its failure in place of the counts.
-    """
-    counted: dict[str, dict[str, int] | str] = {}
-    with duckdb.connect(str(work_file), read_only=True) as db:
-        for suite in suites:
-            needed = sorted({rule.needs for rule in suite.rules if rule.needs})
-            counts = "".join(f', count("{column}")' for column in needed)
-            try:
-                row = db.execute(f"select count(*){counts} from ({suite.query})").fetchone()
-                counted[suite.name] = dict(zip(["", *needed], row, strict=True))
-            except duckdb.Error as error:
-                counted[suite.name] = type(error).__name__
-    return counted
-
-
-def _applies(rule: Rule, filled: dict[str, int]) -> bool:
-    n_rows = filled[rule.needs or ""]
-    return rule.is_applicable and n_rows >= rule.least_rows and (not rule.needs or n_rows > 0)
+def _applies(rule: Rule, numbers: Numbers) -> bool:
+    return rule.is_applicable and (not rule.needs or numbers[rule.needs] > 0)
 
 
 def _build(rule: Rule) -> Any:
@@ -177,27 +154,26 @@ def _build(rule: Rule) -> Any:
     )
 
 
-def _read(suite: Suite, rule: Rule, result: Any) -> CheckOutcome:
+def _read(suite: Suite, rule: Rule, result: Any, numbers: Numbers) -> CheckOutcome:
     """Turn one result of the engine into an outcome; no result at all is an error."""
     if result is None:
         return _outcome(suite, rule, ERROR, cause="no result came back")
     kind = _exception_kind(result.exception_info)
     if kind:
         return _outcome(suite, rule, ERROR, cause=kind)
-    found = result.result
-    n_judged = found.get("element_count")
-    if n_judged is not None:
-        n_judged -= found.get("missing_count") or 0
-    observed = found.get("observed_value")
+    state = PASSED if result.success else FAILED
+    observed = result.result.get("observed_value")
+    if rule.expectation == "UnexpectedRowsExpectation":
+        return _outcome(suite, rule, state, n_unexpected=observed)
+    n_unexpected, n_judged = map(numbers.get, rule.counts or ("no count", "no count"))
     is_number = isinstance(observed, int | float) and not isinstance(observed, bool)
-    is_query = rule.expectation == "UnexpectedRowsExpectation"
     return _outcome(
         suite,
         rule,
-        PASSED if result.success else FAILED,
-        n_unexpected=observed if is_query else found.get("unexpected_count"),
+        state,
+        n_unexpected=n_unexpected,
         n_judged=n_judged,
-        observed_value=float(observed) if is_number and not is_query else None,
+        observed_value=float(observed) if is_number else None,
     )
 
 
@@ -207,20 +183,20 @@ def _exception_kind(info: dict[str, Any]) -> str:
     for entry in entries:
         if entry.get("raised_exception"):
             message = str(entry.get("exception_message") or "")
-            return next((word for word in message.replace(":", " ").split() if "Error" in word
-                         or "Exception" in word), "exception")[:60]  # fmt: skip
+            words = message.replace(":", " ").split()
+            kinds = (word for word in words if "Error" in word or "Exception" in word)
+            return next(kinds, "exception")[:60]
     return ""
 
 
 def _outcome(suite: Suite, rule: Rule, state: str, **found: Any) -> CheckOutcome:
-    column = rule.arguments.get("column")
     return CheckOutcome(
         suite_name=suite.name,
         expectation_code=rule.code,
-        column_name=rule.needs or column,
+        column_name=rule.needs,
         state_code=state,
         severity_code=rule.severity,
-        door_code=suite.door,
+        door_code=suite.subject,
         kahn_category_code=rule.category,
         kahn_context_code=rule.context,
         reason=rule.reason,

@@ -178,11 +178,7 @@ class WorkbookReader(TableReader):
         except FileRefusedError:
             raise
         except Exception:  # a damaged workbook raises anything, from KeyError to ParseError
-            raise FileRefusedError(
-                "damaged_workbook",
-                "is a damaged Excel workbook.",
-                "Open it, save it again as .xlsx, and deliver that.",
-            ) from None
+            raise FileRefusedError("damaged_workbook", "is a damaged Excel workbook.") from None
 
     def _read(self) -> Iterator[pa.Table]:
         import openpyxl  # noqa: PLC0415 (slow to import, needed for workbooks only)
@@ -197,7 +193,6 @@ class WorkbookReader(TableReader):
                 "no_such_sheet",
                 f"has no sheet {shown_name(self.sheet)!r}; it has "
                 f"{', '.join(shown_name(name, 31) for name in names[:10])}.",
-                "Correct the sheet's name in the mapping or in the workbook.",
             )
         sheet = book[self.sheet] if self.sheet is not None else book.worksheets[0]
         if len(names) > 1:
@@ -213,9 +208,7 @@ class WorkbookReader(TableReader):
             n_bytes = sum(part.file_size for part in archive.infolist())
         if n_bytes > _LARGEST_UNPACKED_BYTES:
             raise FileRefusedError(
-                "workbook_too_large",
-                f"unpacks to more than {_LARGEST_UNPACKED_BYTES >> 30} GiB.",
-                "Deliver a table of this size as CSV or Parquet.",
+                "workbook_too_large", f"unpacks to more than {_LARGEST_UNPACKED_BYTES >> 30} GiB."
             )
 
     def _refuse_formulas(self, sheet: Any) -> None:
@@ -228,14 +221,13 @@ class WorkbookReader(TableReader):
                         raise FileRefusedError(
                             "formula_without_result",
                             "holds a formula whose result was never calculated.",
-                            "Open it in Excel and save it, or deliver values.",
                         )
                 rest = block[-4096:]
 
     def _find_layout(self, rows: Iterator[tuple[int, tuple]]) -> None:
         top = list(islice(rows, self.preamble_lines + 1))
         if len(top) <= self.preamble_lines:
-            raise FileRefusedError("no_header", "has no header row.", "Export it again.")
+            raise FileRefusedError("no_header", "has no header row.")
         header = self._texts(top[-1][1])
         if not fits(header, self.contract):
             for number, row in islice(rows, _ROWS_SEARCHED_FOR_HEADER):
@@ -302,9 +294,7 @@ class ParquetReader(TableReader):
         except (pa.ArrowException, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
-            raise FileRefusedError(
-                "damaged_parquet", "is a damaged Parquet file.", "Deliver it again."
-            ) from None
+            raise FileRefusedError("damaged_parquet", "is a damaged Parquet file.") from None
 
     def _read(self) -> Iterator[pa.Table]:
         file = pq.ParquetFile(self.copy)
@@ -325,9 +315,7 @@ class ParquetReader(TableReader):
             kind = kind.value_type
         if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
             raise FileRefusedError(
-                "column_type",
-                f"column {shown_name(name)} has the type {shown_name(str(kind))}.",
-                "Deliver it as text, number or date.",
+                "column_type", f"column {shown_name(name)} has the type {shown_name(str(kind))}."
             )
 
     def _text(self, column: pa.Array) -> pa.Array:

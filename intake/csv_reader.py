@@ -116,7 +116,6 @@ class CsvReader:
                 "wrong_delimiter",
                 f"its fields are separated by {_MARK_NAMES[found[0]]}, "
                 f"and {_MARK_NAMES[self.delimiter]} is declared.",
-                "Declare the delimiter in the mapping, or export the file again.",
             )
         if not found:
             self._refuse_preamble(texts)
@@ -175,9 +174,7 @@ class CsvReader:
         kept = len(final.rstrip(self._tail_bytes))
         cut = final.find(b"\n", kept) + 1 if kept else 0
         if kept and final[kept - 1] == 0:
-            raise FileRefusedError(
-                "nul_padding", "ends in NUL bytes: the copy was torn.", "Copy the delivery again."
-            )
+            raise FileRefusedError("nul_padding", "ends in NUL bytes: the copy was torn.")
         if kept and cut == 0:
             raise _cut_file()
         tail = final[cut:]
@@ -199,14 +196,12 @@ def _split(header: str, delimiter: str) -> list[str]:
 def _without_header(text: bytes) -> FileRefusedError:
     if text.strip(b"\x00 \t\r\n") and not text.endswith(b"\n"):
         return _cut_file()
-    return FileRefusedError("no_header", "has no header line.", "Export it again.")
+    return FileRefusedError("no_header", "has no header line.")
 
 
 def _cut_file() -> FileRefusedError:
     return FileRefusedError(
-        "cut_file",
-        "has no end of line at its end: the last record may be cut.",
-        "Export it again.",
+        "cut_file", "has no end of line at its end: the last record may be cut."
     )
 
 
@@ -215,7 +210,6 @@ def _too_long_line() -> FileRefusedError:
         "line_too_long",
         f"holds a line of more than {LONGEST_LINE_BYTES >> 20} MiB "
         f"(a header: {_LONGEST_HEADER_BYTES >> 20} MiB).",
-        "The file is damaged or no CSV; export it again.",
     )
 
 

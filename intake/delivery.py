@@ -241,10 +241,7 @@ def _missing(file: str, names: Iterable[str]) -> FileRefusedError:
     similar = sorted(name for name in names if name.lower().startswith(file.lower()))
     also = f" The folder holds {shown_name(similar[0])}." if similar else ""
     return FileRefusedError(
-        "missing_file",
-        f"is missing: looked for {looked_for}.{also}",
-        "Deliver it, or correct the file name in the mapping.",
-        file,
+        "missing_file", f"is missing: looked for {looked_for}.{also}", file_name=file
     )
 
 
@@ -252,8 +249,7 @@ def _several(file: str, names: list[str]) -> FileRefusedError:
     return FileRefusedError(
         "several_files",
         f"several files could be it: {', '.join(shown_name(name) for name in names)}.",
-        "Leave one in the folder.",
-        file,
+        file_name=file,
     )
 
 
@@ -282,9 +278,7 @@ def _judge_other_files(plan: FolderPlan, names: Iterable[str], delivery: Deliver
                 FileRefusedError(
                     "unknown_file",
                     "no export of the mapping uses this data file.",
-                    "Remove it (a second part or a copy is never loaded), "
-                    "or name it in the mapping (files, or ignored_files).",
-                    shown_name(name),
+                    file_name=shown_name(name),
                 )
             )
         elif n_unknown < _MOST_UNKNOWN_NOTED:

@@ -123,9 +123,7 @@ class ExactReader:
         parts = line.rstrip(b"\r\n").split(b"\r")
         if len(parts) > 1 and any(self._is_record(part + b"\n") for part in parts):
             raise FileRefusedError(
-                "mixed_line_ends",
-                f"line {line_number} holds several records that end in CR alone.",
-                "Export it again with one kind of line end.",
+                "mixed_line_ends", f"line {line_number} holds several records that end in CR alone."
             )
 
     def _fields(self, lines: Iterable[str]) -> list[str]:
@@ -149,7 +147,5 @@ def _text(line: bytes) -> str:
 
 def _swallowing_quote(line_number: int) -> FileRefusedError:
     return FileRefusedError(
-        "open_quote",
-        f"a quote that is opened on line {line_number} swallows the lines behind it.",
-        "Correct that line at the source.",
+        "open_quote", f"a quote that is opened on line {line_number} swallows the lines behind it."
     )

@@ -95,26 +95,20 @@ class SourceBytes:
             self._handle = os.open(name, flags, dir_fd=folder_handle)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EMLINK):
-                raise FileRefusedError(
-                    "symbolic_link", "is a symbolic link.", "Deliver the file itself."
-                ) from None
+                raise FileRefusedError("symbolic_link", "is a symbolic link.") from None
             if error.errno == errno.ENOENT:
                 raise _changed("vanished before it was read.") from None
             raise FileRefusedError(
-                "unreadable",
-                f"cannot be opened ({(error.strerror or 'error').lower()}).",
-                "Check its permissions.",
+                "unreadable", f"cannot be opened ({(error.strerror or 'error').lower()})."
             ) from None
         self._state = os.fstat(self._handle)
         if not stat.S_ISREG(self._state.st_mode):
             self.close()
             kind = "a directory" if stat.S_ISDIR(self._state.st_mode) else "not a plain file"
-            raise FileRefusedError(
-                "not_a_file", f"is {kind}.", "Deliver one plain file per export."
-            )
+            raise FileRefusedError("not_a_file", f"is {kind}.")
         if self._state.st_size == 0:
             self.close()
-            raise FileRefusedError("empty_file", "has 0 bytes.", "Export it again.")
+            raise FileRefusedError("empty_file", "has 0 bytes.")
 
     @property
     def sha256(self) -> str:
@@ -159,9 +153,7 @@ class SourceBytes:
 
 
 def _changed(cause: str) -> FileRefusedError:
-    return FileRefusedError(
-        "changed_while_read", cause, "Wait until the delivery is complete, then load it again."
-    )
+    return FileRefusedError("changed_while_read", cause)
 
 
 def kind_of(head: bytes) -> str | None:
@@ -206,17 +198,9 @@ def check_kind(head: bytes, file_format: str, encoding: str = "utf-8") -> None:
     if kind is not None and kind.startswith("UTF-16") and encoding.startswith("utf-16"):
         return
     if kind is not None and kind.startswith("UTF-"):
-        raise FileRefusedError(
-            "wrong_encoding",
-            f"looks like {kind}, and {encoding} is declared.",
-            "Declare the encoding in the mapping, or export the file again.",
-        )
+        raise FileRefusedError("wrong_encoding", f"looks like {kind}, and {encoding} is declared.")
     name = {"csv": "text", "csv_gz": "a gzip archive"}.get(file_format, f"a {file_format} file")
-    raise FileRefusedError(
-        "wrong_kind",
-        f"looks like {kind or 'plain text'}, not like {name}.",
-        "Export it in the format that its name says, or correct the name.",
-    )
+    raise FileRefusedError("wrong_kind", f"looks like {kind or 'plain text'}, not like {name}.")
 
 
 def inflate(blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -238,9 +222,7 @@ def inflate(blocks: Iterator[bytes]) -> Iterator[bytes]:
             try:
                 text = engine.decompress(rest, _INFLATE_BYTES)
             except zlib.error:
-                raise FileRefusedError(
-                    "damaged_archive", "is a damaged gzip archive.", "Deliver it again."
-                ) from None
+                raise FileRefusedError("damaged_archive", "is a damaged gzip archive.") from None
             if text:
                 yield text
             rest = engine.unconsumed_tail
@@ -251,9 +233,7 @@ def inflate(blocks: Iterator[bytes]) -> Iterator[bytes]:
             elif not rest and len(text) < _INFLATE_BYTES:
                 break
     if not is_between_members:
-        raise FileRefusedError(
-            "cut_file", "is a gzip archive that ends too early.", "Deliver it again."
-        )
+        raise FileRefusedError("cut_file", "is a gzip archive that ends too early.")
 
 
 def with_head(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -355,9 +335,5 @@ def with_line_feeds(blocks: Iterator[bytes]) -> Iterator[bytes]:
         return
     for block in blocks:
         if b"\n" in block:
-            raise FileRefusedError(
-                "mixed_line_ends",
-                "ends its first line in CR and others in LF.",
-                "Export it again with one kind of line end.",
-            )
+            raise FileRefusedError("mixed_line_ends", "ends its first line in CR and others in LF.")
         yield block.translate(_CR_TO_LF)

@@ -334,14 +334,9 @@ def _judge_whole(judgement: FileJudgement) -> None:
             "wrong_encoding",
             f"{tally.n_undecodable} records hold bytes that are not {encoding}, "
             f"{tally.n_beyond_ascii} hold other text beyond ASCII.",
-            "Declare the encoding in the mapping, or export the file again.",
         )
     if tally.n_records == 0 and not all(use.source.may_be_empty for use in uses):
-        raise FileRefusedError(
-            "no_records",
-            "holds a header and no record.",
-            "Export it again, or declare may_be_empty.",
-        )
+        raise FileRefusedError("no_records", "holds a header and no record.")
     if (
         tally.n_faulty > MOST_FAULTY_RECORDS
         and tally.n_faulty > MOST_FAULTY_SHARE * tally.n_records
@@ -350,7 +345,6 @@ def _judge_whole(judgement: FileJudgement) -> None:
             "too_many_faults",
             f"{tally.n_faulty} of {tally.n_records} records are faulty "
             f"(more than {MOST_FAULTY_SHARE:.0%}): {tally.words()}.",
-            "Correct the export.",
         )
     for projection in judgement.projections:
         if projection.n_records == 0 and tally.n_records:

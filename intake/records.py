@@ -119,7 +119,6 @@ def judge_header(cells: Sequence[str], contract: HeaderContract) -> Layout:
             "no_header",
             "the first line is not a header: none of the required columns "
             f"({_listed(contract.required)}) is in it.",
-            "Export the file again with its header line.",
         )
     unexpected = [cell for cell, name in zip(cells, header, strict=True) if name not in wanted]
     if missing:
@@ -133,11 +132,7 @@ def judge_header(cells: Sequence[str], contract: HeaderContract) -> Layout:
         raise _missing_columns("columns are missing", undeclared, unexpected)
     twice = sorted({name for name in header if name in wanted and header.count(name) > 1})
     if twice:
-        raise FileRefusedError(
-            "column_twice",
-            f"columns are there twice: {_listed(twice)}.",
-            "Remove or rename the surplus column at the source.",
-        )
+        raise FileRefusedError("column_twice", f"columns are there twice: {_listed(twice)}.")
     positions = tuple(place for place, name in enumerate(header) if name in wanted)
     keys = tuple(header[place] for place in positions)
     return Layout(
@@ -153,12 +148,7 @@ def _missing_columns(
     words: str, missing: Sequence[str], unexpected: Sequence[str]
 ) -> FileRefusedError:
     also = f"; unexpected: {_listed(unexpected)}" if unexpected else ""
-    return FileRefusedError(
-        "column_missing",
-        f"{words}: {_listed(missing)}{also}.",
-        "Restore the column names, or describe the new ones in the mapping (columns, "
-        "may_be_absent).",
-    )
+    return FileRefusedError("column_missing", f"{words}: {_listed(missing)}{also}.")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """Why intake refuses a delivery: every code of a refused file, a faulty record and a notice.
 
-The three tables hold all codes; ``docs/data_contract.md`` explains the same ones. A search for a
-quoted code finds the line that gives it. No message holds a cell of a patient; names that come
+The three tables hold all codes, and ``docs/data_contract.md`` explains them. A search for a quoted
+code finds the line that gives it. No message holds a cell of a patient; names that come
 from a file are escaped and cut.
 """
 
@@ -12,56 +12,51 @@ from collections.abc import Iterable
 from core.stop import ExitCode, Stop
 
 FILE_REFUSALS = {
-    "missing_file": "the mapping requires it, and it is not there",
-    "several_files": "it is there more than once, such as visits.csv beside visits.xlsx",
-    "unknown_file": "it is a data file that no export of the mapping uses",
-    "not_a_file": "it is a folder, a pipe or a device",
-    "symbolic_link": "it is a link to something else",
-    "unreadable": "it cannot be opened or read to its end",
-    "changed_while_read": "it changed while it was read",
-    "empty_file": "it has 0 bytes",
-    "no_records": "it has a header and no record, and may_be_empty is not declared",
-    "wrong_kind": "its bytes are of another format than its name says",
-    "wrong_encoding": "it is plainly of another encoding than declared",
-    "mixed_line_ends": "some records end in CR alone and others in LF",
-    "nul_padding": "it ends in NUL bytes: a torn copy",
-    "cut_file": "it ends in the middle of a line, a character or an archive",
-    "line_too_long": "a line is longer than any record",
-    "damaged_archive": "the gzip archive cannot be unpacked",
-    "damaged_workbook": "the workbook cannot be read",
-    "damaged_parquet": "the Parquet file cannot be read",
-    "workbook_too_large": "the workbook unpacks to more than a reader should take",
-    "no_such_sheet": "the workbook lacks the sheet that the mapping names",
-    "formula_without_result": "a formula was never calculated, so its cell would read as empty",
-    "column_type": "a stored column of a Parquet file holds lists, structures or bytes",
-    "no_header": "it has no header line, or a first line that is none",
-    "preamble": "its header is further down than declared",
-    "wrong_delimiter": "another mark than the declared one separates its fields",
-    "column_missing": "a required column is missing, or an optional one may have been renamed",
-    "column_twice": "a stored column is there twice",
-    "open_quote": "a quote swallows the records behind it",
-    "too_many_faults": "too many of its records cannot be split into cells",
+    "missing_file": "Deliver it, or correct the file name in the mapping.",
+    "several_files": "Leave one in the folder.",
+    "unknown_file": "Remove it (a second part or a copy is never loaded), "
+    "or name it in the mapping (files, or ignored_files).",
+    "not_a_file": "Deliver one plain file per export.",
+    "symbolic_link": "Deliver the file itself.",
+    "unreadable": "Check its permissions.",
+    "changed_while_read": "Wait until the delivery is complete, then load it again.",
+    "empty_file": "Export it again.",
+    "no_records": "Export it again, or declare may_be_empty.",
+    "wrong_kind": "Export it in the format that its name says, or correct the name.",
+    "wrong_encoding": "Declare the encoding in the mapping, or export the file again.",
+    "mixed_line_ends": "Export it again with one kind of line end.",
+    "nul_padding": "Copy the delivery again.",
+    "cut_file": "Export it again.",
+    "line_too_long": "The file is damaged or no CSV; export it again.",
+    "damaged_archive": "Deliver it again.",
+    "damaged_workbook": "Open it, save it again as .xlsx, and deliver that.",
+    "damaged_parquet": "Deliver it again.",
+    "workbook_too_large": "Deliver a table of this size as CSV or Parquet.",
+    "no_such_sheet": "Correct the sheet's name in the mapping or in the workbook.",
+    "formula_without_result": "Open it in Excel and save it, or deliver values.",
+    "column_type": "Deliver it as text, number or date.",
+    "no_header": "Export the file again with its header line.",
+    "preamble": "Remove the lines above the header, or declare preamble_lines.",
+    "wrong_delimiter": "Declare the delimiter in the mapping, or export the file again.",
+    "column_missing": "Restore the column names, "
+    "or describe the new ones in the mapping (columns, may_be_absent).",
+    "column_twice": "Remove or rename the surplus column at the source.",
+    "open_quote": "Correct that line at the source.",
+    "too_many_faults": "Correct the export.",
 }
-RECORD_FAULTS = {
-    "empty_record": "every field is blank",
-    "field_count": "it has more or fewer fields than the header",
-    "header_repeated": "it is the header line again",
-    "bad_quoting": "a quote is not closed, or text follows a closing quote",
-    "control_character": "a cell holds a control character",
-    "invalid_utf8": "a cell holds bytes that are not text in the declared encoding",
-    "cell_too_long": "a cell is longer than any column of the contract allows",
-}
-NOTICES = {
-    "extra_column": "a column that the contract does not know; it is not stored",
-    "optional_column_absent": "an optional column is not in the file; it is null in every record",
-    "optional_file_absent": "a file that the mapping does not require is not there",
-    "ignored_file": "a file that the mapping ignores",
-    "unknown_file": "a file that is no data",
-    "other_sheets": "further sheets of a workbook, which are not read",
-    "no_records": "no record of a file was selected for an export",
-    "unselected_records": "records of a file that no export selects",
-    "tail_ignored": "blank lines or an end-of-file mark at the end",
-}
+"""Code of a refused file -> what to do about it."""
+
+RECORD_FAULTS = (
+    "empty_record", "field_count", "header_repeated", "bad_quoting", "control_character",
+    "invalid_utf8", "cell_too_long",
+)  # fmt: skip
+"""Codes of records that cannot be split into cells; seed rejection_rules explains them."""
+
+NOTICES = (
+    "extra_column", "optional_column_absent", "optional_file_absent", "ignored_file",
+    "unknown_file", "other_sheets", "no_records", "unselected_records", "tail_ignored",
+)  # fmt: skip
+"""Codes of what is worth knowing and refuses nothing."""
 
 _LONGEST_LINE = 500
 
@@ -100,16 +95,16 @@ class FileRefusedError(Exception):
     cause : str
         What is wrong, in one sentence.
     advice : str
-        What to do about it.
+        What to do about it; by default that of the table.
     file_name : str
         Name in the delivery folder, as shown to the user.
     """
 
-    def __init__(self, code: str, cause: str, advice: str, file_name: str = "") -> None:
-        if code not in FILE_REFUSALS:
-            raise ValueError(f"{code} is not in FILE_REFUSALS")
+    def __init__(self, code: str, cause: str, advice: str = "", file_name: str = "") -> None:
         super().__init__(code)
-        self.code, self.cause, self.advice, self.file_name = code, cause, advice, file_name
+        default = FILE_REFUSALS[code]
+        self.code, self.cause, self.file_name = code, cause, file_name
+        self.advice = advice or default
 
     def __str__(self) -> str:
         return f"{self.file_name}: {self.cause} {self.advice}"

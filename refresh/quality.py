@@ -72,7 +72,7 @@ TABLES: dict[str, DescribedTable] = {
             "state_code": ("varchar", "passed, failed, error or not_applicable."),
             "trend_code": ("varchar", "new, persisting or resolved; empty when never failed."),
             "severity_code": ("varchar", "critical stops the publish; warning is shown."),
-            "door_code": ("varchar", "export (first door, raw text) or mart (second door)."),
+            "door_code": ("varchar", "What was judged: export (a delivery) or mart."),
             "kahn_category_code": ("varchar", "conformance, completeness or plausibility."),
             "kahn_context_code": ("varchar", "verification or validation."),
             "reason": ("varchar", "Why this is expected."),

@@ -1,38 +1,41 @@
-"""The gate runs as SQL in the file; on whole pandas frames it says the same, rule by rule."""
+"""The gate judges by SQL in the file; on whole pandas frames every rule ends the same."""
 
 from __future__ import annotations
-
-import shutil
 
 import duckdb
 import on_frames
 import pytest
+from changed_files import changed, known_of, refuse
 
-from expectations import facts, gate
-from expectations.catalogue import all_suites
-from refresh import quality
+from expectations import gate
 
 SPOILING = (
-    "update raw.visits set easi_score = '~' || easi_score where record_number % 9 = 0",
-    "update raw.visits set itch_nrs_score = '5'",
-    "update raw.visits set sleep_nrs_score = easi_score where record_number % 4 = 0",
-    "update raw.visits set poem_score = null",
-    "update raw.visits set visit_date = '1 giu 2020' where record_number % 7 = 0",
-    "update raw.visits set visit_date = '2099-01-01' where record_number % 8 = 0",
-    "update raw.visits set topical_adherence = 'perhaps' where record_number % 5 = 0",
-    "update raw.visits set record_fault = 'field_count' where record_number % 6 = 0",
-    "update raw.patients set patient_id = null where record_number = 20",
-    "update raw.patients set birth_date = '1900-01-01' where record_number % 3 = 0",
-    "update raw.patients set sex = 'z' || sex where record_number % 5 = 0",
-    "update raw.patients set patient_id = 'P1' where record_number % 11 = 0",
-    "update raw.prescriptions set drug_name = 'a'",
-    "update raw.prescriptions set atc_code = lower(atc_code) where record_number % 2 = 0",
-    "update raw.prescriptions set atc_code = '9' || atc_code where record_number % 3 = 0",
-    "update raw.prescriptions set end_date = 'soon' where record_number % 10 < 2",
-    "update raw.comorbidities set patient_id = 'nobody' where record_number % 10 = 0",
-    "delete from raw.comorbidities where record_number > 200",
-    "update raw.adverse_events set is_serious = 'maybe' where record_number % 5 = 0",
-    "update quality.record_ledger set n_records_quarantined = n_records_read / 5",
+    refuse("visits", "easi_score", "not_a_number", "record_number % 9 = 0"),
+    refuse("visits", "sleep_nrs_score", "out_of_range", "record_number % 4 = 0"),
+    refuse("visits", "visit_date", "date_format", "record_number % 7 = 0", "record"),
+    refuse("visits", "visit_date", "date_range", "record_number % 8 = 0", "record"),
+    refuse("visits", "visit_date", "before_birth", "record_number % 5 = 0", "record"),
+    refuse("visits", "topical_adherence", "unknown_code", "record_number % 5 = 0"),
+    refuse("visits", "(record)", "field_count", "record_number % 6 = 0", "record"),
+    refuse("visits", "visit_id", "duplicate_exact", "record_number % 10 = 0", "duplicate"),
+    refuse("patients", "birth_date", "age_range", "record_number % 9 = 0", "record"),
+    refuse("patients", "sex", "unknown_code", "record_number % 5 = 0", "record"),
+    refuse("patients", "patient_id", "conflicting_duplicate", "record_number % 11 = 0", "record"),
+    refuse("prescriptions", "atc_code", "code_format", "record_number % 3 = 0"),
+    refuse("prescriptions", "end_date", "date_format", "record_number % 10 < 2", "record"),
+    refuse("comorbidities", "patient_id", "orphan", "record_number % 10 = 0", "record"),
+    refuse("comorbidities", "patient_id", "parent_rejected", "record_number % 3 = 0", "record"),
+    refuse("adverse_events", "is_serious", "unknown_code", "record_number % 5 = 0"),
+    "update staging.stg_clinic__visits set itch_nrs_score = 5, poem_score = null",
+    "update staging.stg_clinic__visits set visit_date = date '2018-01-01'",
+    "update staging.stg_clinic__patients set birth_date = date '1900-01-01' "
+    "where record_number % 3 = 0",
+    "update staging.stg_pharmacy__prescriptions set drug_name = 'a'",
+    "update staging.stg_pharmacy__prescriptions set is_start_date_partial = true, "
+    "start_date = date '2019-07-01' where record_number % 2 = 0",
+    "update quarantine.record_ledger set n_quarantined = n_records_read / 5, "
+    "n_values_refused = n_records_read / 5",
+    "update quarantine.record_ledger set n_records_read = 200 where export_name = 'comorbidities'",
     "update marts.fct_patient_timepoints set dlqi_score = 2 * dlqi_score",
     "update marts.fct_patient_timepoints set easi_score = 60 where timepoint_number > 0",
     "update marts.fct_patient_timepoints set sleep_nrs_score = null where patient_id > '4'",
@@ -52,34 +55,20 @@ SPOILING = (
 
 @pytest.fixture(scope="module")
 def demo(warehouse, tmp_path_factory):
-    """The demo's warehouse with the quality tables that a refresh adds."""
-    file = tmp_path_factory.mktemp("frames") / "warehouse.duckdb"
-    shutil.copyfile(warehouse, file)
-    with duckdb.connect(str(file)) as db:
-        quality.create_all(db)
-        quality.fill_from_vault(db)
-    return file
+    """The demo's warehouse with staged records as tables."""
+    return changed(warehouse, tmp_path_factory.mktemp("frames"))
 
 
 @pytest.fixture(scope="module")
-def spoilt(demo):
+def spoilt(demo, tmp_path_factory):
     """The same with faults of many kinds at once."""
-    file = demo.with_name("spoilt.duckdb")
-    shutil.copyfile(demo, file)
-    with duckdb.connect(str(file)) as db:
-        for statement in SPOILING:
-            db.execute(statement)
-    return file
+    return changed(demo, tmp_path_factory.mktemp("spoilt"), SPOILING)
 
 
 @pytest.mark.parametrize(("name", "least_failed"), [("demo", 0), ("spoilt", 35)])
-def test_the_gate_says_what_whole_frames_say(request, demo, name, least_failed):
+def test_the_gate_ends_as_whole_frames_do(request, demo, name, least_failed):
     file = request.getfixturevalue(name)
-    with duckdb.connect(str(demo), read_only=True) as db:
-        records = dict(
-            db.execute("select export_name, n_records_read from raw.delivery_files").fetchall()
-        )
-    known = facts.gather(file, demo, records, "2020-06-01")
+    known = known_of(demo)
     report = gate.run(file, known)
     found = {
         outcome.name: (
@@ -88,14 +77,13 @@ def test_the_gate_says_what_whole_frames_say(request, demo, name, least_failed):
         for outcome in report.outcomes
     }  # fmt: skip
     with duckdb.connect(str(file), read_only=True) as db:
-        exports, marts = on_frames.read(db)
+        frames = on_frames.read(db)
     wanted = {}
-    for suite in all_suites(known):
-        rows = on_frames.frame_of(suite, exports, marts, known)
+    for suite in gate.all_suites(known):
         for rule in suite.rules:
-            said = on_frames.verdict(rule, rows, known)
-            observed = None if said.observed is None else pytest.approx(said.observed)
-            counts = (said.n_unexpected, said.n_judged, observed)
-            wanted[f"{suite.name}.{rule.code}"] = (said.state, *counts)
+            given = on_frames.verdict(suite, rule, frames, known)
+            observed = None if given.observed is None else pytest.approx(given.observed)
+            counts = (given.n_unexpected, given.n_judged, observed)
+            wanted[f"{suite.name}.{rule.code}"] = (given.state, *counts)
     assert {n: (found[n], wanted[n]) for n in found if found[n] != wanted[n]} == {}
     assert len(report.of_state("failed")) >= least_failed

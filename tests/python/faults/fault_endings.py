@@ -17,7 +17,6 @@ from core.progress import Progress
 from core.settings import Settings
 from core.stop import Stop
 from expectations import gate
-from expectations.catalogue import all_suites
 from expectations.facts import Facts, gather
 from intake.delivery import open_delivery, plan_folder
 from intake.judgement import judge_files
@@ -144,8 +143,8 @@ def go(
             newest_visit_before=before.known.newest_visit_before,
             last_means=before.known.last_means,
         )
-    doors = {"export", "mart"} if is_thorough else {"export"}
-    suites = [suite for suite in all_suites(now) if suite.door in doors]
+    subjects = {"export", "mart"} if is_thorough else {"export"}
+    suites = [suite for suite in gate.all_suites(now) if suite.subject in subjects]
     report = gate.run(settings.work_file, now, suites)
     ending.failed = [each.name for each in report.of_state("failed")]
     try:

@@ -1,8 +1,7 @@
 """Great Expectations judges equal columns once: most faults leave most columns as they were.
 
-A verdict follows from a rule and the columns that it names, and from nothing else but the number of
-rows and the names of all columns. Where all that was met before, in another delivery of the same
-run, that verdict is given again.
+A verdict follows from a rule, the columns that it names, the number of rows and the names of all
+columns. A verdict on equal ones, in another delivery of the same run, is used again.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from expectations import gate
 from expectations.outcomes import CheckOutcome
 from expectations.rules import Suite
 
-JUDGE, FILLED_ROWS = gate._judge, gate._filled_rows
+JUDGE, NUMBERS = gate._judge, gate._numbers
 
 
 @dataclass
@@ -48,23 +47,23 @@ class Verdicts:
             for suite in suites:
                 with suppress(duckdb.Error):  # what cannot be read is judged every time
                     self.named |= _named(db, suite)
-        return FILLED_ROWS(file, suites)
+        return NUMBERS(file, suites)
 
-    def judge(self, source: Any, suite: Suite, filled: Any) -> list[CheckOutcome]:
+    def judge(self, source: Any, suite: Suite, numbers: Any) -> list[CheckOutcome]:
         """Return the verdicts on equal columns, and let the others be judged."""
-        if isinstance(filled, str):
-            return JUDGE(source, suite, filled)
+        if isinstance(numbers, str):
+            return JUDGE(source, suite, numbers)
         keys = {
             rule.code: (
-                suite.name, suite.query, repr(rule), repr(filled),
-                self.named[suite.name, rule.code],
+                suite.name, suite.query, repr(rule), self.named[suite.name, rule.code],
+                *(numbers.get(name) for name in ("", rule.needs, *(rule.counts or ()))),
             )
             for rule in suite.rules
         }  # fmt: skip
         new = [rule for rule in suite.rules if keys[rule.code] not in self.given]
         self.n_again += len(suite.rules) - len(new)
         if new:
-            for outcome in JUDGE(source, replace(suite, rules=new), filled):
+            for outcome in JUDGE(source, replace(suite, rules=new), numbers):
                 self.given[keys[outcome.expectation_code]] = outcome
         return [self.given[keys[rule.code]] for rule in suite.rules]
 
@@ -90,6 +89,6 @@ def _named(db: duckdb.DuckDBPyConnection, suite: Suite) -> dict[tuple[str, str],
 def judged_once(verdicts: Verdicts) -> Iterator[None]:
     """Let the gate judge equal columns once while this is open."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gate, "_filled_rows", verdicts.look)
+        patch.setattr(gate, "_numbers", verdicts.look)
         patch.setattr(gate, "_judge", verdicts.judge)
         yield

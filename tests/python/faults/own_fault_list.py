@@ -84,7 +84,7 @@ OWN_FAULTS: dict[str, OwnFault] = {
     "decimal_comma_in_half": OwnFault(
         every("visits", "easi_score", lambda c: c.replace(".", ","), 2),
         REJECT,
-        "export_visits.easi_number",
+        "export_visits.easi_score_refused",
     ),
     "no_numbers": OwnFault(
         both(
@@ -105,10 +105,10 @@ OWN_FAULTS: dict[str, OwnFault] = {
         "date_format|date_range|impossible_date",
     ),
     "serial_dates_all": OwnFault(
-        every("visits", "visit_date", serial), REJECT, "export_visits.visit_date_formed"
+        every("visits", "visit_date", serial), REJECT, "export_visits.visit_date_refused"
     ),
     "day_first_in_half": OwnFault(
-        every("visits", "visit_date", day_first, 2), REJECT, "export_visits.visit_date_formed"
+        every("visits", "visit_date", day_first, 2), REJECT, "export_visits.visit_date_refused"
     ),
     "visits_a_day_later": OwnFault(every("visits", "visit_date", later(1)), REJECT, "recode"),
     "default_visit_date": OwnFault(

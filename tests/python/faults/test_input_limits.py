@@ -17,7 +17,7 @@ from pathlib import Path
 from intake.check import check
 usual = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 report = check(Path(sys.argv[1]))
-print(*report.lines, sep="\n")
+print(report.lines)
 code = int(report.is_refused)
 most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 scale = 1 if sys.platform == "darwin" else 1024

@@ -13,7 +13,6 @@ from own_faults import OwnFault, both, make_own
 from short_road import ROOMS, contents
 
 from expectations import gate
-from expectations.catalogue import all_suites
 from simulator.faults.cases import MAKERS
 
 
@@ -38,7 +37,7 @@ def test_a_data_test_that_fails_is_a_fault_of_the_project(road, tmp_path):
 def test_equal_columns_are_judged_once_and_others_as_the_gate_judges_them(
     track, verdicts, tmp_path
 ):
-    clean = all_suites(track.before.known)
+    clean = gate.all_suites(track.before.known)
     n_before = verdicts.n_again
     again = gate.run(track.clean_ending.warehouse, track.before.known, clean)
     n_rules = sum(len(suite.rules) for suite in clean)

@@ -21,5 +21,5 @@ def test_every_notice_is_in_the_table():
 
 
 def test_a_code_outside_the_table_is_an_error_of_the_program():
-    with pytest.raises(ValueError, match="FILE_REFUSALS"):
-        FileRefusedError("odd_file", "is odd.", "Deliver another.")
+    with pytest.raises(KeyError, match="odd_file"):
+        FileRefusedError("odd_file", "is odd.")

@@ -1,0 +1,322 @@
+"""Suites over a delivery: how much of each export was refused, how large it is, how it varies.
+
+Staging has judged every cell; these rules read its verdicts (quarantine.rejected_records), the
+ledger and the staged records. Each suite has one row, and each rule judges one number of it.
+No text holds a question mark: Great Expectations takes one in a query for a parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from expectations.facts import Facts
+from expectations.rules import (
+    COMPLETENESS,
+    CONFORMANCE,
+    PLAUSIBILITY,
+    Rule,
+    Suite,
+    no_rows,
+    rows_between,
+    value_between,
+)
+from intake.contract import EXPORTS, column_names
+
+SCORES = [name for name in column_names("visits") if name.endswith("_score")]
+STAGED = {
+    "patients": "staging.stg_clinic__patients",
+    "visits": "staging.stg_clinic__visits",
+    "prescriptions": "staging.stg_pharmacy__prescriptions",
+    "comorbidities": "staging.stg_clinic__comorbidities",
+    "adverse_events": "staging.stg_clinic__adverse_events",
+}
+STAGED_COLUMN = {"sex": "sex_code", "topical_adherence": "topical_adherence_code"}
+"""Columns that have another name in staging."""
+
+NEVER_EMPTY = ("patients", "visits", "prescriptions")
+MOST_REFUSED_PCT: dict[str, dict[str, float]] = {
+    "patients": {"patient_id": 5, "sex": 10, "birth_date": 10},
+    "visits": {
+        "visit_id": 5,
+        "visit_date": 10,
+        "topical_adherence": 10,
+        **dict.fromkeys(SCORES, 5),
+    },
+    "prescriptions": {
+        "prescription_id": 5,
+        "drug_name": 5,
+        "start_date": 10,
+        "end_date": 10,
+        "atc_code": 20,
+    },
+    "comorbidities": {"comorbidity_term": 5},
+    "adverse_events": {"adverse_event_id": 5, "event_term": 5, "onset_date": 10, "is_serious": 10},
+}
+"""Largest share of the cells of a column that may be refused, in percent of those filled."""
+
+WARNING_ONLY = ("atc_code",)
+KEYS = {"patients": "patient_id", "visits": "visit_id", "adverse_events": "adverse_event_id"}
+MOST_BROKEN_PCT = 10.0
+MOST_REPEATED_PCT = MOST_ORPHANS_PCT = MOST_IMPOSSIBLE_PCT = 5.0
+"""Largest shares of the records, in percent: broken, with a repeated key, without a patient in the
+register, with a date that cannot be."""
+
+VARIED = {
+    "visits": SCORES,
+    "prescriptions": ["drug_name"],
+    "comorbidities": ["comorbidity_term"],
+    "adverse_events": ["event_term"],
+}
+LEAST_TO_VARY, LEAST_PATIENTS_TO_VARY = 20, 50
+"""With fewer records one value in all of them may be chance."""
+
+SMALLEST_LOAD_SHARE, LARGEST_LOAD_SHARE, LEAST_LAST_LOAD = 0.8, 1.5, 20
+"""A full snapshot holds at least and at most these shares of the records of the one before."""
+
+DEFAULT_DATES: dict[str, tuple[str, str, int, float]] = {
+    "patients": ("birth_date", "true", 3, 5),
+    "visits": ("visit_date", "true", 20, 10),
+    "prescriptions": ("start_date", "not is_start_date_partial", 20, 10),
+}
+"""Export to date column, records that count, and number and percent of the records: a date that
+more than both of them share is a default of a form, or the day of a migration."""
+
+LARGEST_REFUSED_SHARE, FEW_RECORDS = 0.10, 5
+"""No file may lose more than both of its records, or of its values."""
+
+_REPEATED = ("duplicate_exact", "conflicting_duplicate")
+_BETWEEN_RECORDS = (
+    *_REPEATED, "repeated_record", "orphan", "parent_rejected", "before_birth", "end_before_start",
+)  # fmt: skip
+"""Rules that compare a cell with another cell or record; the other rules are about one cell."""
+
+
+class Measure(NamedTuple):
+    """A rule and the SQL of the number that it judges: an aggregate over the staged records.
+
+    With ``of`` the number is the share of ``sql`` in ``of``, in percent.
+    """
+
+    rule: Rule
+    sql: str
+    of: str | None = None
+
+
+def suites(facts: Facts) -> list[Suite]:
+    """Return one suite per export, and one over the ledger of all files."""
+    return [_export(export, facts) for export in EXPORTS] + [_ledger()]
+
+
+def _export(export: str, facts: Facts) -> Suite:
+    measures = [
+        *_volume(export, facts),
+        *_refusals(export, facts),
+        *_distributions(export),
+    ]
+    counted: list[str] = []
+    shares: list[str] = []
+    for rule, sql, of in measures:
+        if rule.counts is None:
+            counted.append(f"{sql} as {rule.code}")
+        else:
+            n, n_of = rule.counts
+            counted += [f"{sql} as {n}", f"{of} as {n_of}"]
+            shares.append(f"100.0 * {n} / nullif({n_of}, 0) as {rule.code}")
+    # Great Expectations accepts only a query that begins with "select".
+    query = f"""select *, {", ".join(shares)} from (
+        with refused as (
+            select column_name, rule_code, count(*) as n
+            from quarantine.rejected_records
+            where export_name = '{export}'
+            group by column_name, rule_code
+        )
+        select {", ".join(counted)} from {STAGED[export]}
+    ) as counted"""
+    return Suite(f"export_{export}", "export", query, [measure.rule for measure in measures])
+
+
+def _n_read(export: str) -> str:
+    """Return SQL: records of the export's files."""
+    return (
+        "(select coalesce(sum(n_records_read), 0)::bigint from quarantine.record_ledger "
+        f"where export_name = '{export}')"
+    )
+
+
+def _n_refused(condition: str) -> str:
+    """Return SQL: refusals for which a condition holds."""
+    return f"(select coalesce(sum(n), 0)::bigint from refused where {condition})"
+
+
+def _share(
+    code: str, sql: str, of: str, most: float, *, category: str, reason: str, what: str = "records"
+) -> Measure:
+    """Return the rule that a share is small: ``sql`` in ``of``, at most so many percent."""
+    rule = value_between(
+        code,
+        None,
+        most,
+        category=category,
+        reason=reason,
+        threshold=f"at most {most:g} % of {what}",
+    )
+    return Measure(replace(rule, counts=(f"n_{code}", f"of_{code}")), sql, of)
+
+
+def _volume(export: str, facts: Facts) -> Iterator[Measure]:
+    """Yield how many records there are, also against the load before."""
+    if export in NEVER_EMPTY:
+        rule = value_between(
+            "records",
+            1,
+            None,
+            category=COMPLETENESS,
+            reason=f"A registry has {export}.",
+            threshold="at least 1 record",
+        )
+        yield Measure(rule, _n_read(export))
+    last = facts.last_records.get(export, 0)
+    rule = value_between(
+        "volume",
+        SMALLEST_LOAD_SHARE * last,
+        LARGEST_LOAD_SHARE * last,
+        category=COMPLETENESS,
+        reason="A full snapshot does not shrink or jump: was a filter left on at the source?",
+        threshold=f"{SMALLEST_LOAD_SHARE:.0%} to {LARGEST_LOAD_SHARE:.0%} of the last good load",
+    )
+    yield Measure(rule.against_before(last >= LEAST_LAST_LOAD), _n_read(export))
+    if export == "visits":
+        before = facts.newest_visit_before
+        rule = value_between(
+            "newest_visit",
+            None,
+            0,
+            category=PLAUSIBILITY,
+            reason="The newest visit is not older than that of the last good load.",
+            threshold="0: not before the last load's newest visit",
+        )
+        is_older = f"(max(visit_date) < date '{before or '0001-01-01'}')::int"
+        yield Measure(rule.against_before(before is not None), is_older)
+
+
+def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
+    """Yield the shares of broken records, refused cells, repeated keys and unknown patients."""
+    yield _share(
+        "record_sound",
+        _n_refused("column_name = '(record)'"),
+        _n_read(export),
+        MOST_BROKEN_PCT,
+        category=CONFORMANCE,
+        reason="A file with many broken records was not exported as it should be.",
+    )
+    for column, most in MOST_REFUSED_PCT[export].items():
+        refused = _n_refused(f"column_name = '{column}' and rule_code not in {_BETWEEN_RECORDS}")
+        measure = _share(
+            f"{column}_refused",
+            refused,
+            f"count({STAGED_COLUMN.get(column, column)}) + {refused}",
+            most,
+            category=CONFORMANCE,
+            reason=f"Many refused cells of {column}: shifted columns, a form that was not "
+            "declared, or an export that went wrong.",
+            what="filled cells",
+        )
+        is_warning = column in WARNING_ONLY
+        yield measure._replace(rule=measure.rule.as_warning()) if is_warning else measure
+    if export == "visits":
+        measure = _share(
+            "visit_before_extraction",
+            _n_refused("column_name = 'visit_date' and rule_code = 'date_range'"),
+            _n_read(export),
+            MOST_IMPOSSIBLE_PCT,
+            category=PLAUSIBILITY,
+            reason="Visits lie before the extraction.",
+        )
+        is_declared = facts.extraction_date is not None
+        yield measure._replace(rule=measure.rule.only_if(is_declared))
+    if export == "patients":
+        yield _share(
+            "birth_date_possible",
+            _n_refused("column_name = 'birth_date' and rule_code in ('date_range', 'age_range')"),
+            _n_read(export),
+            MOST_IMPOSSIBLE_PCT,
+            category=PLAUSIBILITY,
+            reason="Many impossible birth dates are a default of a form, such as 1 January 1900.",
+        )
+    if export in KEYS:
+        yield _share(
+            f"{KEYS[export]}_unique",
+            _n_refused(f"rule_code in {_REPEATED}"),
+            _n_read(export),
+            MOST_REPEATED_PCT,
+            category=CONFORMANCE,
+            reason="A key that repeats is not a key; single copies are removed.",
+        )
+    if export != "patients":
+        yield _share(
+            "patient",
+            _n_refused("column_name = 'patient_id' and rule_code <> 'parent_rejected'"),
+            _n_read(export),
+            MOST_ORPHANS_PCT,
+            category=CONFORMANCE,
+            reason=f"Many {export} without a patient: the files are not of the same extraction.",
+        )
+
+
+def _distributions(export: str) -> Iterator[Measure]:
+    """Yield whether columns vary, and whether one date is shared by many records."""
+    for column in VARIED.get(export, []):
+        yield _varied(column, column.removesuffix("_score"), LEAST_TO_VARY)
+    if export == "patients":
+        sex = _varied("sex_code", "sex", LEAST_PATIENTS_TO_VARY)
+        yield sex._replace(rule=sex.rule.as_warning())
+    if export in DEFAULT_DATES:
+        column, condition, few, most = DEFAULT_DATES[export]
+        shared = (
+            f"(select coalesce(max(n), 0) from (select count(*) as n from {STAGED[export]} "
+            f"where {condition} group by {column}))"
+        )
+        yield _share(
+            f"{column}_not_a_default",
+            f"case when {shared} > {few} then {shared} else 0 end",
+            "count(*)",
+            most,
+            category=PLAUSIBILITY,
+            reason="One date in many records is a default of a form, or the day of a migration.",
+            what=f"records with the same date, or {few} records",
+        )
+
+
+def _varied(column: str, name: str, least: int) -> Measure:
+    rule = value_between(
+        f"{name}_varied",
+        2,
+        None,
+        category=PLAUSIBILITY,
+        reason=f"{name} is the same everywhere: a default of a form, or a filter at the source?",
+        threshold="at least 2 different values",
+    )
+    return Measure(rule, f"case when count({column}) >= {least} then count(distinct {column}) end")
+
+
+def _ledger() -> Suite:
+    allowed = f"greatest({FEW_RECORDS}, {LARGEST_REFUSED_SHARE} * n_records_read)"
+    return Suite(
+        "export_ledger", "export", "select * from quarantine.record_ledger",
+        [
+            rows_between("files", 1, None, "A delivery has files."),
+            no_rows(
+                "record_loss_small", f"select 1 from {{batch}} where n_quarantined > {allowed}",
+                CONFORMANCE, "No file loses more than one record in ten (and more than 5).",
+                "no file",
+            ),
+            no_rows(
+                "value_loss_small", f"select 1 from {{batch}} where n_values_refused > {allowed}",
+                CONFORMANCE,
+                "No file loses more values than a tenth of its records (and more than 5).",
+                "no file",
+            ),
+        ],
+    )  # fmt: skip

@@ -1,1 +1,0 @@
-"""The first door: suites over the raw text of each export."""
