@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ from analysis_py.estimators.survival import kaplan_meier
 Ties = Literal["breslow", "efron"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CoxData:
     """Complete cases of a Cox model.
 
@@ -45,6 +46,18 @@ class CoxData:
     def n_events(self) -> int:
         """Events in the fit."""
         return int(self.events.sum())
+
+    @cached_property
+    def scale(self) -> np.ndarray:
+        """Standard deviation of each covariate, shape (p,)."""
+        deviations: np.ndarray = self.covariates.std(axis=0)
+        return deviations
+
+    @cached_property
+    def model(self) -> PHReg:
+        """Model of covariates with mean 0 and variance 1; most time goes into its risk sets."""
+        standardised = (self.covariates - self.covariates.mean(axis=0)) / self.scale
+        return PHReg(self.durations, standardised, status=self.events.astype(int))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,21 +154,20 @@ def fit_cox(data: CoxData, ties: Ties) -> CoxFit:
     coefficients, covariance = np.full(p, math.nan), np.full((p, p), math.nan)
     failure = _reason_not_to_fit(data)
     if not failure:
-        scale = data.covariates.std(axis=0)
-        z = (data.covariates - data.covariates.mean(axis=0)) / scale
-        model = PHReg(data.durations, z, status=data.events.astype(int), ties=ties)
+        model = data.model
+        model.ties = ties
         maximum, failure = regression.maximise(
             model,
             information=lambda coefficients: -model.hessian(coefficients),
-            longest=float(np.linalg.norm(z, axis=1).max()),
+            longest=float(np.linalg.norm(model.exog, axis=1).max()),
             n_events=data.n_events,
             is_separated=lambda: regression.is_cox_monotone(
                 data.covariates, data.durations, data.events
             ),
         )
     if not failure:
-        coefficients = maximum.coefficients / scale
-        covariance = np.linalg.inv(maximum.information) / np.outer(scale, scale)
+        coefficients = maximum.coefficients / data.scale
+        covariance = np.linalg.inv(maximum.information) / np.outer(data.scale, data.scale)
     return CoxFit(
         n=data.n,
         n_events=data.n_events,
@@ -284,12 +296,11 @@ def dfbeta(fit: CoxFit) -> np.ndarray:
     R: ``residuals(fit, type = "dfbeta")``.
     """
     _require_breslow(fit)
-    data = fit.data
-    x = data.covariates - data.covariates.mean(axis=0)
-    model = PHReg(data.durations, x, status=data.events.astype(int), ties="breslow")
+    scale = fit.data.scale
     # NaN: a patient who left before the first event and is in no risk set.
-    residuals: np.ndarray = np.nan_to_num(model.score_residuals(fit.coefficients))
-    return residuals @ fit.covariance
+    residuals = np.nan_to_num(fit.data.model.score_residuals(fit.coefficients * scale))
+    changes: np.ndarray = (residuals * scale) @ fit.covariance
+    return changes
 
 
 def _require_breslow(fit: CoxFit) -> None:
