@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TypeGuard
 
-from analysis_py.results import DOUBTFUL, Estimate
+from analysis_py.results import DOUBTFUL, LEFT_OUT, Estimate
 from analysis_py.rounding import (
     MISSING,
     format_interval,
@@ -26,8 +26,6 @@ _SHORT_PHRASES = (
 _HYPHEN_MINUS = re.compile(r"(?<![\w)\]])-(?=\d)")
 
 NOT_ESTIMABLE = "not estimable"
-LEFT_OUT = "patients left out for a missing value"
-"""End of a warning that only counts patients; a test compares it with the analyses' own words."""
 
 
 def p_phrase(p_value: float | None) -> str:

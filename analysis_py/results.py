@@ -29,6 +29,8 @@ Role = Literal["estimate", "assumption", "sensitivity", "curve", "flow"]
 HOLDS = "holds"
 DOUBTFUL = "doubtful"
 NOT_ASSESSED = "not assessed"
+LEFT_OUT = "patients left out for a missing value"
+"""End of a warning that only counts patients."""
 
 COLUMNS: dict[str, tuple[str, str]] = {
     "result_id": ("VARCHAR", "Key: analysis.population.group.timepoint.term.statistic"),

@@ -29,7 +29,7 @@ OTHER_DECIMALS = 2
 
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[str], None]]:
-    """Show a bar on standard error while steps are done; silent where nobody watches."""
+    """Show a bar on standard error while steps are done; nothing where that is no terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda _: None

@@ -10,10 +10,9 @@ import numpy as np
 from analysis_py.estimators.cox import CoxFit
 from analysis_py.estimators.describe import Summary, proportion
 from analysis_py.estimators.regression import ModelFit
-from analysis_py.results import Estimate
+from analysis_py.results import LEFT_OUT, Estimate
 
 EMPTY = "no patient in the denominator"
-LEFT_OUT = "patients left out for a missing value"
 SPREAD = {
     "median": "median",
     "first_quartile": "quantile, type 7",

@@ -38,7 +38,7 @@ STATES = {
     "not_applicable": "–\u00a0not applicable",
 }
 NOT_MET = ("failed", "error")
-DOORS = {"export": "exports", "mart": "marts"}
+SUBJECTS = {"export": "exports", "mart": "marts"}
 MOST_RESULTS = 200
 
 FROM_QUALITY = {
@@ -268,13 +268,13 @@ def _expectations(quality: Quality) -> list[Block]:
         "Kind": "kind",
         "Severity": "severity_code",
     }
-    for code, door in DOORS.items():
+    for code, subject in SUBJECTS.items():
         shown = [_shown(row) for row in judged if row["door_code"] == code]
         bad = [row for row in shown if row["state_code"] in NOT_MET]
         good = [row for row in shown if row["state_code"] not in NOT_MET]
-        blocks.append(_grid(f"Expectations on the {door} that were not met", bad, columns))
+        blocks.append(_grid(f"Expectations on the {subject} that were not met", bad, columns))
         if good:
-            caption = f"Expectations on the {door}, passed or not applicable"
+            caption = f"Expectations on the {subject}, passed or not applicable"
             blocks.append(_grid(caption, good, columns, summary=f"{caption} ({len(good)})"))
     blocks.append(
         _grid(

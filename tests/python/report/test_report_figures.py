@@ -1,4 +1,4 @@
-"""Figures: drawn from rows of results, the same every time, told apart without colour."""
+"""Figures: drawn from rows of results, deterministic, distinguishable without colour."""
 
 from __future__ import annotations
 

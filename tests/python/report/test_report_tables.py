@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 from html_outline import outline_of
 
-from analysis_py.analyses import rows as analysis_rows
-from analysis_py.phrases import LEFT_OUT, typographic
+from analysis_py.phrases import typographic
 from analysis_py.report.source import ReportSource
 from analysis_py.results import Results
 from analysis_py.rows import NothingToShowError, ResultRows
@@ -257,7 +256,3 @@ def test_a_separated_ratio_is_not_printed_as_if_it_were_fine(
     assert "‡" in line.cells[0]
     assert line.cells[0].startswith(("[", "not estimable"))
     assert line.cells[-1] != "–"
-
-
-def test_a_count_of_patients_left_out_is_no_serious_warning() -> None:
-    assert LEFT_OUT == analysis_rows.LEFT_OUT
