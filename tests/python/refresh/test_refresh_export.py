@@ -15,8 +15,9 @@ from core.progress import Progress
 from core.settings import PROJECT_ROOT
 from core.stop import ExitCode, Stop
 from privacy.release import FORM, HIDDEN_COUNT
-from refresh import cli, export
+from refresh import export
 from refresh import run as refresh_run
+from registry.main import main
 
 EXTRA = """
 alter table marts.dim_patients add column critical_area_code varchar;
@@ -195,7 +196,7 @@ def test_nothing_published_means_nothing_to_export(settings, tmp_path):
 
 def test_the_command_names_the_folder(registry, tmp_path, capsys):
     folders = ["--vault", str(registry.vault), "--published", str(registry.published)]
-    assert cli.main(["export", "--allow-outside", "--out", str(tmp_path / "out"), *folders]) == 0
+    assert main(["export", "--allow-outside", "--out", str(tmp_path / "out"), *folders]) == 0
     assert str(tmp_path / "out") in capsys.readouterr().out
 
 
