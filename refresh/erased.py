@@ -320,14 +320,16 @@ def _columns(db: duckdb.DuckDBPyConnection) -> list[_Column]:
 def _search(settings: Settings, look: Callable[[_Column, str], Place | None]) -> list[Place]:
     """Look into every text column of every DuckDB file of vault and published folder."""
     places: list[Place] = []
+    spill = settings.vault / ".search"
     for folder in (settings.vault, settings.published):
         for file in sorted(folder.rglob("*.duckdb")):
             if file.is_symlink():
                 continue
-            with duck.connect(file, settings.work / "tmp", read_only=True) as db:
+            with duck.connect(file, spill, read_only=True) as db:
                 for column in _columns(db):
                     if place := look(column, f"{file.parent.name}/{file.name}"):
                         places.append(place)
+    shutil.rmtree(spill, ignore_errors=True)
     return places
 
 

@@ -119,6 +119,7 @@ def test_an_erased_patient_is_nowhere_and_everybody_else_stays(registry, key):
     erasure = erase_patient(registry, key, "P0007")
     assert erasure.summary.status == "published"
     assert places_of(registry, key, "P0007") == []
+    assert [path.name for path in registry.work.iterdir()] == [".gitignore"]
     assert versions.verify(registry) == []
     assert count(registry, "select count(*) from marts.dim_patients") == 19
     assert count(registry, "select count(*) from marts.fct_patient_timepoints") == 76
@@ -439,7 +440,7 @@ def test_a_person_who_is_still_found_stops_the_erasure_and_the_place_is_named(re
 
 def test_a_reader_that_holds_an_old_file_does_not_stop_an_erasure(registry, key):
     served = versions.served(registry)
-    with duck.connect(served, registry.work / "tmp", read_only=True) as reader:
+    with duck.connect(served, registry.vault / ".search", read_only=True) as reader:
         erase_patient(registry, key, "P0007")
         assert reader.execute("select count(*) from marts.dim_patients").fetchone() == (20,)
     assert count(registry, "select count(*) from marts.dim_patients") == 19
