@@ -6,8 +6,8 @@ what was assumed and what went wrong. :class:`Results` holds them in order and k
 Naming
 ------
 result_id = analysis.population.group.timepoint.term.statistic, always six parts, each in lower
-snake case; a point of a curve has a seventh part, ``month_<time>``. A result that speaks of nobody
-in particular has the group ``all``, one that is not tied to a timepoint has the timepoint ``any``.
+snake case; a point of a curve has a seventh part, ``month_<time>``. A result without a
+group has the group ``all``, one that is not tied to a timepoint has the timepoint ``any``.
 For example ``a13.evaluable.all.any.is_female.hazard_ratio``.
 """
 

@@ -106,7 +106,7 @@ _LABELS = {
 
 
 def label(code: str) -> str:
-    """Readable label of a code; an unknown code with its underscores opened.
+    """Readable label of a code; an unknown code with blanks for its underscores.
 
     Examples
     --------

@@ -47,5 +47,5 @@ fi
 if [ "$update" = yes ]; then
     mkdir -p "$here/outputs"
     cp "$work"/outputs/*.csv "$here/outputs/"
-    echo "Outputs of R kept in tests/oracle/outputs."
+    echo "Outputs of R written to tests/oracle/outputs."
 fi

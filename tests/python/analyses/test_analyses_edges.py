@@ -37,7 +37,7 @@ def with_columns(frames: Frames, mart: str, **columns: object) -> Frames:
     return {**frames, mart: frames[mart].assign(**columns)}
 
 
-def nobody(frames: Frames) -> Frames:
+def no_patient(frames: Frames) -> Frames:
     cohort = only(frames, lambda number: number < 0)
     return {**cohort, "fct_cohort_attrition": frames["fct_cohort_attrition"].iloc[:0]}
 
@@ -62,7 +62,7 @@ def no_tacrolimus(frames: Frames) -> Frames:
     )
 
 
-def everybody_at_baseline(frames: Frames) -> Frames:
+def all_start_at_baseline(frames: Frames) -> Frames:
     return with_columns(
         frames,
         "fct_tacrolimus_initiation",
@@ -122,11 +122,11 @@ def phenotype_unknown(frames: Frames) -> Frames:
 
 
 EDGES = (
-    nobody,
+    no_patient,
     one_patient,
     only_the_not_evaluable,
     no_tacrolimus,
-    everybody_at_baseline,
+    all_start_at_baseline,
     women_only,
     only_women_start,
     equal_scores,
@@ -184,8 +184,8 @@ def test_a_constant_covariate_is_named(edge_results: dict[str, Results]) -> None
     assert alone.value is not None
 
 
-def test_everybody_starting_at_baseline(edge_results: dict[str, Results]) -> None:
-    rows = edge_results["everybody_at_baseline"]
+def test_all_patients_start_at_baseline(edge_results: dict[str, Results]) -> None:
+    rows = edge_results["all_start_at_baseline"]
     mean = rows["a12.evaluable.all.any.tacrolimus_start.restricted_mean"]
     assert (mean.value, mean.n) == (0.0, 307)
     assert rows["a12.evaluable.all.any.tacrolimus_start.median"].value == 0.0

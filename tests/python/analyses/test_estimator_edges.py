@@ -32,7 +32,7 @@ from analysis_py.estimators.repeated_measures import repeated_measures_anova
 from analysis_py.estimators.survival import kaplan_meier, log_rank, restricted_mean
 
 
-def test_mcnemar_of_nobody_changing() -> None:
+def test_mcnemar_when_no_patient_changes() -> None:
     result = exact_mcnemar(PairTable(20, 0, 0, 30))
     assert result.p_value == 1.0
     assert math.isnan(result.odds_ratio)
@@ -292,7 +292,7 @@ def test_difference_of_proportions_as_printed_by_newcombe() -> None:
     assert difference.interval.upper == pytest.approx(0.3339, abs=5e-5)
 
 
-def test_summary_of_nobody_of_one_and_of_equal_values() -> None:
+def test_summary_of_no_value_of_one_and_of_equal_values() -> None:
     nobody = summarise(np.array([math.nan, math.nan]))
     assert (nobody.n, nobody.n_missing) == (0, 2)
     assert math.isnan(nobody.mean)

@@ -79,7 +79,7 @@ def test_every_interval_holds_its_estimate(results: Results) -> None:
             assert 0 <= row.p_value <= 1, row.result_id
 
 
-def test_every_p_value_stands_beside_what_its_method_assumes(results: Results) -> None:
+def test_every_p_value_has_the_verdict_on_its_assumptions(results: Results) -> None:
     tested = [row for row in results if row.p_value is not None and row.role == "estimate"]
     assert tested
     for row in tested:

@@ -33,7 +33,7 @@ def test_events_before_the_first_dose_or_without_onset_are_in_no_share(results: 
     assert results[f"{EVENTS}.any_adverse_event.n_onset_not_recorded"].n == 1
 
 
-def test_without_any_event_nobody_has_one(frames: dict[str, pd.DataFrame]) -> None:
+def test_without_any_event_the_share_is_zero(frames: dict[str, pd.DataFrame]) -> None:
     none = {**frames, "fct_adverse_events": frames["fct_adverse_events"].iloc[:0]}
     rows = {row.result_id: row for row in safety_and_practice.adverse_events(none)}
     assert rows[f"{EVENTS}.any_adverse_event.percent"].value == 0

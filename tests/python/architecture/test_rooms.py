@@ -146,7 +146,7 @@ def test_analyses_take_frames_and_open_nothing():
         assert "open" not in names, path
 
 
-def test_only_the_marts_door_and_the_results_store_open_the_warehouse_for_analyses():
+def test_only_four_modules_of_analysis_py_open_the_warehouse():
     openers = {p.name for p in python_files("analysis_py") if "duckdb" in imports(p)}
     assert openers <= {"marts.py", "store.py", "source.py", "data_quality.py"}, openers
 

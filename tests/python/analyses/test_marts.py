@@ -1,4 +1,4 @@
-"""The only door to DuckDB: read-only, schema marts, errors for people."""
+"""Marts as frames: read-only, schema marts, errors for people."""
 
 from __future__ import annotations
 
