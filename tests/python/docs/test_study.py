@@ -11,7 +11,7 @@ PAGE = document("docs/study.md")
 
 
 def test_the_windows_are_those_of_the_seed() -> None:
-    rows = table(section(PAGE, "### Which visit answers for a timepoint"))
+    rows = table(section(PAGE, "### Which visit counts for a timepoint"))
     stated = [
         (
             code(row["timepoint"]),
