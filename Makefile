@@ -33,7 +33,6 @@ run: $(STAMP) ## Demo exports -> warehouse -> expectations -> analyses -> publis
 	@$(BIN)/registry run
 
 build: $(STAMP) ## dbt build alone, into build/warehouse.duckdb
-	@mkdir -p build
 	@$(BIN)/dbt build
 
 test: $(STAMP) lint ## Lint and run every test
@@ -58,8 +57,8 @@ torture: $(STAMP) ## Kill, fill the disk and read while publishing, the long for
 bench: $(STAMP) ## Beside bare DuckDB and Polars, into docs/benchmarks.md (20 minutes; BENCH="--size 342" for one)
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-docs: $(STAMP) ## dbt documentation in one page, target/static_index.html
-	@mkdir -p build
+docs: $(STAMP) ## dbt documentation in one page, target/static_index.html; builds where nothing is built yet
+	@test -s "$${REGISTRY_WAREHOUSE:-build/warehouse.duckdb}" || $(BIN)/dbt build --quiet
 	@$(BIN)/dbt docs generate --static --quiet
 	@echo "Open target/static_index.html"
 

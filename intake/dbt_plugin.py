@@ -27,6 +27,13 @@ from privacy.pseudonyms import load_key
 class Plugin(BasePlugin):
     """Loads the delivery named by the environment or the source's meta."""
 
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
+        """Make the folder of the warehouse, so that a bare ``dbt build`` works in a fresh clone."""
+        del plugin_config
+        path = getattr(self.creds, "path", None)
+        if path and path != ":memory:":
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+
     def configure_connection(self, conn: Any) -> None:
         """Keep the connection of the warehouse; ``load`` works on a cursor of its own."""
         self._connection = conn

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from intake_deliveries import as_csv, table, write_delivery
 
 from core.stop import ExitCode
@@ -102,6 +103,11 @@ def test_the_plugin_reads_the_delivery_of_the_environment_before_the_source(tmp_
     monkeypatch.setenv("REGISTRY_DELIVERY", str(tmp_path / "two"))
     loader.load(meta)
     assert connection.sql("select count(*) from raw.visits").fetchone() == (30,)
+
+
+def test_a_bare_dbt_build_makes_the_folder_of_its_warehouse(tmp_path):
+    Plugin("intake", {}, DuckDBCredentials(path=str(tmp_path / "build" / "warehouse.duckdb")))
+    assert (tmp_path / "build").is_dir()
 
 
 def test_the_plugin_stops_dbt_with_the_message_alone(tmp_path, monkeypatch):
