@@ -22,6 +22,9 @@ LONGEST_CELL = 4000
 FORBIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 """Control characters (a tab is a blank), line and paragraph separators, byte order marks."""
 
+_EDGE_BREAKS = "\t\n\x0b\x0c\r \x85\u2028\u2029"
+"""A line break at the edge of a cell is a blank: Alt+Enter at the end of a cell leaves one."""
+
 UNDECODED = re.compile("[\udc80-\udcff]")
 """Bytes that were not text, as Python's surrogateescape shows them."""
 
@@ -215,6 +218,8 @@ def _judge_unusual_fields(fields: Sequence[str], layout: Layout) -> list[str] | 
     stored = []
     for key, place in zip(layout.keys, layout.positions, strict=True):
         text = fields[place]
+        if text.strip(" ") != text.strip(_EDGE_BREAKS):
+            text = text.strip(_EDGE_BREAKS)
         found = FORBIDDEN_CHARACTERS.search(text)
         if found:
             return Fault("control_character", f"{key} holds U+{ord(found.group()):04X}")

@@ -33,6 +33,7 @@ FILE_REFUSALS = {
     "damaged_parquet": "Deliver it again.",
     "workbook_too_large": "Deliver a table of this size as CSV or Parquet.",
     "no_such_sheet": "Correct the sheet's name in the mapping or in the workbook.",
+    "hidden_sheet": "Name the sheet in the mapping (sheet), or show it and save the workbook.",
     "formula_without_result": "Open it in Excel and save it, or deliver values.",
     "column_type": "Deliver it as text, number or date.",
     "no_header": "Export the file again with its header line.",
@@ -54,7 +55,8 @@ RECORD_FAULTS = (
 
 NOTICES = (
     "extra_column", "optional_column_absent", "optional_file_absent", "ignored_file",
-    "unknown_file", "other_sheets", "no_records", "unselected_records", "tail_ignored",
+    "unknown_file", "other_sheets", "hidden_sheet", "number_format", "no_records",
+    "unselected_records", "tail_ignored",
 )  # fmt: skip
 """Codes of what is worth knowing and refuses nothing."""
 

@@ -10,13 +10,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from intake_deliveries import HEADERS, KEY, as_csv, judge, table, write_delivery
 
-from intake.cells import render
+from intake import cells
+from intake.cells import InexactNumberError, render
 from intake.delivery import open_delivery
 from intake.loader import load_delivery
 from intake.mapping import MAPPINGS_FOLDER, ExportSource
@@ -288,9 +290,11 @@ def test_a_parquet_file_that_is_damaged_or_nested_is_refused(folder):
         (7, "7"),
         (7.0, "7"),
         (12.300000000000001, "12,3"),
-        (1e21, "1000000000000000000000"),
+        (-0.0, "0"),
+        (2.0**53, "9007199254740992"),
+        (4000000000000013.0, "4000000000000013"),
         (1.5e-7, "0,00000015"),
-        (float("nan"), "nan"),
+        (float("nan"), ""),
         (Decimal("12.50"), "12,50"),
         (9007199254740993, "9007199254740993"),
         (datetime.date(2020, 4, 3), "03/04/2020"),
@@ -307,3 +311,200 @@ def test_a_parquet_file_that_is_damaged_or_nested_is_refused(folder):
 def test_typed_cells_are_written_in_the_declared_form(value, text):
     export = ExportSource(decimal_mark=",", date_format="dmy/", files=({"file": "x"},))
     assert render(value, export) == text
+
+
+@pytest.mark.parametrize("value", [2.0**53 + 2, -(2.0**54), 1e21])
+def test_a_whole_number_that_floating_point_cannot_tell_from_its_neighbour(value):
+    with pytest.raises(InexactNumberError):
+        render(value, ExportSource(files=({"file": "x"},)))
+
+
+def with_column(folder: Path, name: str, values: pa.Array) -> None:
+    """Write the visits as Parquet with one column of another type."""
+    rows = table("visits", len(values))
+    columns = dict(zip(rows[0], map(pa.array, zip(*rows[1:], strict=True)), strict=True))
+    pq.write_table(pa.table({**columns, name: values}), folder / "visits.parquet")
+
+
+def column_of(folder: Path, name: str) -> list[str]:
+    place = HEADERS["visits"].split(",").index(name)
+    return [row[place] for row in raw(folder)]
+
+
+def test_long_numbers_in_parquet_stay_apart(folder):
+    numbers = [4_000_000_000_000_011, 4_000_000_000_000_012, 2**53, 17]
+    with_column(folder, "patient_id", pa.array(map(float, numbers)))
+    assert column_of(folder, "patient_id") == [str(number) for number in numbers]
+    numbers[0] = 2**63 - 1
+    with_column(folder, "patient_id", pa.array(numbers))
+    assert column_of(folder, "patient_id") == [str(number) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [(2.0**53 + 2, pa.float64()), (2.0**24 + 2, pa.float32())]
+)
+def test_whole_numbers_that_may_be_others_refuse_their_parquet_file(folder, value, kind):
+    with_column(folder, "patient_id", pa.array([1.0, value], kind))
+    refusal = judge(folder)["visits.parquet"].refusal
+    assert refusal.code == "column_type"
+    assert "column patient_id holds whole numbers as floating-point numbers" in refusal.cause
+    assert str(int(value)) not in str(refusal)
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()])
+def test_numbers_in_parquet_are_read_as_written_and_nan_is_missing(folder, kind):
+    values = np.array([58.3, float("nan"), 7.0, 0.1], kind.to_pandas_dtype())
+    with_column(folder, "easi_score", pa.array(values))
+    assert column_of(folder, "easi_score") == ["58.3", "", "7", "0.1"]
+    with_column(folder, "easi_score", pa.array(values).dictionary_encode())
+    assert column_of(folder, "easi_score") == ["58.3", "", "7", "0.1"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "factor"),
+    [(pa.date32(), 1), (pa.timestamp("ms"), 86_400_000), (pa.timestamp("s", "UTC"), 86_400)],
+)
+def test_a_date_in_parquet_that_no_calendar_has_is_one_bad_value(folder, kind, factor):
+    days = pa.array([18_000 * factor, 5_000_000 * factor], pa.int64())
+    values = days.cast(pa.int32()).cast(kind) if kind == pa.date32() else days.cast(kind)
+    with_column(folder, "visit_date", values)
+    first, second = column_of(folder, "visit_date")
+    assert first.startswith("2019-04-14")
+    assert not second.startswith(("0", "1 ", "2"))
+
+
+def rewritten(path: Path, change) -> None:
+    """Change the XML of a workbook's first sheet."""
+    content = io.BytesIO(path.read_bytes())
+    with zipfile.ZipFile(content) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            text = old.read(name)
+            new.writestr(name, change(text) if name.endswith("sheet1.xml") else text)
+
+
+SPELLINGS = {
+    "plain": lambda xml: xml,
+    "a prefix": lambda xml: (
+        xml.replace(b"<", b"<x:")
+        .replace(b"<x:/", b"</x:")
+        .replace(b"<x:?", b"<?")
+        .replace(b"xmlns=", b"xmlns:x=")
+    ),
+    "a comment": lambda xml: xml.replace(b"</f>", b"</f><!-- never calculated -->"),
+    "a section": lambda xml: xml.replace(b"<f>", b"<f><![CDATA[1+]]>"),
+    "a long formula": lambda xml: xml.replace(b"<f>", b"<f>" + b"1+" * 5000),
+    "blanks": lambda xml: xml.replace(b"<f>", b"\n<f  ca = '1' >\n"),
+    "UTF-16": lambda xml: xml.decode().replace("utf-8", "utf-16").encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_formula_without_result_in_every_spelling(folder, spelling):
+    rows = typed(table("visits"))
+    workbook(folder / "visits.xlsx", {"Sheet1": rows})
+    rewritten(folder / "visits.xlsx", SPELLINGS[spelling])
+    assert judge(folder)["visits.xlsx"].refusal is None
+    rows[3][4] = "=E2+1"
+    workbook(folder / "visits.xlsx", {"Sheet1": rows})
+    rewritten(folder / "visits.xlsx", SPELLINGS[spelling])
+    assert judge(folder)["visits.xlsx"].refusal.code == "formula_without_result"
+
+
+def test_escapes_and_edge_breaks_of_a_workbook_are_no_part_of_a_text(folder):
+    rows = typed(table("visits"))
+    rows[0][3] = "nominal_timepoint_x000D_\n"
+    edges = ["baseline_x000D_", "baseline\n", "\r\n baseline\n ", "_x005F_x0041_", "a_x000A_b"]
+    for row, text in zip(rows[1:], edges, strict=False):
+        row[3] = text
+    workbook(folder / "visits.xlsx", {"Sheet1": rows})
+    found = raw(folder)
+    assert [row[3] for row in found[:4]] == ["baseline"] * 3 + ["_x0041_"]
+    assert [row[-1] for row in found[:6]] == [None] * 4 + ["control_character", None]
+
+
+def test_a_line_break_at_the_edge_of_a_quoted_cell_is_a_blank(folder):
+    rows = table("visits")
+    rows[2][3] = "baseline\n"
+    (folder / "visits.csv").write_text(as_csv(rows), newline="")
+    assert {row[3] for row in raw(folder)} == {"baseline"}
+
+
+def test_a_long_number_in_a_workbook_names_its_column(folder):
+    rows = typed(table("visits"))
+    rows[2][1] = 4_000_000_000_000_013
+    workbook(folder / "visits.xlsx", {"Sheet1": rows})
+    assert column_of(folder, "patient_id")[1] == "4000000000000013"
+    rows[2][1] = 1e21
+    workbook(folder / "visits.xlsx", {"Sheet1": rows})
+    refusal = judge(folder)["visits.xlsx"].refusal
+    assert (refusal.code, "patient_id" in refusal.cause) == ("column_type", True)
+
+
+def test_a_hidden_sheet_is_read_only_where_the_mapping_names_it(tmp_path, folder):
+    path = folder / "visits.xlsx"
+    workbook(path, {"Old": typed(table("visits", 3)), "Visite": typed(table("visits"))})
+    book = openpyxl.load_workbook(path)
+    book["Old"].sheet_state = "veryHidden"
+    book.active = 1
+    book.save(path)
+    assert judge(folder)["visits.xlsx"].refusal.code == "hidden_sheet"
+    options = mappings(tmp_path, 'decimal_mark: "."')
+    mapping = options["mappings_folder"] / "clinic.yml"
+    mapping.write_text(
+        mapping.read_text().replace("file: visits", "file: visits\n        sheet: Old")
+    )
+    found = judge(folder, **options)["visits.xlsx"]
+    assert (found.refusal, found.tally.n_records) == (None, 3)
+    assert [code for code, _ in found.notices] == ["hidden_sheet", "other_sheets"]
+
+
+@pytest.mark.parametrize(
+    ("number_format", "is_noted"),
+    [
+        ("General", False),
+        ("0", False),
+        ("#,##0.00", False),
+        ("0.00E+00", False),
+        ("_-* #,##0.00_-;-* #,##0.00_-", False),
+        ("[Red]0.0", False),
+        ("0%", True),
+        ("00000", True),
+        ('"P"0', True),
+        ("0,", True),
+        (";;;", True),
+    ],
+)
+def test_a_number_format_that_shows_something_else_is_noted(folder, number_format, is_noted):
+    path = folder / "visits.xlsx"
+    workbook(path, {"Sheet1": typed(table("visits"))})
+    book = openpyxl.load_workbook(path)
+    book["Sheet1"]["E3"].number_format = number_format
+    book.save(path)
+    notes = [detail for code, detail in judge(folder)["visits.xlsx"].notices]
+    assert notes == ["easi_score: 1 cells are shown otherwise than they are read"] * is_noted
+
+
+def test_a_date_that_shows_no_day_is_noted(folder):
+    path = folder / "visits.xlsx"
+    workbook(path, {"Sheet1": typed(table("visits"))})
+    book = openpyxl.load_workbook(path)
+    book["Sheet1"]["C3"].number_format = "mm/yyyy"
+    book.save(path)
+    assert [code for code, _ in judge(folder)["visits.xlsx"].notices] == ["number_format"]
+
+
+@pytest.mark.parametrize(("limit", "value"), [("_MOST_SHEET_ROWS", 11), ("_MOST_SHEET_CELLS", 200)])
+def test_a_workbook_of_blanks_is_refused(folder, monkeypatch, limit, value):
+    rows = [*typed(table("visits", 5)), *([None] * 11 for _ in range(5)), ["", "x"]]
+    workbook(folder / "visits.xlsx", {"Sheet1": rows})
+    assert judge(folder)["visits.xlsx"].refusal is None
+    monkeypatch.setattr(cells, limit, value)
+    if limit == "_MOST_SHEET_CELLS":
+        rewritten(folder / "visits.xlsx", lambda xml: xml.replace(b'r="B12"', b'r="XFD12"'))
+    assert judge(folder)["visits.xlsx"].refusal.code == "workbook_too_large"
+
+
+def test_a_workbook_that_names_a_row_beyond_the_last_is_refused(folder):
+    workbook(folder / "visits.xlsx", {"Sheet1": typed(table("visits", 5))})
+    rewritten(folder / "visits.xlsx", lambda xml: xml.replace(b'r="6"', b'r="4000000000"'))
+    assert judge(folder)["visits.xlsx"].refusal.code == "workbook_too_large"
