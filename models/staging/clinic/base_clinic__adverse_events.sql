@@ -75,11 +75,11 @@ final as (
         patient_id,
         event_term,
         outcome as outcome_code,
-        is_serious = 'yes' as is_serious,
         is_onset_date_partial,
         onset_date,
         record_disposition,
-        faults
+        faults,
+        is_serious = 'yes' as is_serious
     from judged
 )
 

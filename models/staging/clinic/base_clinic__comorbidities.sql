@@ -1,6 +1,6 @@
--- Every record of the comorbidity export, typed and judged. The export has no identifier of its own:
--- a patient has a comorbidity once, and a repeated term is surplus.
--- Seed export_columns says how each column is read and what a fault costs.
+-- Every record of the comorbidity export, typed and judged. The export has no identifier of its
+-- own: a patient has a comorbidity once, and a repeated term is surplus. Seed export_columns says
+-- how each column is read and what a fault costs.
 {% set identifiers = ['patient_id'] %}
 {% set key = ['patient_id', 'comorbidity_term'] %}
 {% set columns = {

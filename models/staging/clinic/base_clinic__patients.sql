@@ -1,5 +1,6 @@
--- Every record of the patient export, typed and judged. Refused records stay here with their faults.
--- Seed export_columns says how each column is read and what a fault costs.
+-- Every record of the patient export, typed and judged. Refused records stay here with their
+-- faults. Seed export_columns says how each column is read and what a fault costs; `columns` names
+-- what is taken of each cell: the code of a word, the day of a date, the points of a score.
 {% set identifiers = ['patient_id'] %}
 {% set key = ['patient_id'] %}
 {% set columns = {
@@ -76,16 +77,16 @@ final as (
         sex as sex_code,
         disease_course as disease_course_code,
         clinical_phenotype as clinical_phenotype_code,
-        involves_face = 'yes' as involves_face,
-        involves_hands = 'yes' as involves_hands,
-        involves_genitalia = 'yes' as involves_genitalia,
         is_birth_date_partial,
         is_ad_diagnosis_date_partial,
         birth_date,
         birth_date_first_day as earliest_birth_date,
         ad_diagnosis_date,
         record_disposition,
-        faults
+        faults,
+        involves_face = 'yes' as involves_face,
+        involves_hands = 'yes' as involves_hands,
+        involves_genitalia = 'yes' as involves_genitalia
     from judged
 )
 

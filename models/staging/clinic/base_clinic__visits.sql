@@ -1,5 +1,6 @@
--- Every record of the visit export, typed and judged. Refused records stay here with their faults.
--- Seed export_columns says how each column is read and what a fault costs.
+-- Every record of the visit export, typed and judged. Refused records stay here with their
+-- faults. Seed export_columns says how each column is read and what a fault costs; `columns` names
+-- what is taken of each cell: the code of a word, the day of a date, the points of a score.
 {% set identifiers = ['visit_id', 'patient_id'] %}
 {% set key = ['visit_id'] %}
 {% set columns = {

@@ -39,9 +39,9 @@ final as (
         score_definitions.min_value,
         score_definitions.max_value,
         score_definitions.step,
+        export_columns.is_cell_required,
         case when export_columns.date_limit = 'age' then {{ var('oldest_age_years') }} end
             as oldest_age_years,
-        export_columns.is_cell_required,
         case export_columns.partial_dates
             when 'always' then true
             when 'declared' then stg_intake__source_formats.are_partial_dates_allowed
