@@ -78,7 +78,7 @@
                     when is_partial and not is_partial_date_allowed then 'date_format'
                     when day is null or iso_date like '0000-__-__' then 'impossible_date'
                     when day < earliest_date or first_day > latest_date then 'date_range'
-                    when date_sub('year', day, latest_date) > oldest_age_years then 'age_range'
+                    when {{ completed_years('day', 'latest_date') }} > oldest_age_years then 'age_range'
                 end
             end as rule_code
         from typed

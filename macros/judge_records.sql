@@ -56,7 +56,7 @@
                 ), 'parent_rejected', 'orphan')
                 {%- endif %}
                 {%- if dated_by %}
-                when compared.{{ dated_by }} < staged.earliest_birth_date then 'before_birth'
+                when compared.{{ dated_by }}_last_day < staged.earliest_birth_date then 'before_birth'
                 {%- endif %}
             end as rule_code
         from compared

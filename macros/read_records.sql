@@ -50,7 +50,7 @@
     not_before: column -> [other column, rule]: the last day that the first may mean must not lie before the
     first day that the other may mean. kept: further columns of `records` that stay as they are.
     Comes out: source_file, record_number, line_number; identifiers, columns and kept under their own names;
-    for every day is_<column>_partial and <column>_first_day; content (the cells as one value);
+    for every day is_<column>_partial, <column>_first_day and <column>_last_day; content (the cells as one value);
     may_be_repeated (another record may have the key); faults (null: none); is_refused (one of them costs
     the record). -#}
 {% macro read_records(identifiers, columns, key, records, repeated_keys, cells, not_before={}, kept=[]) -%}
@@ -81,6 +81,7 @@
         {%- if reading == 'day' %}
         {{ column }}_cell.is_partial{{ ' and ' ~ column ~ '_rule is null' if column in not_before }} as is_{{ column }}_partial,
         {{ column }}_cell.first_day as {{ column }}_first_day,
+        {{ column }}_cell.last_day as {{ column }}_last_day,
         {%- endif %}
         {%- endfor %}
         repeated_keys.key_hash is not null as may_be_repeated,

@@ -1,6 +1,11 @@
 -- Bare script, part 2: treatment classes of courses, eligibility, the visit for each timepoint, topical
 -- regimens. Words and codes of the exports are used unchanged.
 
+-- The birthday of 29 February is 1 March in other years.
+create temp macro completed_years(birth_date, on_day) as
+    year(on_day) - year(birth_date)
+    - (100 * month(on_day) + day(on_day) < 100 * month(birth_date) + day(birth_date))::integer;
+
 -- Each distinct drug is classified once, by its ATC code or its name.
 create temp table drugs as
 with written as (
@@ -165,7 +170,7 @@ select
             index_dates.index_date between study_period.first_date and study_period.last_date, false
         ),
         coalesce(
-            date_sub('year', patients.birth_date, index_dates.index_date) >= adult.threshold_value,
+            completed_years(patients.birth_date, index_dates.index_date) >= adult.threshold_value,
             false
         ),
         coalesce(seen.has_baseline_visit, false),

@@ -87,12 +87,12 @@ select
         as not_evaluable_reason_code,
     cast(year(enrolled.index_date) as integer) as index_year,
     cast(quarter(enrolled.index_date) as integer) as index_quarter,
-    cast(date_sub('year', enrolled.birth_date, enrolled.index_date) as integer)
+    cast(completed_years(enrolled.birth_date, enrolled.index_date) as integer)
         as age_at_index_years,
     cast(
-        date_sub('year', enrolled.birth_date, getvariable('extraction_date')) as integer
+        completed_years(enrolled.birth_date, getvariable('extraction_date')) as integer
     ) as age_at_data_collection_years,
-    cast(date_sub('year', enrolled.birth_date, enrolled.ad_diagnosis_date) as integer)
+    cast(completed_years(enrolled.birth_date, enrolled.ad_diagnosis_date) as integer)
         as age_at_diagnosis_years,
     cast(coalesce(comorbidity_flags.n_comorbidities, 0) as integer) as n_comorbidities,
     enrolled.is_evaluable,

@@ -4,7 +4,6 @@ create table marts.fct_tacrolimus_initiation as
 with states as (
     select
         patient_id,
-        min(timepoint_number) filter (is_on_tacrolimus) as event_number,
         min({
             'number': timepoint_number, 'code': timepoint_code, 'month': nominal_month,
             'day': visit_day, 'regimen': topical_regimen_code,
@@ -12,10 +11,10 @@ with states as (
         }) filter (is_on_tacrolimus) as event,
         max({'number': timepoint_number, 'month': nominal_month, 'day': visit_day})
             as last_reviewed,
-        bool_or(is_on_tacrolimus and timepoint_number = 0) as is_on_tacrolimus_at_baseline,
-        bool_or(timepoint_code = 'week_04') as is_seen_week_04,
-        bool_or(timepoint_code = 'week_16') as is_seen_week_16,
-        bool_or(timepoint_code = 'week_52') as is_seen_week_52
+        bool_or(is_on_tacrolimus) filter (timepoint_code = 'baseline') as baseline,
+        bool_or(is_on_tacrolimus) filter (timepoint_code = 'week_04') as week_04,
+        bool_or(is_on_tacrolimus) filter (timepoint_code = 'week_16') as week_16,
+        bool_or(is_on_tacrolimus) filter (timepoint_code = 'week_52') as week_52
     from regimens
     where is_reviewed
     group by patient_id
@@ -44,23 +43,20 @@ select
     ) as duration_months,
     cast(coalesce(states.event['day'], states.last_reviewed['day'], 0) as integer)
         as duration_days,
-    cast(date_sub('year', enrolled.birth_date, enrolled.index_date) as integer)
+    cast(completed_years(enrolled.birth_date, enrolled.index_date) as integer)
         as age_at_index_years,
     attended.dlqi_score as dlqi_baseline_score,
     states.event is not null as is_event,
-    coalesce(states.is_on_tacrolimus_at_baseline, false) as is_on_tacrolimus_at_baseline,
+    states.baseline as is_on_tacrolimus_at_baseline,
     enrolled.sex = 'female' as is_female,
     enrolled.disease_course = 'relapsing' as is_relapsing,
     enrolled.clinical_phenotype = 'generalized' as is_generalized,
-    coalesce(states.is_seen_week_04, false)
-    and (states.event_number is null or states.event_number >= 1) as is_at_risk_week_04,
-    coalesce(states.event_number = 1, false) as has_initiated_week_04,
-    coalesce(states.is_seen_week_16, false)
-    and (states.event_number is null or states.event_number >= 2) as is_at_risk_week_16,
-    coalesce(states.event_number = 2, false) as has_initiated_week_16,
-    coalesce(states.is_seen_week_52, false)
-    and (states.event_number is null or states.event_number >= 3) as is_at_risk_week_52,
-    coalesce(states.event_number = 3, false) as has_initiated_week_52,
+    states.week_04 is not null and not (states.baseline) as is_at_risk_week_04,
+    states.week_04 and not (states.baseline) as has_initiated_week_04,
+    states.week_16 is not null and not (states.baseline or states.week_04) as is_at_risk_week_16,
+    states.week_16 and not (states.baseline or states.week_04) as has_initiated_week_16,
+    states.week_52 is not null and not (states.baseline or states.week_04 or states.week_16) as is_at_risk_week_52,
+    states.week_52 and not (states.baseline or states.week_04 or states.week_16) as has_initiated_week_52,
     case when states.event is not null then 'prescriptions.csv' end as source_file,
     states.event['record'] as source_record_number
 from enrolled
@@ -86,6 +82,7 @@ select
     adverse_events.outcome as outcome_code,
     adverse_events.is_serious = 'yes' as is_serious,
     adverse_events.onset_date >= enrolled.index_date as is_treatment_emergent,
+    false as is_onset_date_partial,
     cast(adverse_events.onset_date - enrolled.index_date as integer) as onset_day,
     'adverse_events.csv' as source_file,
     adverse_events.rowid + 1 as source_record_number

@@ -21,12 +21,21 @@ final as (
         cohort_terms.code as adverse_event_code,
         stg_clinic__adverse_events.outcome_code,
         stg_clinic__adverse_events.is_serious,
+        stg_clinic__adverse_events.is_onset_date_partial,
         stg_clinic__adverse_events.source_file,
         stg_clinic__adverse_events.record_number,
-        -- Treatment-emergent: on or after the first day of the index treatment.
-        stg_clinic__adverse_events.onset_date >= cohort_patients.index_date
-            as is_treatment_emergent,
-        stg_clinic__adverse_events.onset_date - cohort_patients.index_date as onset_day
+        -- Treatment-emergent: on or after the first day of the index treatment. An onset of which
+        -- only the month or year is known may lie on both sides: then it is not known.
+        case
+            when stg_clinic__adverse_events.earliest_onset_date >= cohort_patients.index_date
+                then true
+            when stg_clinic__adverse_events.latest_onset_date < cohort_patients.index_date
+                then false
+        end as is_treatment_emergent,
+        case
+            when not stg_clinic__adverse_events.is_onset_date_partial
+                then stg_clinic__adverse_events.onset_date - cohort_patients.index_date
+        end as onset_day
     from stg_clinic__adverse_events
     inner join cohort_patients
         on stg_clinic__adverse_events.patient_id = cohort_patients.patient_id

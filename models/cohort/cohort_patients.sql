@@ -83,11 +83,15 @@ final as (
         case
             when non_adherent_patients.patient_id is not null then 'non_adherent_to_topical_therapy'
         end as not_evaluable_reason_code,
-        date_sub('year', stg_clinic__patients.birth_date, cohort_index_dates.index_date)
+        {{ completed_years('stg_clinic__patients.birth_date', 'cohort_index_dates.index_date') }}
             as age_at_index_years,
-        date_sub('year', stg_clinic__patients.birth_date, data_collection.data_collection_date)
+        {{ completed_years(
+            'stg_clinic__patients.birth_date', 'data_collection.data_collection_date'
+        ) }}
             as age_at_data_collection_years,
-        date_sub('year', stg_clinic__patients.birth_date, stg_clinic__patients.ad_diagnosis_date)
+        {{ completed_years(
+            'stg_clinic__patients.birth_date', 'stg_clinic__patients.ad_diagnosis_date'
+        ) }}
             as age_at_diagnosis_years,
         non_adherent_patients.patient_id is null as is_evaluable
     from stg_clinic__patients

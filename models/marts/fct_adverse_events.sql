@@ -20,7 +20,7 @@ final as (
             row_number() over (
                 partition by cohort_adverse_events.patient_id
                 order by
-                    cohort_adverse_events.onset_day,
+                    cohort_adverse_events.onset_day nulls last,
                     cohort_adverse_events.source_file,
                     cohort_adverse_events.record_number
             ) as integer
@@ -29,6 +29,7 @@ final as (
         cohort_adverse_events.outcome_code,
         cohort_adverse_events.is_serious,
         cohort_adverse_events.is_treatment_emergent,
+        cohort_adverse_events.is_onset_date_partial,
         cast(cohort_adverse_events.onset_day as integer) as onset_day,
         cohort_adverse_events.source_file,
         cohort_adverse_events.record_number as source_record_number,

@@ -16,83 +16,82 @@ cohort_visits as (
 
 cohort_topical_regimens as (
     select * from {{ ref('cohort_topical_regimens') }}
-    where is_regimen_evaluable
 ),
 
-dim_timepoints as (
-    select * from {{ ref('dim_timepoints') }}
-),
-
-starts as (
+-- On tacrolimus at each timepoint; null where that is not known.
+uses as (
     select
-        cohort_tacrolimus_starts.*,
-        dim_timepoints.timepoint_number as event_number
+        cohort_tacrolimus_starts.patient_id,
+        {%- for timepoint in ['baseline', 'week_04', 'week_16', 'week_52'] %}
+        bool_or(cohort_topical_regimens.is_on_tacrolimus)
+            filter (cohort_topical_regimens.timepoint_code = '{{ timepoint }}')
+            as {{ timepoint }}{{ "," if not loop.last }}
+        {%- endfor %}
     from cohort_tacrolimus_starts
-    left join dim_timepoints
-        on cohort_tacrolimus_starts.event_timepoint_code = dim_timepoints.timepoint_code
+    left join cohort_topical_regimens
+        on cohort_tacrolimus_starts.patient_id = cohort_topical_regimens.patient_id
+    group by cohort_tacrolimus_starts.patient_id
 ),
 
--- At risk at a visit: evaluable there and not on tacrolimus at any earlier evaluable visit.
-evaluable_visits as (
+-- "Or" is true where one is true, and false only where all are known and false.
+earlier_uses as (
     select
-        starts.patient_id,
-        cohort_topical_regimens.timepoint_code,
-        cohort_topical_regimens.is_on_tacrolimus,
-        starts.event_number is null or starts.event_number >= dim_timepoints.timepoint_number
-            as is_at_risk
-    from starts
-    inner join cohort_topical_regimens
-        on starts.patient_id = cohort_topical_regimens.patient_id
-    inner join dim_timepoints
-        on cohort_topical_regimens.timepoint_code = dim_timepoints.timepoint_code
+        *,
+        baseline as before_week_04,
+        baseline or week_04 as before_week_16,
+        baseline or week_04 or week_16 as before_week_52
+    from uses
 ),
 
-visit_states as (
+-- At risk at a visit: the regimen is known there, and no earlier timepoint was on tacrolimus. A
+-- first start: on it there and at no earlier timepoint. Unknown where an earlier state that decides
+-- is unknown.
+risk_states as (
     select
         patient_id,
-        bool_or(is_on_tacrolimus) filter (timepoint_code = 'baseline')
-            as is_on_tacrolimus_at_baseline,
-        bool_or(is_at_risk) filter (timepoint_code = 'week_04') as is_at_risk_week_04,
-        bool_or(is_at_risk) filter (timepoint_code = 'week_16') as is_at_risk_week_16,
-        bool_or(is_at_risk) filter (timepoint_code = 'week_52') as is_at_risk_week_52
-    from evaluable_visits
-    group by patient_id
+        baseline as is_on_tacrolimus_at_baseline,
+        week_04 is not null and not before_week_04 as is_at_risk_week_04,
+        week_04 and not before_week_04 as has_initiated_week_04,
+        week_16 is not null and not before_week_16 as is_at_risk_week_16,
+        week_16 and not before_week_16 as has_initiated_week_16,
+        week_52 is not null and not before_week_52 as is_at_risk_week_52,
+        week_52 and not before_week_52 as has_initiated_week_52
+    from earlier_uses
 ),
 
 final as (
     select
         cohort_patients.pseudonym as patient_id,
-        starts.event_timepoint_code,
-        starts.first_regimen_code,
-        starts.censor_reason_code,
+        cohort_tacrolimus_starts.event_timepoint_code,
+        cohort_tacrolimus_starts.first_regimen_code,
+        cohort_tacrolimus_starts.censor_reason_code,
         cohort_patients.sex_code,
         cohort_patients.disease_course_code,
         cohort_patients.clinical_phenotype_code,
-        starts.duration_months,
+        cohort_tacrolimus_starts.duration_months,
         cohort_visits.dlqi_score as dlqi_baseline_score,
-        starts.is_event,
-        starts.source_file,
-        starts.record_number as source_record_number,
-        cast(starts.duration_days as integer) as duration_days,
+        cohort_tacrolimus_starts.is_event,
+        cohort_tacrolimus_starts.source_file,
+        cohort_tacrolimus_starts.record_number as source_record_number,
+        cast(cohort_tacrolimus_starts.duration_days as integer) as duration_days,
         cast(cohort_patients.age_at_index_years as integer) as age_at_index_years,
-        -- No evaluable visit at a timepoint: not known to be on tacrolimus, and not at risk there.
-        coalesce(visit_states.is_on_tacrolimus_at_baseline, false) as is_on_tacrolimus_at_baseline,
+        risk_states.is_on_tacrolimus_at_baseline,
         cohort_patients.sex_code = 'female' as is_female,
         cohort_patients.disease_course_code = 'relapsing' as is_relapsing,
         cohort_patients.clinical_phenotype_code = 'generalized' as is_generalized,
-        coalesce(visit_states.is_at_risk_week_04, false) as is_at_risk_week_04,
-        coalesce(starts.event_timepoint_code = 'week_04', false) as has_initiated_week_04,
-        coalesce(visit_states.is_at_risk_week_16, false) as is_at_risk_week_16,
-        coalesce(starts.event_timepoint_code = 'week_16', false) as has_initiated_week_16,
-        coalesce(visit_states.is_at_risk_week_52, false) as is_at_risk_week_52,
-        coalesce(starts.event_timepoint_code = 'week_52', false) as has_initiated_week_52
-    from starts
+        risk_states.is_at_risk_week_04,
+        risk_states.has_initiated_week_04,
+        risk_states.is_at_risk_week_16,
+        risk_states.has_initiated_week_16,
+        risk_states.is_at_risk_week_52,
+        risk_states.has_initiated_week_52
+    from cohort_tacrolimus_starts
     inner join cohort_patients
-        on starts.patient_id = cohort_patients.patient_id
+        on cohort_tacrolimus_starts.patient_id = cohort_patients.patient_id
     left join cohort_visits
-        on starts.patient_id = cohort_visits.patient_id
-    left join visit_states
-        on starts.patient_id = visit_states.patient_id
+        on cohort_tacrolimus_starts.patient_id = cohort_visits.patient_id
+    inner join risk_states
+        on cohort_tacrolimus_starts.patient_id = risk_states.patient_id
 )
 
 select * from final

@@ -77,6 +77,8 @@ final as (
         outcome as outcome_code,
         is_onset_date_partial,
         onset_date,
+        onset_date_first_day as earliest_onset_date,
+        onset_date_last_day as latest_onset_date,
         record_disposition,
         faults,
         is_serious = 'yes' as is_serious

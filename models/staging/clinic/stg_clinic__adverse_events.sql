@@ -15,6 +15,8 @@ final as (
         is_serious,
         is_onset_date_partial,
         onset_date,
+        earliest_onset_date,
+        latest_onset_date,
         source_file,
         record_number
     from base_clinic__adverse_events
