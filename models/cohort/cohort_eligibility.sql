@@ -100,7 +100,9 @@ assessed as (
             false
         ) as is_index_date_in_study_period,
         coalesce(
-            {{ completed_years('stg_clinic__patients.birth_date', 'cohort_index_dates.index_date') }}
+            {{ completed_years(
+                'stg_clinic__patients.birth_date', 'cohort_index_dates.index_date'
+            ) }}
             >= adult_age.threshold_value,
             false
         ) as is_adult,

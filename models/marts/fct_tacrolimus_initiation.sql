@@ -22,11 +22,18 @@ cohort_topical_regimens as (
 uses as (
     select
         cohort_tacrolimus_starts.patient_id,
-        {%- for timepoint in ['baseline', 'week_04', 'week_16', 'week_52'] %}
         bool_or(cohort_topical_regimens.is_on_tacrolimus)
-            filter (cohort_topical_regimens.timepoint_code = '{{ timepoint }}')
-            as {{ timepoint }}{{ "," if not loop.last }}
-        {%- endfor %}
+            filter (cohort_topical_regimens.timepoint_code = 'baseline')
+            as baseline,
+        bool_or(cohort_topical_regimens.is_on_tacrolimus)
+            filter (cohort_topical_regimens.timepoint_code = 'week_04')
+            as week_04,
+        bool_or(cohort_topical_regimens.is_on_tacrolimus)
+            filter (cohort_topical_regimens.timepoint_code = 'week_16')
+            as week_16,
+        bool_or(cohort_topical_regimens.is_on_tacrolimus)
+            filter (cohort_topical_regimens.timepoint_code = 'week_52')
+            as week_52
     from cohort_tacrolimus_starts
     left join cohort_topical_regimens
         on cohort_tacrolimus_starts.patient_id = cohort_topical_regimens.patient_id
