@@ -46,7 +46,8 @@
     identifiers: columns judged record by record, because every record has its own.
     columns: column -> the column of judge_cells to take (code, term, cell_text, points or day).
     key: columns that two records of one fact share; one that is no identifier is compared as a term.
-    records, column_rules: see judge_cells. cells: relation that judge_cells made.
+    records: relation that clean_records made. cells: relation that judge_cells made.
+    repeated_keys: relation with the key_hash values that more than one record has.
     not_before: column -> [other column, rule]: the last day that the first may mean must not lie before the
     first day that the other may mean. kept: further columns of `records` that stay as they are.
     Comes out: source_file, record_number, line_number; identifiers, columns and kept under their own names;
