@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from types import TracebackType
@@ -51,7 +52,8 @@ class Progress:
     ) -> None:
         self.finish()
         if self._bar is not None:
-            self._bar.stop()
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                self._bar.stop()
 
     def step(self, name: str) -> None:
         """Begin a step; the one before is done."""

@@ -6,6 +6,7 @@ code that a scheduler can act on. It never carries a value of a patient.
 
 from __future__ import annotations
 
+import signal
 from enum import IntEnum
 
 
@@ -22,6 +23,7 @@ class ExitCode(IntEnum):
     NO_ROOM = 7
     DAMAGED = 8
     ENVIRONMENT = 9
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -30,13 +32,14 @@ EXIT_CODE_HELP = {
     ExitCode.OK: "done, or nothing to do",
     ExitCode.UNEXPECTED: "a fault of the program itself; nothing was published",
     ExitCode.USAGE: "the command line was not understood",
-    ExitCode.LOCKED: "another refresh is running",
+    ExitCode.LOCKED: "another refresh is running, or another process holds a file",
     ExitCode.DELIVERY_REFUSED: "the delivery cannot be trusted, or is older than the last one",
     ExitCode.CHECKS_FAILED: "a test or an expectation failed, or a gate did not run",
     ExitCode.HELD_BACK: "compared with the last publish the change is implausible",
     ExitCode.NO_ROOM: "disk or memory ran out",
     ExitCode.DAMAGED: "a published file or the manifest is not what it was",
     ExitCode.ENVIRONMENT: "configuration, key, path or platform is not fit",
+    ExitCode.HUNG_UP: "the terminal was closed (SIGHUP)",
     ExitCode.INTERRUPTED: "stopped by Ctrl-C",
     ExitCode.TERMINATED: "stopped by SIGTERM",
 }
@@ -77,4 +80,15 @@ class Stop(Exception):  # noqa: N818 - a stop is a decision, not an error
 
 
 class Terminated(BaseException):
-    """The process was asked to end (SIGTERM); raised so that every ``finally`` is reached."""
+    """The process was asked to end (SIGTERM, SIGHUP); raised so that every ``finally`` is reached.
+
+    Parameters
+    ----------
+    number : int
+        The signal.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__()
+        self.signal_name = signal.Signals(number).name
+        self.code = ExitCode(128 + number)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,9 +12,11 @@ from pathlib import Path
 
 from core.settings import Settings
 from core.stop import Stop
-from refresh import erased, folders, manifest, versions
+from refresh import erased, folders, versions
 
 GOOD, NOTE, BAD = "good", "note", "bad"
+VERSIONS = "versions"
+"""Topic of what `verify` finds; a problem there ends with the exit code of `verify`."""
 NETWORK_FILE_SYSTEMS = {
     "9p", "afs", "ceph", "cifs", "drvfs", "fuse.sshfs", "glusterfs", "lustre", "nfs", "nfs4",
     "smb3", "smbfs", "vboxsf", "virtiofs",
@@ -46,8 +47,8 @@ def examine(settings: Settings) -> list[Finding]:
         ("lock", _check_lock, "free"),
         ("readers", _check_readers, "none seen"),
         ("leftovers", _check_leftovers, "none"),
-        ("modes", _check_modes, "vault private, versions read-only"),
-        ("manifest", _check_manifest, "readable, and it describes the served version"),
+        ("modes", _check_modes, "vault private"),
+        (VERSIONS, _check_versions, "link, manifest and every row are as published"),
     ]
     return [
         Finding(topic, state, text)
@@ -155,21 +156,17 @@ def _check_readers(settings: Settings) -> Problems:
 
 
 def _check_leftovers(settings: Settings) -> Problems:
-    """Find what a killed run or a writing tool left."""
+    """Find what a killed run left."""
     if settings.work.is_dir() and folders.lock_holder(settings.vault) is None:
         n_files = sum(path.name != ".gitignore" for path in settings.work.iterdir())
         if n_files:
             yield NOTE, f"the vault's work folder has {n_files} files; the next run removes them"
     if erased.is_unfinished(settings):
         yield BAD, "an erasure was not finished; the next `registry run` continues it"
-    for file in versions.version_files(settings):
-        log = versions.log_of(file)
-        if log.exists():
-            yield BAD, f"{log}: a tool opened a version for writing; remove this file"
 
 
 def _check_modes(settings: Settings) -> Problems:
-    """Find private files that others can read, and versions that can be written."""
+    """Find private files that others can read."""
     private = [settings.vault, *settings.vault.rglob("*")] if settings.vault.is_dir() else []
     n_open = sum(not path.is_symlink() and bool(path.stat().st_mode & 0o077) for path in private)
     if n_open:
@@ -178,22 +175,12 @@ def _check_modes(settings: Settings) -> Problems:
             f"{n_open} files or folders of the vault are open to others; run "
             f"chmod -R go-rwx on {settings.vault}",
         )
-    for path in versions.version_files(settings):
-        if stat.S_IMODE(path.stat().st_mode) & 0o222:
-            yield BAD, f"version {versions.name_of(path)} is writable"
 
 
-def _check_manifest(settings: Settings) -> Problems:
-    """Check that the manifest can be read and a version is served; `verify` reads every row."""
-    try:
-        entries = manifest.read(settings.manifest)
-    except Stop as stop:
-        yield BAD, f"{stop.what}; {stop.todo}"
-        return
-    served = versions.served(settings)
-    if settings.current.is_symlink() and served is None:
-        yield BAD, f"{settings.current} leads to a missing file; run `registry rollback`"
-    elif served is None:
+def _check_versions(settings: Settings) -> Problems:
+    """Find what `verify` finds."""
+    faults = versions.verify(settings)
+    for fault in faults:
+        yield BAD, fault
+    if not faults and versions.served(settings) is None:
         yield NOTE, "nothing has been published here yet"
-    elif manifest.of_version(entries, versions.name_of(served)) is None:
-        yield BAD, f"there is no line about {versions.name_of(served)}; the next run writes it"

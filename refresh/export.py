@@ -24,7 +24,7 @@ from core.spreadsheet import csv_bytes, without_times, write_cell
 from core.stop import ExitCode, Stop
 from privacy.release import FORM, Released, release
 from refresh import folders, manifest
-from refresh.versions import open_published
+from refresh.versions import open_published, require_served_sound
 
 Cell = str | int | float | None
 Levels = dict[str, str]
@@ -107,7 +107,8 @@ def write(settings: Settings, out: Path) -> list[Path]:
     Raises
     ------
     Stop
-        When nothing is published, or ``out`` lies in the vault or the published folder.
+        When nothing is published, the served version was changed on disk, or ``out`` lies in the
+        vault or the published folder.
     """
     folder = out if out.is_absolute() else settings.root / out
     for private in (settings.vault, settings.published):
@@ -119,6 +120,7 @@ def write(settings: Settings, out: Path) -> list[Path]:
                 "path_nested",
             )
     with folders.locked(settings, "registry export"):
+        require_served_sound(settings)
         with open_published(settings.published) as db:
             about = _about(db)
             tables = released_tables(db, code_labels(settings.root))

@@ -29,6 +29,8 @@ SPACE_FACTOR = 3
 """Required free space, in sizes of the last file: work file, candidate and temporary files."""
 
 MINIMUM_FREE_BYTES = 50_000_000
+MINIMUM_FREE_FILES = 2_000
+"""dbt writes some hundred files into the work folder, and the pages some more."""
 
 
 @contextmanager
@@ -130,6 +132,14 @@ def require_disk_space(settings: Settings) -> None:
     ):
         required = max(MINIMUM_FREE_BYTES, SPACE_FACTOR * last)
         free = free_bytes(folder)
+        if files_that_fit(folder) < MINIMUM_FREE_FILES:
+            raise Stop(
+                ExitCode.NO_ROOM,
+                f"{folder} has room for {files_that_fit(folder)} more files (inodes); "
+                f"{MINIMUM_FREE_FILES} may be needed",
+                "remove files from this disk, or choose another folder; nothing was changed",
+                "no_disk_space",
+            )
         if free < required:
             raise Stop(
                 ExitCode.NO_ROOM,
@@ -137,6 +147,12 @@ def require_disk_space(settings: Settings) -> None:
                 "free space on this disk, or choose another folder; nothing was changed",
                 "no_disk_space",
             )
+
+
+def files_that_fit(folder: Path) -> int:
+    """Return how many files the folder's disk can still hold; some kinds of disk have no limit."""
+    disk = os.statvfs(folder)
+    return disk.f_favail if disk.f_files else MINIMUM_FREE_FILES
 
 
 def free_bytes(folder: Path) -> int:

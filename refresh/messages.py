@@ -8,6 +8,7 @@ cell; their first line is shown.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -23,9 +24,17 @@ class Cause:
     todo: str
 
 
-_ROOM = "free disk space or memory and run again; nothing was published"
+_ROOM = "free disk space or memory and run again"
+_VERIFY = "run `registry verify`; a file that is no published version is built again"
+_RIGHTS = "run as the account that owns vault and published folder, or give them to this account"
 _MACHINE: tuple[tuple[str, str, ExitCode, str], ...] = (
-    ("No space left on device", "the disk is full", ExitCode.NO_ROOM, _ROOM),
+    (
+        "No space left on device",
+        "the disk is full, or holds as many files as it can",
+        ExitCode.NO_ROOM,
+        _ROOM,
+    ),
+    ("Disk quota exceeded", "the disk quota of this account is used up", ExitCode.NO_ROOM, _ROOM),
     ("File too large", "a file grew larger than this account may write", ExitCode.NO_ROOM, _ROOM),
     ("Out of Memory Error", "DuckDB ran out of memory", ExitCode.NO_ROOM, _ROOM),
     ("MemoryError", "Python ran out of memory", ExitCode.NO_ROOM, _ROOM),
@@ -35,6 +44,38 @@ _MACHINE: tuple[tuple[str, str, ExitCode, str], ...] = (
         "another process holds the database file",
         ExitCode.LOCKED,
         "close it there and run again",
+    ),
+    (
+        "not a valid DuckDB database file",
+        "a file is not a DuckDB database",
+        ExitCode.DAMAGED,
+        _VERIFY,
+    ),
+    ("Corrupt database file", "a database file is damaged", ExitCode.DAMAGED, _VERIFY),
+    ("checksum", "a database file is damaged", ExitCode.DAMAGED, _VERIFY),
+    (
+        "Permission denied",
+        "this account may not use a file or folder",
+        ExitCode.ENVIRONMENT,
+        _RIGHTS,
+    ),
+    (
+        "Operation not permitted",
+        "a file or folder belongs to another account",
+        ExitCode.ENVIRONMENT,
+        _RIGHTS,
+    ),
+    (
+        "Read-only file system",
+        "the disk is mounted read-only",
+        ExitCode.ENVIRONMENT,
+        "choose another folder, or mount the disk for writing",
+    ),
+    (
+        "Too many open files",
+        "this account may not open more files",
+        ExitCode.ENVIRONMENT,
+        "raise its limit (ulimit -n) and run again",
     ),
 )
 _ABOUT_CODE = re.compile(
@@ -72,6 +113,25 @@ def cause_of(message: str) -> Cause:
         ExitCode.CHECKS_FAILED,
         "run again with --keep-work and read run_results.json in the vault's work folder",
     )
+
+
+def cause_of_exception(error: BaseException) -> Cause:
+    """Classify an exception of disk, memory, rights or DuckDB; a refused file or folder is named.
+
+    Any other error of the system is the machine's too: it has a number and a short text of the
+    system, never a value.
+    """
+    cause = cause_of(f"{type(error).__name__}: {error}")
+    if isinstance(error, OSError) and error.errno:
+        if cause.code == ExitCode.CHECKS_FAILED:
+            cause = Cause(
+                f"the system refused a file or folder ({os.strerror(error.errno)})",
+                ExitCode.ENVIRONMENT,
+                "look at the disk and at who owns the folders",
+            )
+        if cause.code == ExitCode.ENVIRONMENT and error.filename:
+            return Cause(f"{cause.text}: {shown(str(error.filename))}", cause.code, cause.todo)
+    return cause
 
 
 def shown(text: str, limit: int = 200) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from pathlib import Path
 
 import duckdb
@@ -126,11 +127,13 @@ def rollback(settings: Settings, to: int | None, reason: str) -> Entry:
         When there is no such version, or the chosen file was changed.
     """
     with folders.locked(settings, "registry rollback"):
-        tidy(settings)
-        known = versions.listed(settings)
+        notes = tidy(settings)
+        entries = manifest.read(settings.manifest)
+        known = versions.listed(settings, entries)
         served = next((version for version in known if version.is_served), None)
+        last = served.name if served else manifest.served_version(entries)
         if to is None:
-            before = [version for version in known if served and version.seq < served.seq]
+            before = [one for one in known if last and one.seq < versions.number_of(last)]
             chosen = before[-1] if before else None
         else:
             chosen = next((version for version in known if version.seq == to), None)
@@ -153,8 +156,9 @@ def rollback(settings: Settings, to: int | None, reason: str) -> Entry:
             {
                 "event": "rollback",
                 "version": chosen.name,
-                "from_version": served.name if served else None,
+                "from_version": last,
                 "reason": reason,
+                "notes": notes,
             },
         )
         vault.follow(settings, versions.served(settings))
@@ -207,6 +211,7 @@ def tidy(settings: Settings) -> list[str]:
         One sentence per repair.
     """
     notes = [f"an unfinished {name} was removed" for name in clear_incoming(settings)]
+    notes += _take_back_writing(settings)
     if manifest.remove_cut_line(settings.manifest):
         notes.append("an unfinished line at the end of the manifest was removed")
     entries = manifest.read(settings.manifest)
@@ -228,6 +233,27 @@ def tidy(settings: Settings) -> list[str]:
         manifest.append(settings.manifest, {"event": "found_current", "version": current_name})
         notes.append(f"{current_name} is being served, and the manifest now says so")
     return notes + vault.follow(settings, current)
+
+
+def _take_back_writing(settings: Settings) -> list[str]:
+    """Remove the write-ahead logs beside versions, and make the versions read-only again.
+
+    DuckDB shows a reader what the log says as if it were in the file.
+    """
+    notes = []
+    for file in versions.version_files(settings):
+        name = versions.name_of(file)
+        log = versions.log_of(file)
+        if log.exists():
+            log.unlink()
+            notes.append(
+                f"{name}: a tool had opened this version for writing; its write-ahead log was "
+                "removed. Readers may have seen what it wrote until they connect again"
+            )
+        if stat.S_IMODE(file.stat().st_mode) & 0o222:
+            os.chmod(file, READ_ONLY_MODE)
+            notes.append(f"{name} could be written and is read-only again")
+    return notes
 
 
 def _is_newer(version: str, served: str | None) -> bool:

@@ -36,7 +36,7 @@ from refresh import (
     versions,
 )
 from refresh.manifest import Entry
-from refresh.messages import cause_of
+from refresh.messages import cause_of_exception
 from refresh.steps import Steps
 from refresh.summary import Summary, read_summary
 from refresh.versions import PreviousVersion
@@ -168,6 +168,7 @@ def _rolled_back(state: State) -> Entry | None:
     if settings.is_forced:
         return None
     entries = manifest.read(settings.manifest)
+    is_sound = state.previous.version == versions.served(settings)
     valid = {entry["seq"] for entry in manifest.not_rolled_back(entries)}
     for version in versions.listed(settings, entries):
         entry = version.entry
@@ -177,7 +178,16 @@ def _rolled_back(state: State) -> Entry | None:
             and entry["seq"] not in valid
             and files.sha256_of(versions.file_of(settings, version.name)) == entry["file_sha256"]
         ):
-            return entry
+            if is_sound:
+                return entry
+            raise Stop(
+                ExitCode.DAMAGED,
+                f"the served version is damaged, and this delivery was published as version "
+                f"{entry['seq']} and rolled back",
+                "serve a sound version with `registry rollback --to NUMBER`, or publish this "
+                "delivery again with --force",
+                "damaged_version",
+            )
     return None
 
 
@@ -185,7 +195,8 @@ def _nothing_to_do(state: State, event: str, same: Entry) -> Summary:
     """Record that the same delivery, code and key were published already; change nothing."""
     settings = state.settings
     line = {name: value for name, value in state.entry.items() if name != "seq"}
-    manifest.append(settings.manifest, {**line, "event": event, "same_as": same["version"]})
+    line |= {"event": event, "same_as": same["version"], "notes": list(state.notes)}
+    manifest.append(settings.manifest, line)
     if event == "rolled_back":
         state.notes.append(
             f"this delivery was published as version {same['seq']}, which was rolled back; run "
@@ -247,7 +258,7 @@ def _check(state: State) -> None:
     report: CheckReport = state.steps.check(settings, state.previous)
     with duck.connect(settings.work_file) as db:
         quality.record_expectations(
-            db, report, state.entry["seq"], state.previous.file, settings.accepted
+            db, report, state.entry["seq"], state.previous.version, settings.accepted
         )
     state.entry["expectations"] = {
         "n_expected": report.n_expected,
@@ -262,8 +273,8 @@ def _check(state: State) -> None:
 def _compare(state: State) -> None:
     settings, previous = state.settings, state.previous
     with duck.connect(settings.work_file) as db:
-        if previous.version is not None and previous.file is not None:
-            compare.compare_versions(db, previous.file)
+        if previous.version is not None:
+            compare.compare_versions(db, previous.version)
             previous_vault = vault.file_of(settings, versions.name_of(previous.version))
             if previous_vault is not None:
                 compare.compare_exports(db, settings, previous_vault, state.entry["seq"])
@@ -309,14 +320,19 @@ def _record_failure(state: State, error: BaseException) -> NoReturn:
     match error:
         case Stop():
             recorded = error
+            error.details += tuple(f"Note: {note}" for note in state.notes)
         case OSError() | duckdb.Error() | MemoryError():
-            cause = cause_of(f"{type(error).__name__}: {error}")
-            recorded = Stop(cause.code, f"{step}: {cause.text}", cause.todo, "machine")
+            cause = cause_of_exception(error)
+            notes = tuple(f"Note: {note}" for note in state.notes)
+            text = f"{step}: {cause.text}"
+            if state.is_published:
+                text += "; the new version is published, its report may be missing"
+            recorded = Stop(cause.code, text, cause.todo, "machine", notes)
             raised = recorded
         case KeyboardInterrupt():
             recorded = Stop(ExitCode.INTERRUPTED, f"{step}: stopped by Ctrl-C")
         case Terminated():
-            recorded = Stop(ExitCode.TERMINATED, f"{step}: stopped by SIGTERM")
+            recorded = Stop(error.code, f"{step}: stopped by {error.signal_name}")
         case _:
             text = f"{step}: a fault of the program ({type(error).__name__})"
             recorded = Stop(ExitCode.UNEXPECTED, text)

@@ -90,7 +90,7 @@ def _check(settings: Settings, previous: PreviousVersion) -> CheckReport:
         facts = importlib.import_module("expectations.facts")
         known = facts.gather(
             settings.work_file,
-            previous.file,
+            previous.version,
             _records_of(previous.entry),
             previous.delivery_facts.get("newest_visit_date"),
         )

@@ -7,8 +7,8 @@ database after the file: a saved query ``current.marts.dim_patients`` works in e
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import shutil
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,17 +56,17 @@ def version_files(settings: Settings) -> list[Path]:
 
 
 def served(settings: Settings) -> Path | None:
-    """Return the version file that ``current.duckdb`` leads to, or None."""
+    """Return the version file that ``current.duckdb`` leads to; None when it leads to none."""
     if not settings.current.is_symlink():
         return None
-    file = settings.published / os.readlink(settings.current)
-    return file if file.exists() else None
+    target = os.path.realpath(settings.current)
+    return next((f for f in version_files(settings) if os.path.realpath(f) == target), None)
 
 
 def open_published(published: Path | None = None) -> duckdb.DuckDBPyConnection:
     """Return a read-only, locked-down connection to the served version.
 
-    The link is followed first. DuckDB shares one instance per path in a process, so the link's
+    The link is followed first. DuckDB 1.4 shares one instance per path in a process, so the link's
     own name would give the old version as long as an earlier connection is open.
 
     Parameters
@@ -121,18 +121,15 @@ class PreviousVersion:
     ----------
     version : Path or None
         The version file; its name belongs to a vault folder.
-    file : Path or None
-        The file to read it from: a copy where a write-ahead log lies beside the version.
     entry : dict
         Its manifest line.
     delivery_facts : dict
         Facts about its delivery that only the vault holds.
     notes : tuple of str
-        Newer versions that were changed on disk.
+        Versions that were changed on disk, and what is wrong with the link.
     """
 
     version: Path | None = None
-    file: Path | None = None
     entry: Entry = field(default_factory=dict)
     delivery_facts: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -141,44 +138,44 @@ class PreviousVersion:
 def find_previous(settings: Settings, entries: list[Entry]) -> PreviousVersion:
     """Find the served version, or the newest older one whose file is unchanged.
 
+    Where the link leads to no version, the one that the manifest names counts as served.
+
     Raises
     ------
     Stop
-        When versions exist and none of them is unchanged, unless that was accepted.
+        When versions were published and none of them is unchanged, unless that was accepted.
     """
     current = served(settings)
-    if current is None:
+    last = name_of(current) if current else manifest.served_version(entries)
+    if last is None:
         return PreviousVersion()
-    older = [path for path in reversed(version_files(settings)) if path < current]
-    notes: list[str] = []
-    for path in (current, *older):
-        entry = manifest.of_version(entries, name_of(path))
-        if entry and files.sha256_of(path) == entry["file_sha256"]:
-            return PreviousVersion(
-                path,
-                _without_log(settings, path),
-                entry,
-                vault.facts_of(settings, name_of(path)),
-                tuple(notes),
-            )
-        notes.append(f"{name_of(path)} was changed on disk and is not used; run `registry verify`")
-    if "damaged_version" not in settings.accepted:
+    notes = link_faults(settings, entries)
+    found = PreviousVersion()
+    for path in reversed(version_files(settings)):
+        name = name_of(path)
+        entry = manifest.of_version(entries, name)
+        if entry is None or _sha256(path) != entry["file_sha256"]:
+            notes.append(f"{name} was changed on disk and is not used; run `registry verify`")
+        elif found.version is None and number_of(name) <= number_of(last):
+            found = PreviousVersion(path, entry, vault.facts_of(settings, name))
+    if found.version is None and "damaged_version" not in settings.accepted:
         raise Stop(
             ExitCode.DAMAGED,
-            f"the published version {name_of(current)} was changed on disk, and every older one "
+            f"the published version {last} was changed on disk or is missing, and every older one "
             "too",
             "run `registry verify`; to publish without a comparison, run again with "
             '--accept damaged_version --reason "..."',
             "damaged_version",
         )
-    return PreviousVersion(notes=tuple(notes))
+    return dataclasses.replace(found, notes=tuple(notes))
 
 
-def _without_log(settings: Settings, version: Path) -> Path:
-    """Return the version, or a private copy when a write-ahead log lies beside it."""
-    if not log_of(version).exists():
-        return version
-    return Path(shutil.copyfile(version, settings.work / "previous_version.duckdb"))
+def _sha256(path: Path) -> str:
+    """Return the hash of a version; an empty one when this account cannot read it."""
+    try:
+        return files.sha256_of(path)
+    except OSError:
+        return ""
 
 
 def verify(settings: Settings) -> list[str]:
@@ -197,12 +194,7 @@ def verify(settings: Settings) -> list[str]:
     ]
     if content.n_cut_bytes:
         faults.append(f"{settings.manifest}: the last line is unfinished; the next run removes it")
-    current = served(settings)
-    if settings.current.is_symlink() and current is None:
-        faults.append(f"{settings.current} leads to a version that is missing")
-    recorded = manifest.served_version(content.entries)
-    if current and recorded != name_of(current):
-        faults.append(f"{name_of(current)} is being served, the manifest says {recorded}")
+    faults += link_faults(settings, content.entries)
     on_disk = listed(settings, content.entries)
     expected = {e["version"] for e in content.entries if e.get("event") == "published"}
     expected -= manifest.removed_versions(content.entries)
@@ -211,6 +203,34 @@ def verify(settings: Settings) -> list[str]:
     for version in on_disk:
         faults += check_version(settings, version)
     return faults
+
+
+def link_faults(settings: Settings, entries: list[Entry]) -> list[str]:
+    """Compare the version that ``current.duckdb`` leads to with the manifest."""
+    current = served(settings)
+    recorded = manifest.served_version(entries)
+    if current is not None and recorded != name_of(current):
+        return [f"{name_of(current)} is being served, the manifest says {recorded}"]
+    if current is None and (recorded or os.path.lexists(settings.current)):
+        return [f"{settings.current} leads to no version; the manifest says {recorded}"]
+    return []
+
+
+def require_served_sound(settings: Settings) -> None:
+    """Stop when `verify` would find a fault in the link or in the version that readers get."""
+    entries = manifest.read(settings.manifest)
+    faults = link_faults(settings, entries)
+    for version in listed(settings, entries):
+        if version.is_served:
+            faults += check_version(settings, version)
+    if faults:
+        raise Stop(
+            ExitCode.DAMAGED,
+            f"the served version is not as it was published: {faults[0]}",
+            "run `registry run`: it serves a sound version; then run this command again",
+            "damaged_version",
+            tuple(faults[1:]),
+        )
 
 
 def check_version(settings: Settings, version: Version) -> list[str]:
@@ -225,7 +245,7 @@ def check_version(settings: Settings, version: Version) -> list[str]:
         faults.append(f"{version.name}: is writable; versions are read-only")
     if version.entry is None:
         return [*faults, f"{version.name}: the manifest has no line about this file"]
-    if files.sha256_of(path) != version.entry.get("file_sha256"):
+    if _sha256(path) != version.entry.get("file_sha256"):
         return [*faults, f"{version.name}: the file was changed (its sha256 is another one)"]
     try:
         inside = pack.entry_of(path)

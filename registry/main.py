@@ -5,6 +5,7 @@ Only click and the settings are imported before a command runs, so that ``--help
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 from collections.abc import Sequence
@@ -45,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Every error ends in one line about what happened and, where it is known, one about what to do.
     A traceback is never printed: it may quote a patient.
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, _terminate)
     try:
         code = cli.main(
             args=None if arguments is None else list(arguments),
@@ -69,11 +72,14 @@ def _end_of(error: BaseException) -> ExitCode:
         _print_end(error, "Stopped by Ctrl-C")
         code = ExitCode.INTERRUPTED
     elif isinstance(error, Terminated):
-        _print_end(error, "Stopped by SIGTERM")
-        code = ExitCode.TERMINATED
+        _print_end(error, f"Stopped by {error.signal_name}")
+        code = error.code
     elif isinstance(error, BrokenPipeError):
         sys.stderr.close()
         code = ExitCode.OK
+    elif (stop := _stop_of_the_machine(error)) is not None:
+        _print_stop(stop)
+        code = stop.code
     elif isinstance(error, Exception):
         kind, place = type(error).__name__, _place_of(error)
         _print_end(
@@ -87,12 +93,25 @@ def _end_of(error: BaseException) -> ExitCode:
     return code
 
 
+def _stop_of_the_machine(error: BaseException) -> Stop | None:
+    """Return a stop where disk, memory, rights or a database file failed, else None."""
+    is_of_duckdb = any(kind.__module__ in ("duckdb", "_duckdb") for kind in type(error).__mro__)
+    if not is_of_duckdb and not isinstance(error, OSError | MemoryError):
+        return None
+    from refresh.messages import cause_of_exception
+
+    cause = cause_of_exception(error)
+    if cause.code == ExitCode.CHECKS_FAILED:  # not the machine: a query of ours is wrong
+        return None
+    return Stop(cause.code, cause.text, cause.todo)
+
+
 def _print_stop(stop: Stop) -> None:
-    click.echo(f"Stopped: {stop.what}", err=True)
+    _say(f"Stopped: {stop.what}")
     for line in stop.details:
-        click.echo(f"  {line.strip()}", err=True)
+        _say(f"  {line.strip()}")
     if stop.todo:
-        click.echo(f"What to do: {stop.todo}", err=True)
+        _say(f"What to do: {stop.todo}")
 
 
 def _print_end(error: BaseException, what: str, todo: str = "") -> None:
@@ -104,11 +123,19 @@ def _print_end(error: BaseException, what: str, todo: str = "") -> None:
             if is_published
             else "; nothing was published"
         )
-    click.echo(f"{what}. {todo}".rstrip(), err=True)
+    _say(f"{what}. {todo}".rstrip())
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        click.echo(line, err=True)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+    """End once: a second signal must not interrupt what the first one has to undo."""
+    for other in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(other, signal.SIG_IGN)
+    raise Terminated(number)
 
 
 def _place_of(error: BaseException) -> str:

@@ -43,6 +43,8 @@ def rollback(to: int | None, reason: str, **given: Any) -> None:
 
     entry = publish.rollback(options.settings_of(**given), to, options.shown(reason))
     click.echo(f"{entry['version']} is served again (before: {entry['from_version']}).")
+    for note in entry["notes"]:
+        click.echo(f"Note: {note}")
 
 
 @click.command(short_help="Check manifest and versions.")
@@ -59,7 +61,7 @@ def verify(**given: Any) -> int:
     for fault in faults:
         click.echo(fault, err=True)
     if faults:
-        click.echo("Serve a sound version with `registry rollback`.", err=True)
+        click.echo("Serve a sound version with `registry run` or `registry rollback`.", err=True)
         return ExitCode.DAMAGED
     click.echo(f"{len(kept.listed(settings))} versions and the manifest are sound.")
     return ExitCode.OK
@@ -68,18 +70,20 @@ def verify(**given: Any) -> int:
 @click.command(short_help="Check machine and folders.")
 @options.folders
 def doctor(**given: Any) -> int:
-    """Check pins, disk space, lock, readers, leftovers and platform.
+    """Check pins, disk space, lock, readers, leftovers, platform, and what `verify` checks.
 
-    Exit code 9: there is a problem.
+    Exit code 8: the manifest or a version is damaged. 9: another problem.
     """
-    from refresh.doctor import examine
+    from refresh.doctor import BAD, VERSIONS, examine
 
     findings = examine(options.settings_of(**given))
     marks = {"good": "ok     ", "note": "note   ", "bad": "PROBLEM"}
     for finding in findings:
         click.echo(f"{marks[finding.state]}  {finding.topic}: {finding.text}")
-    is_bad = any(finding.state == "bad" for finding in findings)
-    return ExitCode.ENVIRONMENT if is_bad else ExitCode.OK
+    bad = {finding.topic for finding in findings if finding.state == BAD}
+    if VERSIONS in bad:
+        return ExitCode.DAMAGED
+    return ExitCode.ENVIRONMENT if bad else ExitCode.OK
 
 
 @click.command(short_help="Write tables that may leave.")

@@ -25,7 +25,7 @@ def test_a_healthy_registry_has_no_problem(published):
 def test_a_log_beside_a_version_is_a_problem(published):
     served = versions.served(published)
     served.with_name(served.name + ".wal").write_bytes(b"x")
-    assert states(published)["leftovers"][0] == "bad"
+    assert states(published)["versions"][0] == "bad"
 
 
 def test_an_open_vault_and_a_writable_version_are_problems(published):
@@ -35,7 +35,7 @@ def test_an_open_vault_and_a_writable_version_are_problems(published):
     assert states(published)["modes"][0] == "bad"
     os.chmod(published.vault, 0o700)
     os.chmod(versions.served(published), 0o644)
-    assert "is writable" in states(published)["modes"][1]
+    assert "is writable" in states(published)["versions"][1]
 
 
 def test_a_reader_is_named_and_stops_nothing(published):
@@ -88,13 +88,13 @@ def test_too_little_disk_space_is_a_problem(published, monkeypatch):
 def test_a_link_to_a_missing_file_is_a_problem(published):
     os.chmod(versions.served(published), 0o600)
     versions.served(published).unlink()
-    assert states(published)["manifest"][0] == "bad"
+    assert states(published)["versions"][0] == "bad"
 
 
 def test_an_unreadable_line_of_the_manifest_is_a_problem(published):
     with published.manifest.open("a") as stream:
         stream.write("not JSON\n")
-    state, text = states(published)["manifest"]
+    state, text = states(published)["versions"]
     assert (state, "line 2 of" in text) == ("bad", True)
 
 
