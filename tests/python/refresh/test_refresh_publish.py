@@ -299,6 +299,17 @@ def test_a_reader_keeps_its_version_and_a_new_one_gets_the_new(settings):
     assert new_reader.execute(count).fetchone() == (33,)
 
 
+def test_a_second_connection_of_the_process_sees_the_new_version(settings):
+    """As docs/bi.md says of DuckDB 1.5; with 1.4 the first connection decides."""
+    publish_once(settings)
+    count = "select count(*) from marts.dim_patients"
+    with duckdb.connect(str(settings.current), read_only=True) as first:
+        publish_once(settings, invented.Shape(n_patients=33), "bbbb2222")
+        with duckdb.connect(str(settings.current), read_only=True) as second:
+            assert first.execute(count).fetchone() == (20,)
+            assert second.execute(count).fetchone() == (33,)
+
+
 def test_a_log_left_by_a_writing_tool_does_not_reach_the_next_version(settings):
     line = publish_once(settings)
     stray = versions.log_of(versions.file_of(settings, line["version"]))
