@@ -21,6 +21,8 @@ from analysis_py.errors import AnalysisError
 from core import duck
 
 SCHEMA = "marts"
+KEYS = ("patient_id", "timepoint_code")
+"""Order of a frame's rows; rows with equal keys are ordered by the columns that are read."""
 BUILD = "Build it with `make run`, or name another file with --warehouse."
 REBUILD = "The file was built by another version of the project: build it again."
 
@@ -126,7 +128,9 @@ class Marts:
         Returns
         -------
         pandas.DataFrame
-            Text as categories, booleans nullable, whole numbers Int64, other numbers float64.
+            Text as categories, booleans nullable, whole numbers Int64, other numbers float64. Rows
+            in the order of their keys, so that sums are equal to the last bit whichever way the
+            file was written and whichever thread reads it.
 
         Raises
         ------
@@ -141,10 +145,13 @@ class Marts:
             raise MartsError(
                 f"mart {mart} of {self.path} has no column {', '.join(missing)}. {REBUILD}"
             )
+        keys = [column for column in KEYS if column in self._columns[mart]]
         selected = ", ".join(duck.quote(column) for column in wanted)
+        order = ", ".join(duck.quote(column) for column in dict.fromkeys([*keys, *wanted]))
         relation = f"{schema_of(self._connection, SCHEMA)}.{duck.quote(mart)}"
         try:
-            table = self._connection.sql(f"select {selected} from {relation}").to_arrow_table()
+            sql = f"select {selected} from {relation} order by {order}"
+            table = self._connection.sql(sql).to_arrow_table()
         except duckdb.Error as error:
             raise MartsError(explain(error, self.path)) from None
         return pd.DataFrame({name: _to_pandas(table.column(name)) for name in table.column_names})

@@ -68,7 +68,8 @@ class ResultError(ValueError):
 class Estimate:
     """One number of the study; the fields are described in :data:`COLUMNS`.
 
-    `interval` may be given in place of `ci_lower` and `ci_upper`.
+    `interval` may be given in place of `ci_lower` and `ci_upper`; why there is none goes into the
+    warning.
     """
 
     analysis_id: str
@@ -98,6 +99,8 @@ class Estimate:
         if interval is not None:
             object.__setattr__(self, "ci_lower", interval.lower)
             object.__setattr__(self, "ci_upper", interval.upper)
+            reasons = dict.fromkeys(text for text in (self.warning, interval.reason) if text)
+            object.__setattr__(self, "warning", "; ".join(reasons))
         for name in ("value", "ci_lower", "ci_upper", "p_value", "time_months"):
             object.__setattr__(self, name, _finite_or_none(getattr(self, name)))
         for name in ("n", "denominator"):

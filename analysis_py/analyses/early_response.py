@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from analysis_py.analyses import verdicts
-from analysis_py.analyses.rows import EMPTY, count, share
+from analysis_py.analyses.rows import EMPTY, both, count, share, unknown_use
 from analysis_py.conventions import MIN_EXPECTED_COUNT
 from analysis_py.estimators.describe import Proportion, proportion, proportion_difference
 from analysis_py.estimators.hypothesis_tests import pearson_chi_square
 from analysis_py.frames import Frames, at, coded, is_code, is_known, is_true
 from analysis_py.results import Estimate
-from analysis_py.vocabulary import WEEK_04
+from analysis_py.vocabulary import BASELINE, WEEK_04
 
 USERS = "tacrolimus_at_baseline"
 NON_USERS = "no_tacrolimus_at_baseline"
@@ -85,7 +85,7 @@ def early_response(frames: Frames) -> list[Estimate]:
     """A16, abstract and Results: EASI below 7 at week 4 by tacrolimus at baseline, chi-square.
 
     Uncorrected Pearson chi-square. Evaluable patients without EASI at week 4 are left out and
-    counted per group.
+    counted per group, and those whose use at baseline is not known.
     """
     column = "is_easi_below_7"
     table, groups = _at_week_04(frames, [column])
@@ -115,10 +115,28 @@ def early_response(frames: Frames) -> list[Estimate]:
                 **fields,
             )
         )
-    return rows + _chi_square_rows(counted[USERS], counted[NON_USERS], len(table))
+    unknown = _unknown(groups)
+    rows.append(
+        count(
+            "A16",
+            "evaluable",
+            USERS,
+            unknown,
+            len(table),
+            statistic="n_not_known",
+            timepoint=BASELINE,
+        )
+    )
+    return rows + _chi_square_rows(counted[USERS], counted[NON_USERS], len(table), unknown)
 
 
-def _chi_square_rows(users: Proportion, others: Proportion, n_evaluable: int) -> list[Estimate]:
+def _unknown(groups: dict[str, np.ndarray]) -> int:
+    return int((~groups[USERS] & ~groups[NON_USERS]).sum())
+
+
+def _chi_square_rows(
+    users: Proportion, others: Proportion, n_evaluable: int, unknown: int
+) -> list[Estimate]:
     test = pearson_chi_square(
         np.array([[one.n, one.denominator - one.n] for one in (users, others)])
     )
@@ -141,9 +159,9 @@ def _chi_square_rows(users: Proportion, others: Proportion, n_evaluable: int) ->
             p_value=test.p_value,
             method=f"Pearson chi-square, no continuity correction, {test.degrees_of_freedom} df",
             assumptions_verdict=verdicts.expected_counts(test.smallest_expected),
-            warning=untested,
+            warning=both(untested, unknown_use(unknown)),
         ),
-        _difference(row, users, others),
+        _difference(row, users, others, unknown),
         row(
             statistic="smallest_expected_count",
             value=test.smallest_expected,
@@ -156,7 +174,10 @@ def _chi_square_rows(users: Proportion, others: Proportion, n_evaluable: int) ->
     ]
 
 
-def _difference(row: partial[Estimate], first: Proportion, second: Proportion) -> Estimate:
+def _difference(
+    row: partial[Estimate], first: Proportion, second: Proportion, unknown: int
+) -> Estimate:
+    empty = "" if first.denominator and second.denominator else EMPTY
     found = proportion_difference(first, second)
     return row(
         statistic="percentage_point_difference",
@@ -164,7 +185,7 @@ def _difference(row: partial[Estimate], first: Proportion, second: Proportion) -
         interval=found.interval.times(100),
         unit="percentage points",
         method="difference of percentages; Newcombe interval",
-        warning="" if first.denominator and second.denominator else EMPTY,
+        warning=both(empty, unknown_use(unknown)),
     )
 
 
@@ -205,4 +226,4 @@ def easi_bands(frames: Frames) -> list[Estimate]:
         comparator=f"{NON_USERS} - {USERS}",
         term_label="EASI ≥ 7",
     )
-    return [*rows, _difference(row, not_mild[NON_USERS], not_mild[USERS])]
+    return [*rows, _difference(row, not_mild[NON_USERS], not_mild[USERS], _unknown(groups))]

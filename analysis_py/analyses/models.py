@@ -84,7 +84,8 @@ def _cox_verdicts(
         found.name: (
             f"{verdicts.with_p('proportional hazards', drift[found.name])}; "
             f"influence: {verdicts.by_influence(found.largest_standardised)} (one patient moves it "
-            f"by at most {format_number(found.largest_standardised, 2)} standard errors)"
+            f"by at most {format_number(found.largest_standardised, 2)} standard errors); "
+            f"{verdicts.CENSORING}"
         )
         for found in single
     }
@@ -101,7 +102,7 @@ def _coefficient_rows(fit: CoxFit) -> list[Estimate]:
             fit.n,
             fit.n + fit.n_missing,
             method=f"{TOGETHER}; natural logarithm of the hazard ratio",
-            warning=fit.warning,
+            warning=term.failure or fit.warning,
         )
         for term in fit.terms
         for statistic, value in (
@@ -112,7 +113,6 @@ def _coefficient_rows(fit: CoxFit) -> list[Estimate]:
 
 
 def _hazards_row(test: ProportionalHazardsTest, fit: CoxFit) -> Estimate:
-    is_defined = np.isfinite(test.chi_square)
     return Estimate(
         "A13",
         "evaluable",
@@ -127,7 +127,7 @@ def _hazards_row(test: ProportionalHazardsTest, fit: CoxFit) -> Estimate:
             f"{test.degrees_of_freedom} df"
         ),
         assumptions_verdict=verdicts.by_p_value(test.p_value),
-        warning="" if is_defined else "not tested: needs two or more event times",
+        warning=test.failure,
         role="assumption",
     )
 
@@ -168,25 +168,37 @@ def baseline_use(frames: Frames) -> list[Estimate]:
     """A15, Results: tacrolimus at baseline by DLQI and by sex, logistic regression.
 
     One model per covariate, outcome any tacrolimus at baseline; the joint model beside them.
+    Patients whose use at baseline is not known are in no model and no share, and are counted.
     """
     table = frames[STARTS]
-    outcome, known = is_true(table[BASELINE_USE]), is_known(table[BASELINE_USE])
+    known = is_known(table[BASELINE_USE])
+    n_unknown = int((~known).sum())
+    rows = [
+        count(
+            "A15",
+            "evaluable",
+            "any_tacrolimus",
+            n_unknown,
+            len(table),
+            statistic="n_not_known",
+            timepoint=BASELINE,
+        )
+    ]
+    table = table[known]
+    outcome = is_true(table[BASELINE_USE])
     female, sex_known = is_true(table["is_female"]), is_known(table["is_female"])
     covariates = np.column_stack([numbers(table[name]) for name in BASELINE_COVARIATES])
-    # An outcome that is not known is not guessed: the fits leave the patient out and count it.
-    covariates[~known] = np.nan
-    rows = []
     for group, members in (("female", female), ("male", ~female & sex_known)):
         rows += share_of(
             "A15",
             "evaluable",
             "any_tacrolimus",
             outcome,
-            known & members,
+            members,
             group=group,
             timepoint=BASELINE,
         )
-    terms = partial(model_rows, "A15", "evaluable", timepoint=BASELINE)
+    terms = partial(model_rows, "A15", "evaluable", timepoint=BASELINE, n_unknown=n_unknown)
     for i, name in enumerate(BASELINE_COVARIATES):
         alone = fit_logistic([name], covariates[:, [i]], outcome)
         rows += terms(alone, f"logistic regression, {ALONE}", "odds_ratio")
@@ -198,7 +210,8 @@ def baseline_use(frames: Frames) -> list[Estimate]:
 def initiation_week_04(frames: Frames) -> list[Estimate]:
     """A18, Results: first tacrolimus at week 4 by disease course and age, logistic regression.
 
-    Patients without tacrolimus at baseline whose regimen is known at week 4; both terms.
+    Patients known to be without tacrolimus at baseline whose regimen is known at week 4; both
+    terms.
     """
     return _initiation_rows(frames, "A18", WEEK_04)
 
@@ -206,16 +219,22 @@ def initiation_week_04(frames: Frames) -> list[Estimate]:
 def initiation_week_16(frames: Frames) -> list[Estimate]:
     """A19, Results: first tacrolimus at week 16 by disease course, logistic regression.
 
-    Patients without tacrolimus before week 16 whose regimen is known at week 16; one term.
+    Patients known to be without tacrolimus before week 16 whose regimen is known at week 16; one
+    term.
     """
     return _initiation_rows(frames, "A19", WEEK_16)
 
 
 def _initiation_rows(frames: Frames, analysis_id: str, timepoint: str) -> list[Estimate]:
-    """Count initiators among those at risk, by disease course, and fit the model."""
+    """Count initiators among those at risk, by disease course, and fit the model.
+
+    Whether somebody was at risk is not known where an earlier state is not; they are left out.
+    """
     covariates = INITIATION_COVARIATES[timepoint]
     table = frames[STARTS]
-    table = table[is_true(table[f"is_at_risk_{timepoint}"])]
+    at_risk = table[f"is_at_risk_{timepoint}"]
+    n_unknown = int((~is_known(at_risk)).sum())
+    table = table[is_true(at_risk)]
     population = f"at_risk_{timepoint}"
     outcome = is_true(table[f"has_initiated_{timepoint}"])
     relapsing, course_known = is_true(table["is_relapsing"]), is_known(table["is_relapsing"])
@@ -224,7 +243,17 @@ def _initiation_rows(frames: Frames, analysis_id: str, timepoint: str) -> list[E
         "relapsing": relapsing,
         "not_relapsing": ~relapsing & course_known,
     }
-    rows = []
+    rows = [
+        count(
+            analysis_id,
+            "evaluable",
+            f"at_risk_{timepoint}",
+            n_unknown,
+            len(at_risk),
+            statistic="n_not_known",
+            timepoint=timepoint,
+        )
+    ]
     for group, members in groups.items():
         rows += share_of(
             analysis_id, population, START, outcome, members, group=group, timepoint=timepoint
@@ -235,5 +264,11 @@ def _initiation_rows(frames: Frames, analysis_id: str, timepoint: str) -> list[E
     )
     method = f"logistic regression, {together}"
     return rows + model_rows(
-        analysis_id, population, fit, method, "odds_ratio", timepoint=timepoint
+        analysis_id,
+        population,
+        fit,
+        method,
+        "odds_ratio",
+        timepoint=timepoint,
+        n_unknown=n_unknown,
     )

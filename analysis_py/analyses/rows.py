@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from analysis_py.analyses.verdicts import CENSORING
 from analysis_py.estimators.cox import CoxFit
 from analysis_py.estimators.describe import Summary, proportion
 from analysis_py.estimators.regression import ModelFit
-from analysis_py.results import LEFT_OUT, Estimate
+from analysis_py.results import LEFT_OUT, NOT_ASSESSED, Estimate
 
 EMPTY = "no patient in the denominator"
 SPREAD = {
@@ -83,6 +84,16 @@ def share_of(
     return share(analysis_id, population, term, n, int(known.sum()), **fields)
 
 
+def unknown_use(n: int) -> str:
+    """Warning that use of tacrolimus is not known of n patients, or an empty text."""
+    return f"use of tacrolimus not known: {n} {LEFT_OUT}" if n else ""
+
+
+def both(*warnings: str) -> str:
+    """Join the warnings that are not empty."""
+    return "; ".join(filter(None, warnings))
+
+
 def summary_rows(
     analysis_id: str,
     population: str,
@@ -130,6 +141,7 @@ def model_rows(
     statistic: str,
     *,
     verdicts: dict[str, str] | None = None,
+    n_unknown: int = 0,
     **fields: Any,
 ) -> list[Estimate]:
     """One row per term: hazard or odds ratio with Wald interval, p, n and denominator of the fit.
@@ -137,15 +149,24 @@ def model_rows(
     Parameters
     ----------
     verdicts : dict, optional
-        Term -> assumptions_verdict; for a logistic model that the linear log odds is not assessed.
+        Term -> assumptions_verdict of a Cox model; without it, and for a logistic model, what the
+        model assumes is not assessed.
+    n_unknown : int
+        Further patients who are not in the fit, because use of tacrolimus is not known.
     """
     if isinstance(fit, CoxFit):
         how = f"{method}; {fit.ties.capitalize()} ties; Wald; {fit.n_events} events"
+        if verdicts is None and fit.is_fitted:
+            unassessed = f"proportional hazards: {NOT_ASSESSED}; {CENSORING}"
+            verdicts = {term.name: unassessed for term in fit.terms if not term.failure}
     else:
         how = f"{method}; Wald; {fit.n_events} with the outcome"
         verdict = "linear log odds: not assessed" if fit.is_fitted else ""
-        verdicts = {term.name: verdict for term in fit.terms}
+        verdicts = {term.name: verdict for term in fit.terms if not term.failure}
+    left_out = [term.name for term in fit.terms if term.failure]
+    how += f"; without {' and '.join(left_out)}" if left_out else ""
     missing = f"{fit.n_missing} {LEFT_OUT}" if fit.n_missing else ""
+    unknown = unknown_use(n_unknown)
     return [
         Estimate(
             analysis_id,
@@ -154,12 +175,12 @@ def model_rows(
             statistic,
             term.ratio,
             fit.n,
-            fit.n + fit.n_missing,
+            fit.n + fit.n_missing + n_unknown,
             interval=term.interval,
             p_value=term.p_value,
             method=how,
             assumptions_verdict=(verdicts or {}).get(term.name, ""),
-            warning="; ".join(text for text in (fit.warning, missing) if text),
+            warning=both(term.failure or fit.warning, missing, unknown),
             **fields,
         )
         for term in fit.terms

@@ -189,7 +189,9 @@ def _anova_rows(
     comparison = _complete_case_rows(analysis_id, score, timepoints, scores, complete)
     undefined = "" if np.isfinite(result.f_statistic) else TOO_FEW_CASES
     epsilon = result.epsilon if np.isfinite(result.epsilon) else 1.0
-    representative = verdicts.worst([row.assumptions_verdict for row in comparison])
+    representative = verdicts.by_timepoint(
+        {row.timepoint: row.assumptions_verdict for row in comparison}
+    )
     verdict = (
         f"{verdicts.with_p('sphericity', sphericity.p_value)}, "
         f"Greenhouse-Geisser corrected; complete cases like all cases: {representative}"
@@ -248,12 +250,18 @@ def _complete_case_rows(
     scores: np.ndarray,
     complete: np.ndarray,
 ) -> list[Estimate]:
-    """Compare means of complete cases with those of all assessed, in SD of all assessed."""
+    """Compare means of complete cases with those of all assessed, in SD of all assessed.
+
+    Where only complete cases were assessed, they would be compared with themselves.
+    """
     rows = []
     for position, timepoint in enumerate(timepoints):
         everybody, cases = summarise(scores[:, position]), summarise(complete[:, position])
         spread = everybody.standard_deviation
         distance = (cases.mean - everybody.mean) / spread if spread else float("nan")
+        warning = "" if np.isfinite(distance) else "no complete case, or every score equal"
+        if 0 < cases.n == everybody.n:
+            distance, warning = float("nan"), "not assessed: only complete cases have a score here"
         is_near = abs(distance) <= MAX_STANDARDISED_DIFFERENCE
         rows.append(
             Estimate(
@@ -269,7 +277,7 @@ def _complete_case_rows(
                 unit="standard deviations",
                 method="mean of complete cases minus mean of all assessed, in SD of all assessed",
                 assumptions_verdict=verdicts.verdict(is_near, distance),
-                warning="" if np.isfinite(distance) else "no complete case, or every score equal",
+                warning=warning,
                 role="assumption",
             )
         )

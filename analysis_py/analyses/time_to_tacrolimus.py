@@ -11,7 +11,6 @@ from analysis_py.analyses import verdicts
 from analysis_py.analyses.rows import count, model_rows
 from analysis_py.conventions import DAYS_PER_MONTH
 from analysis_py.estimators.cox import cox_data, fit_cox, proportional_hazards_test
-from analysis_py.estimators.intervals import Interval
 from analysis_py.estimators.survival import (
     LogRankResult,
     SurvivalCurve,
@@ -30,7 +29,7 @@ GENERALIZED = "is_generalized"
 GROUPS = {True: "generalized", False: "not_generalized"}
 READS = {
     "time_to_tacrolimus": {
-        "dim_timepoints": ["nominal_month"],
+        "dim_timepoints": ["nominal_month", "first_day"],
         STARTS: [*TIME_COLUMNS, "duration_days"],
     },
     "generalized": {STARTS: [*TIME_COLUMNS, GENERALIZED]},
@@ -58,15 +57,17 @@ def time_to_tacrolimus(frames: Frames) -> list[Estimate]:
     if table.empty:
         warning = "not estimated: no evaluable patient with a known regimen"
         return [Estimate(*who, "n_events", None, 0, len(everybody), warning=warning)]
-    horizon = float(numbers(frames["dim_timepoints"]["nominal_month"]).max())
+    timepoints = frames["dim_timepoints"]
+    horizon = float(numbers(timepoints["nominal_month"]).max())
     months, events = times_and_events(table)
     curve = kaplan_meier(months, events)
     mean, median = restricted_mean(curve, horizon), curve.median()
     days = np.clip(numbers(table["duration_days"]), 0, None)
-    actual = restricted_mean(kaplan_meier(days / DAYS_PER_MONTH, events), horizon)
+    last_window = numbers(timepoints["first_day"]).max() / DAYS_PER_MONTH
+    actual = restricted_mean(kaplan_meier(days / DAYS_PER_MONTH, events), horizon, last_window)
     row = partial(Estimate, *who, n=curve.n, denominator=len(everybody), unit="months")
     area = f"area under the Kaplan-Meier curve from 0 to {mean.horizon:g} months"
-    censoring = "independent censoring: not assessed"
+    unknown = mean.failure or mean.interval.reason
     return [
         count(*who, curve.total_events, curve.n, statistic="n_events"),
         row(
@@ -74,18 +75,21 @@ def time_to_tacrolimus(frames: Frames) -> list[Estimate]:
             value=mean.mean,
             interval=mean.interval,
             method=f"{area}; normal interval",
-            assumptions_verdict=censoring,
+            assumptions_verdict="" if mean.failure else verdicts.CENSORING,
+            warning=mean.failure,
         ),
         row(
             statistic="restricted_mean_se",
             value=mean.standard_error,
             method=f"Greenwood standard error of the {area}",
-            assumptions_verdict=censoring,
+            assumptions_verdict="" if unknown else verdicts.CENSORING,
+            warning=unknown.replace("no interval", "not estimable"),
         ),
         row(
             statistic="median",
             value=median,
             method="first time with survival of 1/2 or less",
+            assumptions_verdict=verdicts.CENSORING,
             warning="" if np.isfinite(median) else "not reached: fewer than half started",
         ),
         row(
@@ -93,6 +97,8 @@ def time_to_tacrolimus(frames: Frames) -> list[Estimate]:
             value=actual.mean,
             interval=actual.interval,
             method=f"as restricted_mean, time = study day / {DAYS_PER_MONTH}",
+            assumptions_verdict="" if actual.failure else verdicts.CENSORING,
+            warning=actual.failure,
             role="sensitivity",
         ),
         *_curve_rows("A12", curve),
@@ -116,7 +122,7 @@ def generalized(frames: Frames) -> list[Estimate]:
     test = log_rank(months, events, np.where(flags, GROUPS[True], GROUPS[False]))
     hazard = fit_cox(cox_data([GENERALIZED], months, events, flags[:, None]), "breslow")
     drift = proportional_hazards_test(hazard)[0].p_value if hazard.is_fitted else float("nan")
-    verdict = verdicts.with_p("proportional hazards", drift)
+    verdict = f"{verdicts.with_p('proportional hazards', drift)}; {verdicts.CENSORING}"
     rows = [_log_rank_row(test, len(table), len(everybody), verdict), *_group_rows(test)]
     rows += model_rows(
         "A14",
@@ -158,9 +164,10 @@ def _curve_rows(analysis_id: str, curve: SurvivalCurve, group: str = ALL) -> lis
                 statistic="survival",
                 value=float(curve.survival[i]),
                 n=at_risk,
-                interval=Interval(float(curve.ci_lower[i]), float(curve.ci_upper[i])),
+                interval=curve.interval(i),
+                assumptions_verdict=verdicts.CENSORING,
                 unit="proportion",
-                method="Kaplan-Meier; log-log interval, Greenwood variance",
+                method="Kaplan-Meier; log-log interval, Greenwood variance; exact without variance",
             )
         )
         for statistic, number in (
@@ -175,7 +182,7 @@ def _curve_rows(analysis_id: str, curve: SurvivalCurve, group: str = ALL) -> lis
 
 
 def _log_rank_row(test: LogRankResult, n: int, denominator: int, verdict: str) -> Estimate:
-    untested = "not tested: needs two groups with patients, and an event"
+    untested = "not tested: needs two groups with patients, and events that are not all at once"
     return Estimate(
         "A14",
         "evaluable",

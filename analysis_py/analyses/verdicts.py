@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from analysis_py.conventions import (
     ASSUMPTION_LEVEL,
@@ -12,6 +13,8 @@ from analysis_py.conventions import (
 )
 from analysis_py.results import DOUBTFUL, HOLDS, NOT_ASSESSED
 from analysis_py.rounding import format_number, format_p
+
+CENSORING = f"independent censoring: {NOT_ASSESSED}"
 
 
 def verdict(holds: bool, *numbers: float) -> str:
@@ -55,6 +58,10 @@ def normal_mean(n: int) -> str:
     return f"normal mean: {verdict(n >= SMALL_SAMPLE)} ({n} differences)"
 
 
-def worst(found: list[str]) -> str:
-    """Return the worst of several verdicts."""
-    return next((verdict for verdict in (DOUBTFUL, NOT_ASSESSED) if verdict in found), HOLDS)
+def by_timepoint(found: Mapping[str, str]) -> str:
+    """Verdicts on several timepoints, for example "holds (week_04); not assessed (week_52)"."""
+    places = {
+        verdict: ", ".join(time for time, one in found.items() if one == verdict)
+        for verdict in (DOUBTFUL, HOLDS, NOT_ASSESSED)
+    }
+    return "; ".join(f"{verdict} ({times})" for verdict, times in places.items() if times)

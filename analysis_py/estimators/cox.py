@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -18,9 +18,13 @@ from statsmodels.duration.hazard_regression import PHReg
 
 from analysis_py.estimators import regression
 from analysis_py.estimators.regression import ModelFit
-from analysis_py.estimators.survival import kaplan_meier
+from analysis_py.estimators.survival import all_at_once, kaplan_meier
 
 Ties = Literal["breslow", "efron"]
+
+ONE_EVENT_TIME = "not tested: every event was at the same time"
+SINGULAR = "not tested: after the first event time the terms cannot be told apart"
+NO_DRIFT = "not tested: after the first event time the patients at risk do not differ in this term"
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,10 @@ class CoxData:
 
 @dataclass(frozen=True, kw_only=True)
 class CoxFit(ModelFit):
-    """A Cox model: `coefficients` (p,) and `covariance` (p, p), NaN where it was not fitted."""
+    """A Cox model: `coefficients` (p,) and `covariance` (p, p), NaN where it was not fitted.
+
+    `data` has the p covariates that could be told apart; `terms` also those left out.
+    """
 
     data: CoxData
     ties: Ties
@@ -74,13 +81,14 @@ class CoxFit(ModelFit):
 class ProportionalHazardsTest:
     """Score test of a coefficient that drifts with g(t); `name` "global" tests all terms at once.
 
-    NaN where the test is not defined, e.g. with a single event time.
+    NaN where the test is not defined; `failure` says why.
     """
 
     name: str
     chi_square: float
     degrees_of_freedom: int
     p_value: float
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +146,8 @@ def cox_data(
 def fit_cox(data: CoxData, ties: Ties) -> CoxFit:
     """Fit by partial likelihood; events at time 0 stay in their risk set, as in R.
 
+    A covariate that does not vary, or depends on those before it, is left out.
+
     Parameters
     ----------
     data : CoxData
@@ -150,9 +160,15 @@ def fit_cox(data: CoxData, ties: Ties) -> CoxFit:
     Breslow, Biometrics 1974;30:89-99; Efron, JASA 1977;72:557-565.
     R: ``coxph(Surv(time, event) ~ x, ties = "breslow")``.
     """
+    names = data.names
+    kept = regression.independent_columns(data.covariates)
+    if 0 < len(kept) < len(names):
+        data = replace(
+            data, names=tuple(names[i] for i in kept), covariates=data.covariates[:, kept]
+        )
     p = len(data.names)
     coefficients, covariance = np.full(p, math.nan), np.full((p, p), math.nan)
-    failure = _reason_not_to_fit(data)
+    failure = _reason_not_to_fit(data, kept)
     if not failure:
         model = data.model
         model.ties = ties
@@ -172,9 +188,11 @@ def fit_cox(data: CoxData, ties: Ties) -> CoxFit:
         n=data.n,
         n_events=data.n_events,
         n_missing=data.n_missing,
-        terms=regression.undefined_terms(data.names)
+        terms=regression.undefined_terms(names)
         if failure
-        else regression.model_terms(data.names, coefficients, covariance),
+        else regression.with_left_out(
+            names, regression.model_terms(data.names, coefficients, covariance)
+        ),
         failure=failure,
         warning=failure or regression.sparse_data_warning(data.n_events, p),
         data=data,
@@ -184,12 +202,15 @@ def fit_cox(data: CoxData, ties: Ties) -> CoxFit:
     )
 
 
-def _reason_not_to_fit(data: CoxData) -> str:
+def _reason_not_to_fit(data: CoxData, kept: Sequence[int]) -> str:
     if data.n == 0:
         return regression.NO_PATIENTS
     if data.n_events == 0:
         return regression.NO_EVENTS
-    return regression.COLLINEAR if regression.is_collinear(data.covariates) else ""
+    if not kept:
+        return regression.COLLINEAR
+    # The likelihood for ties would give a ratio of 1 with an interval here.
+    return regression.ALL_AT_ONCE if all_at_once(data.durations, data.events) else ""
 
 
 def proportional_hazards_test(fit: CoxFit) -> tuple[ProportionalHazardsTest, ...]:
@@ -241,7 +262,8 @@ def proportional_hazards_test(fit: CoxFit) -> tuple[ProportionalHazardsTest, ...
         # Information of the drift that is left after the coefficients are estimated.
         whole = square[np.ix_(index, index)]
         remaining = whole - cross[index] @ np.linalg.solve(plain, cross[:, index])
-        tests.append(_score_test(name, score[index], remaining, np.diag(whole).max()))
+        failure = ONE_EVENT_TIME if times.size < 2 else ""
+        tests.append(_score_test(name, score[index], remaining, np.diag(whole).max(), failure))
     return tuple(tests)
 
 
@@ -253,11 +275,12 @@ def _transformed_time(data: CoxData, event_times: np.ndarray) -> np.ndarray:
 
 
 def _score_test(
-    name: str, score: np.ndarray, information: np.ndarray, scale: float
+    name: str, score: np.ndarray, information: np.ndarray, scale: float, failure: str
 ) -> ProportionalHazardsTest:
     df = score.size
-    if not scale > 0 or np.linalg.eigvalsh(information).min() <= 1e-12 * scale:
-        return ProportionalHazardsTest(name, math.nan, df, math.nan)
+    if failure or not scale > 0 or np.linalg.eigvalsh(information).min() <= 1e-12 * scale:
+        reason = failure or (SINGULAR if df > 1 else NO_DRIFT)
+        return ProportionalHazardsTest(name, math.nan, df, math.nan, reason)
     chi_square = float(score @ np.linalg.solve(information, score))
     return ProportionalHazardsTest(name, chi_square, df, float(stats.chi2.sf(chi_square, df)))
 
@@ -276,7 +299,7 @@ def influence(fit: CoxFit) -> tuple[Influence, ...]:
             ratio_lowest=float(lowest[i]),
             ratio_highest=float(highest[i]),
         )
-        for i, term in enumerate(fit.terms)
+        for i, term in enumerate(term for term in fit.terms if not term.failure)
     )
 
 

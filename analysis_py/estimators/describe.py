@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis_py.estimators.hypothesis_tests import is_constant
 from analysis_py.estimators.intervals import NOT_ESTIMABLE, Interval, newcombe, student, wilson
 
 
@@ -58,12 +59,12 @@ def summarise(values: np.ndarray) -> Summary:
     Returns
     -------
     Summary
-        The standard deviation and the interval need two values, everything else one.
+        The standard deviation needs two values, the interval two different ones, everything else
+        one.
 
     Notes
     -----
-    R: ``mean(x); sd(x); quantile(x, type = 7); t.test(x)$conf.int``. When all values are equal, the
-    interval is the point itself.
+    R: ``mean(x); sd(x); quantile(x, type = 7); t.test(x)$conf.int``.
     """
     values = np.asarray(values, dtype=float)
     known = values[~np.isnan(values)]
@@ -72,13 +73,14 @@ def summarise(values: np.ndarray) -> Summary:
         return Summary(0, n_missing, math.nan, math.nan, NOT_ESTIMABLE, *([math.nan] * 5))
     mean = float(known.mean())
     spread = float(known.std(ddof=1)) if n > 1 else math.nan
+    spread = 0.0 if n > 1 and is_constant(known) else spread
     first, median, third = np.quantile(known, [0.25, 0.5, 0.75])
     return Summary(
         n=n,
         n_missing=n_missing,
         mean=mean,
         standard_deviation=spread,
-        interval=student(mean, spread / math.sqrt(n), n - 1) if n > 1 else NOT_ESTIMABLE,
+        interval=student(mean, spread / math.sqrt(n), n - 1),
         median=float(median),
         first_quartile=float(first),
         third_quartile=float(third),

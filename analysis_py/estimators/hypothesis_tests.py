@@ -9,7 +9,12 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 
-from analysis_py.estimators.intervals import NOT_ESTIMABLE, Interval, exact_odds, student
+from analysis_py.estimators.intervals import (
+    NOT_ESTIMABLE,
+    Interval,
+    exact_odds,
+    student,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,19 @@ def exact_mcnemar(table: PairTable) -> McNemarResult:
     )
 
 
+def is_constant(values: np.ndarray, scale: float = 0.0) -> bool:
+    """Whether values differ by no more than rounding.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (n,), n at least 1
+    scale : float
+        Largest absolute value that the values were computed from, if it is larger than theirs.
+    """
+    size = max(scale, float(np.abs(values).max()))
+    return bool(np.ptp(values) <= 1e-12 * size)
+
+
 def paired_t(before: np.ndarray, after: np.ndarray) -> PairedTResult:
     """Two-sided paired t-test of after - before.
 
@@ -169,12 +187,14 @@ def paired_t(before: np.ndarray, after: np.ndarray) -> PairedTResult:
     -----
     R: ``t.test(after, before, paired = TRUE)``.
     """
-    difference = np.asarray(after, dtype=float) - np.asarray(before, dtype=float)
+    before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
+    difference = after - before
     known = difference[~np.isnan(difference)]
     n, n_missing = known.size, int(difference.size - known.size)
     mean = float(known.mean()) if n else math.nan
     df = max(n - 1, 0)
-    if n < 2 or np.ptp(known) == 0:
+    # 30.3 - 20.3 and 25.1 - 15.1 differ by rounding only.
+    if n < 2 or is_constant(known, scale=float(np.nanmax(np.abs([before, after])))):
         return PairedTResult(n, n_missing, mean, NOT_ESTIMABLE, math.nan, df, math.nan)
     test = stats.ttest_1samp(known, 0.0)
     return PairedTResult(

@@ -24,6 +24,8 @@ class LogisticFit(ModelFit):
 def fit_logistic(names: Sequence[str], covariates: np.ndarray, outcome: np.ndarray) -> LogisticFit:
     """Fit a logistic regression with intercept by maximum likelihood.
 
+    A covariate that does not vary, or depends on those before it, is left out.
+
     Parameters
     ----------
     names : sequence of str, length p
@@ -48,11 +50,13 @@ def fit_logistic(names: Sequence[str], covariates: np.ndarray, outcome: np.ndarr
         raise ValueError("covariates must have one row per patient and one column per name")
     is_complete = ~np.isnan(covariates).any(axis=1)
     x, y = covariates[is_complete], outcome[is_complete]
+    kept = regression.independent_columns(x)
+    x = x[:, kept] if kept else x
     n, n_events = int(y.size), int(y.sum())
     intercept, terms, failure = (
         math.nan,
         regression.undefined_terms(names),
-        _reason_not_to_fit(x, y),
+        _reason_not_to_fit(kept, y),
     )
     if not failure:
         patterns, counts = np.unique(np.column_stack([x, y]), axis=0, return_counts=True)
@@ -75,7 +79,8 @@ def fit_logistic(names: Sequence[str], covariates: np.ndarray, outcome: np.ndarr
         slopes = maximum.coefficients[1:] / scale
         covariance = np.linalg.inv(maximum.information)[1:, 1:] / np.outer(scale, scale)
         intercept = float(maximum.coefficients[0] - centre @ slopes)
-        terms = regression.model_terms(names, slopes, covariance)
+        fitted = regression.model_terms([names[i] for i in kept], slopes, covariance)
+        terms = regression.with_left_out(names, fitted)
     return LogisticFit(
         n=n,
         n_events=n_events,
@@ -83,15 +88,15 @@ def fit_logistic(names: Sequence[str], covariates: np.ndarray, outcome: np.ndarr
         terms=terms,
         intercept=intercept,
         failure=failure,
-        warning=failure or regression.sparse_data_warning(min(n_events, n - n_events), len(names)),
+        warning=failure or regression.sparse_data_warning(min(n_events, n - n_events), x.shape[1]),
     )
 
 
-def _reason_not_to_fit(x: np.ndarray, y: np.ndarray) -> str:
+def _reason_not_to_fit(kept: Sequence[int], y: np.ndarray) -> str:
     if y.size == 0:
         return regression.NO_PATIENTS
     if not y.any():
         return regression.NO_EVENTS
     if y.all():
         return regression.NO_CONTRAST
-    return regression.COLLINEAR if regression.is_collinear(x) else ""
+    return "" if kept else regression.COLLINEAR

@@ -23,7 +23,9 @@ from analysis_py.estimators.intervals import NOT_ESTIMABLE, Interval, exponentia
 NO_PATIENTS = "not fitted: no patient has all covariates"
 NO_EVENTS = "not fitted: no patient had the event"
 NO_CONTRAST = "not fitted: every patient had the event"
-COLLINEAR = "not fitted: a covariate is constant or the covariates are linearly dependent"
+COLLINEAR = "not fitted: no covariate varies among the patients"
+DEPENDENT = "not estimated: the term does not vary, or the terms before it determine it"
+ALL_AT_ONCE = "not fitted: everybody at risk had the event at the same time"
 SEPARATED = "not fitted: the outcome is separated by the covariates, the estimate is infinite"
 NOT_CONVERGED = "not fitted: the iterations did not converge"
 MOST_PATTERNS_DECIDED = 100_000
@@ -49,7 +51,8 @@ class Term:
     """One term of a model; every number is NaN where the model was not fitted.
 
     `coefficient` and `standard_error` on the log scale (per unit of the covariate), `ratio` its
-    exponential (hazard or odds ratio) with Wald's interval, two-sided Wald `p_value`.
+    exponential (hazard or odds ratio) with Wald's interval, two-sided Wald `p_value`. `failure`
+    says why this term alone is left out of a model that was fitted.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Term:
     ratio: float
     interval: Interval
     p_value: float
+    failure: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +94,21 @@ class Maximum:
     information: np.ndarray
 
 
-def is_collinear(covariates: np.ndarray) -> bool:
-    """Whether a column is constant or depends linearly on others, shape (n, p)."""
+def independent_columns(covariates: np.ndarray) -> list[int]:
+    """Columns that vary and do not depend linearly on those before them, shape (n, p).
+
+    R's ``coxph`` and ``glm`` fit these and give NA for the others.
+    """
+    kept: list[int] = []
+    if not covariates.shape[0]:
+        return kept
     centred = covariates - covariates.mean(axis=0)
-    return bool(np.linalg.matrix_rank(centred) < covariates.shape[1])
+    length, size = np.linalg.norm(centred, axis=0), np.linalg.norm(covariates, axis=0)
+    centred = centred / np.where(length > 1e-12 * size, length, np.inf)
+    for column in range(covariates.shape[1]):
+        if np.linalg.matrix_rank(centred[:, [*kept, column]]) > len(kept):
+            kept.append(column)
+    return kept
 
 
 def maximise(
@@ -178,10 +193,16 @@ def model_terms(
     )
 
 
-def undefined_terms(names: Sequence[str]) -> tuple[Term, ...]:
-    """Terms of a model that could not be fitted."""
+def undefined_terms(names: Sequence[str], failure: str = "") -> tuple[Term, ...]:
+    """Terms of a model that could not be fitted, or left out of it."""
     nan = math.nan
-    return tuple(Term(name, nan, nan, nan, NOT_ESTIMABLE, nan) for name in names)
+    return tuple(Term(name, nan, nan, nan, NOT_ESTIMABLE, nan, failure) for name in names)
+
+
+def with_left_out(names: Sequence[str], fitted: Sequence[Term]) -> tuple[Term, ...]:
+    """Terms in the order of `names`; those that the model does not have say so."""
+    found = {term.name: term for term in fitted}
+    return tuple(found.get(name) or undefined_terms([name], DEPENDENT)[0] for name in names)
 
 
 def sparse_data_warning(n_events: int, n_terms: int) -> str:

@@ -13,7 +13,11 @@ import numpy as np
 from lifelines import KaplanMeierFitter
 from lifelines.statistics import multivariate_logrank_test
 
-from analysis_py.estimators.intervals import Interval, log_log, normal
+from analysis_py.estimators.intervals import NOT_ESTIMABLE, Interval, log_log, normal, not_estimable
+
+NO_EVENT = "no interval: nobody had the event"
+LEFT_BEFORE = "no interval: nobody is left without the event, but some left before it"
+ALL_AT_ONCE = "no interval: everybody still observed had the event at the same time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class SurvivalCurve:
 
     All arrays have shape (n_times,): `times` in the caller's unit, ascending; `n_at_risk` just
     before each time; `n_events` and `n_censored` at it; `survival` just after it, its Greenwood
-    `standard_error` (NaN once the survival is 0) and its log-log interval.
+    `standard_error` (NaN once the survival is 0) and its interval.
     """
 
     n: int
@@ -40,6 +44,11 @@ class SurvivalCurve:
         """Events in all."""
         return int(self.n_events.sum())
 
+    def interval(self, position: int) -> Interval:
+        """Interval of the survival at one of the times."""
+        lower, upper = float(self.ci_lower[position]), float(self.ci_upper[position])
+        return Interval(lower, upper, "" if math.isfinite(lower) else LEFT_BEFORE)
+
     def median(self) -> float:
         """First time at which survival is 1/2 or less; NaN when it is not reached."""
         reached = np.flatnonzero(self.survival <= 0.5 + 1e-12)
@@ -50,13 +59,16 @@ class SurvivalCurve:
 class RestrictedMean:
     """Area under the survival curve from 0 to `horizon`, in the unit of time.
 
-    `standard_error` is Greenwood's; the interval is normal. Not a standard deviation.
+    `standard_error` is Greenwood's; the interval is normal. Not a standard deviation. Where the
+    mean is not estimable, it is NaN and `failure` says why; without variation only the standard
+    error is NaN, and the interval says why.
     """
 
     horizon: float
     mean: float
     standard_error: float
     interval: Interval
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +76,8 @@ class LogRankResult:
     """Log-rank test: chi-square on (groups with patients - 1) df, with counts per group.
 
     `observed` and `expected` have one entry per group of `groups`; NaN statistic and p when fewer
-    than two groups have patients or no patient had the event.
+    than two groups have patients, or nobody who was at risk together with the other group differs
+    from it: no event, or everybody at risk had it at the same time.
     """
 
     groups: tuple[str, ...]
@@ -89,7 +102,7 @@ def kaplan_meier(durations: np.ndarray, events: np.ndarray) -> SurvivalCurve:
     Returns
     -------
     SurvivalCurve
-        Interval: log(-log) transformation with Greenwood's variance.
+        Interval: :func:`analysis_py.estimators.intervals.log_log`.
 
     Raises
     ------
@@ -110,13 +123,14 @@ def kaplan_meier(durations: np.ndarray, events: np.ndarray) -> SurvivalCurve:
     with np.errstate(divide="ignore", invalid="ignore"):
         relative_error = np.sqrt(np.cumsum(n_events / (n_at_risk * (n_at_risk - n_events))))
         standard_error = np.where(survival == 0, math.nan, survival * relative_error)
-    ci_lower, ci_upper = log_log(survival, relative_error)
+    n_censored = table["censored"].to_numpy()[present]
+    ci_lower, ci_upper = log_log(survival, relative_error, n_at_risk, n_censored)
     return SurvivalCurve(
         n=int(durations.size),
         times=table.index.to_numpy(dtype=float)[present],
         n_at_risk=n_at_risk.astype(int),
         n_events=n_events.astype(int),
-        n_censored=table["censored"].to_numpy()[present].astype(int),
+        n_censored=n_censored.astype(int),
         survival=survival,
         standard_error=standard_error,
         ci_lower=ci_lower,
@@ -124,7 +138,9 @@ def kaplan_meier(durations: np.ndarray, events: np.ndarray) -> SurvivalCurve:
     )
 
 
-def restricted_mean(curve: SurvivalCurve, horizon: float) -> RestrictedMean:
+def restricted_mean(
+    curve: SurvivalCurve, horizon: float, followed_to: float | None = None
+) -> RestrictedMean:
     """Mean time to the event when follow-up stops at `horizon`.
 
     mean = integral of S(t) from 0 to horizon; variance = sum over event times t_i <= horizon of
@@ -135,20 +151,30 @@ def restricted_mean(curve: SurvivalCurve, horizon: float) -> RestrictedMean:
     curve : SurvivalCurve
         From :func:`kaplan_meier`.
     horizon : float
-        Upper limit, above 0, in the unit of the curve. Beyond the last time the curve is carried
-        flat.
+        Upper limit, above 0, in the unit of the curve.
+    followed_to : float, optional
+        Somebody must have been observed to this time, at most the horizon and by default equal to
+        it; the curve is carried flat from there. Otherwise the mean is not estimable, unless
+        everybody had the event before.
 
     Raises
     ------
     ValueError
-        If the horizon is not above 0.
+        If the horizon is not above 0 or `followed_to` is beyond it.
 
     Notes
     -----
-    R: ``summary(survfit(Surv(time, event) ~ 1), rmean = horizon)$table[c("rmean", "se(rmean)")]``.
+    R: ``summary(survfit(Surv(time, event) ~ 1), rmean = horizon)$table[c("rmean", "se(rmean)")]``,
+    which carries the curve flat to the horizon from wherever it ends.
     """
     if not horizon > 0:
         raise ValueError("the horizon of a restricted mean must be above 0")
+    followed_to = horizon if followed_to is None else followed_to
+    if followed_to > horizon:
+        raise ValueError("a restricted mean needs no observation beyond its horizon")
+    if curve.times[-1] < followed_to and curve.survival[-1] > 0:
+        failure = f"not estimable: nobody was observed after {curve.times[-1]:.4g} of {horizon:.4g}"
+        return RestrictedMean(horizon, math.nan, math.nan, NOT_ESTIMABLE, failure)
     inside = curve.times <= horizon
     times = curve.times[inside]
     widths = np.diff(np.concatenate([[0.0], times, [horizon]]))
@@ -162,13 +188,11 @@ def restricted_mean(curve: SurvivalCurve, horizon: float) -> RestrictedMean:
     )
     mean = float(areas.sum())
     standard_error = float(math.sqrt((area_after**2 * hazard_variance).sum()))
-    lower, upper = normal(mean, standard_error)
-    return RestrictedMean(
-        horizon=float(horizon),
-        mean=mean,
-        standard_error=standard_error,
-        interval=Interval(max(0.0, lower), min(float(horizon), upper)),
-    )
+    interval = normal(mean, standard_error, 0.0, float(horizon))
+    if interval.reason:
+        interval = not_estimable(ALL_AT_ONCE if events.any() else NO_EVENT)
+        standard_error = math.nan
+    return RestrictedMean(float(horizon), mean, standard_error, interval)
 
 
 def log_rank(durations: np.ndarray, events: np.ndarray, groups: np.ndarray) -> LogRankResult:
@@ -197,7 +221,7 @@ def log_rank(durations: np.ndarray, events: np.ndarray, groups: np.ndarray) -> L
     names, codes = np.unique(groups, return_inverse=True)
     observed, expected = _observed_and_expected(durations, events, codes, names.size)
     chi_square = p_value = math.nan
-    if names.size > 1 and events.any():
+    if names.size > 1 and events.any() and not all_at_once(durations, events):
         test = multivariate_logrank_test(durations, groups, events)
         chi_square, p_value = float(test.test_statistic), float(test.p_value)
     return LogRankResult(
@@ -209,6 +233,17 @@ def log_rank(durations: np.ndarray, events: np.ndarray, groups: np.ndarray) -> L
         degrees_of_freedom=max(names.size - 1, 0),
         p_value=p_value,
     )
+
+
+def all_at_once(durations: np.ndarray, events: np.ndarray) -> bool:
+    """Whether every event was at one time, and everybody still at risk there had it.
+
+    Who had the event earlier than whom is then not known of any two patients.
+    """
+    if not events.any():
+        return False
+    at_risk = durations >= durations[events].min()
+    return bool(events[at_risk].all() and np.ptp(durations[at_risk]) == 0)
 
 
 def _observed_and_expected(

@@ -68,12 +68,9 @@ class Curve:
 
     @property
     def interval(self) -> tuple[list[float], list[float]]:
-        """Interval of the percentage; where there is none, the percentage itself."""
-        low, high = [], []
-        for row in self.survival:
-            low.append(_started(row.value if is_missing(row.ci_upper) else row.ci_upper))
-            high.append(_started(row.value if is_missing(row.ci_lower) else row.ci_lower))
-        return low, high
+        """Interval of the percentage; NaN, which leaves a gap in the band, where there is none."""
+        low = [_started(row.ci_upper) for row in self.survival]
+        return low, [_started(row.ci_lower) for row in self.survival]
 
 
 def _started(survival: float | None) -> float:
@@ -90,7 +87,7 @@ def draw(rows: ResultRows) -> Figure:
     if groups:
         panels["B   By phenotype"] = groups
     curves = [*everybody, *groups]
-    highest = max(max(curve.interval[1]) for curve in curves)
+    highest = max(np.nanmax([*curve.started, *curve.interval[1]]) for curve in curves)
     ceiling = float(min(102.0, 10 * np.ceil((highest + 4) / 10)))
     months = sorted({float(time.month) for time in rows.timepoints})
     n_panels = len(panels)

@@ -75,7 +75,8 @@ def time_to_start(rows: ResultRows) -> Table:
         table.line(name, "", "", "", text)
     return table.finished(
         "Evaluable patients. Use at baseline is a start at month 0. Have started: 1 minus the "
-        "Kaplan-Meier estimate; log-log interval, Greenwood variance.",
+        "Kaplan-Meier estimate; log-log interval, Greenwood variance; exact interval where nobody "
+        "or everybody has started.",
         *tested_notes(tests),
     )
 

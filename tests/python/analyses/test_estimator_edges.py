@@ -12,6 +12,8 @@ from scipy import stats
 
 from analysis_py.estimators import regression
 from analysis_py.estimators.cox import (
+    ONE_EVENT_TIME,
+    SINGULAR,
     CoxFit,
     cox_data,
     dfbeta,
@@ -60,9 +62,14 @@ def test_pairs_are_counted_by_direction() -> None:
 def test_survival_without_events() -> None:
     curve = kaplan_meier(np.array([1.0, 4.0, 12.0]), np.array([False] * 3))
     assert curve.survival.tolist() == [1, 1, 1]
-    assert curve.ci_lower.tolist() == [1, 1, 1]
+    # R: binom.test(3, 3)$conf.int and so on, of those observed to each time.
+    assert curve.ci_lower == pytest.approx([0.025 ** (1 / 3), 0.025 ** (1 / 2), 0.025])
+    assert curve.ci_upper.tolist() == [1, 1, 1]
     mean = restricted_mean(curve, 12)
-    assert (mean.mean, mean.standard_error) == (12.0, 0.0)
+    assert mean.mean == 12.0
+    assert math.isnan(mean.standard_error)
+    assert math.isnan(mean.interval.lower)
+    assert mean.interval.reason == "no interval: nobody had the event"
     assert math.isnan(curve.median())
 
 
@@ -71,9 +78,20 @@ def test_survival_with_all_events_at_time_0() -> None:
     assert curve.times.tolist() == [0.0]
     assert curve.survival.tolist() == [0.0]
     assert math.isnan(curve.standard_error[0])
-    assert math.isnan(curve.ci_lower[0])
+    assert curve.ci_lower.tolist() == [0.0]
+    assert curve.ci_upper == pytest.approx([1 - 0.025 ** (1 / 5)])
     mean = restricted_mean(curve, 12)
-    assert (mean.mean, mean.standard_error, curve.median()) == (0.0, 0.0, 0.0)
+    assert (mean.mean, curve.median()) == (0.0, 0.0)
+    assert math.isnan(mean.standard_error)
+    assert mean.interval.reason.endswith("had the event at the same time")
+
+
+def test_survival_of_0_after_somebody_left_has_no_interval() -> None:
+    curve = kaplan_meier(np.array([1.0, 4.0, 4.0]), np.array([False, True, True]))
+    assert curve.survival.tolist() == [1.0, 0.0]
+    assert math.isnan(curve.ci_lower[1])
+    assert math.isnan(curve.ci_upper[1])
+    assert curve.interval(1).reason.startswith("no interval")
 
 
 def test_survival_by_hand_with_events_at_time_0() -> None:
@@ -100,9 +118,16 @@ def test_survival_refuses_what_is_no_duration(durations: list[float]) -> None:
 def test_horizon_beyond_and_before_the_curve() -> None:
     curve = kaplan_meier(np.array([2.0, 4.0]), np.array([True, False]))
     assert restricted_mean(curve, 1).mean == 1.0
-    assert restricted_mean(curve, 10).mean == pytest.approx(2 + 0.5 * 8)
-    with pytest.raises(ValueError, match="horizon"):
-        restricted_mean(curve, 0)
+    assert restricted_mean(curve, 4).mean == pytest.approx(2 + 0.5 * 2)
+    beyond = restricted_mean(curve, 10)
+    assert math.isnan(beyond.mean)
+    assert beyond.failure == "not estimable: nobody was observed after 4 of 10"
+    assert restricted_mean(curve, 10, followed_to=4).mean == pytest.approx(2 + 0.5 * 8)
+    # Everybody had the event: nothing is left to observe.
+    assert restricted_mean(kaplan_meier(np.array([2.0]), np.array([True])), 10).mean == 2.0
+    for arguments in ((0,), (1, 2)):
+        with pytest.raises(ValueError, match="horizon"):
+            restricted_mean(curve, *arguments)
 
 
 def test_log_rank_needs_two_groups_and_an_event() -> None:
@@ -111,6 +136,8 @@ def test_log_rank_needs_two_groups_and_an_event() -> None:
     assert one_group.observed == (2.0,)
     no_event = log_rank(np.array([1.0, 2.0]), np.array([False, False]), np.array(["a", "b"]))
     assert math.isnan(no_event.p_value)
+    at_once = log_rank(np.zeros(2), np.array([True, True]), np.array(["a", "b"]))
+    assert (math.isnan(at_once.chi_square), math.isnan(at_once.p_value)) == (True, True)
 
 
 def _cox(durations: list[float], events: list[int], x: list[list[float]]) -> CoxFit:
@@ -123,7 +150,9 @@ def _cox(durations: list[float], events: list[int], x: list[list[float]]) -> Cox
     [
         ([1, 2, 3], [0, 0, 0], [[0], [1], [2]], regression.NO_EVENTS),
         ([1, 2, 3], [1, 1, 1], [[5], [5], [5]], regression.COLLINEAR),
-        ([1, 2, 3], [1, 1, 1], [[1, 2], [2, 4], [3, 6]], regression.COLLINEAR),
+        # Everybody at the same time, or everybody who was still there.
+        ([0, 0, 0], [1, 1, 1], [[0], [1], [1]], regression.ALL_AT_ONCE),
+        ([1, 4, 4, 4], [0, 1, 1, 1], [[0], [0], [1], [1]], regression.ALL_AT_ONCE),
         # The patient with the event always has the largest covariate at risk.
         ([1, 2, 3, 4], [1, 1, 1, 1], [[4], [3], [2], [1]], regression.SEPARATED),
         # A group without any event.
@@ -143,11 +172,10 @@ def test_cox_says_why_it_cannot_be_fitted(
 
 
 def test_cox_with_all_events_at_time_0() -> None:
-    # One risk set in which everybody has the event carries no contrast: U = 0 at 0, no drift.
+    # One risk set in which everybody has the event carries no contrast.
     fit = _cox([0, 0, 0, 0], [1, 1, 1, 1], [[0], [1], [2], [4]])
-    assert fit.is_fitted
-    assert fit.terms[0].coefficient == pytest.approx(0, abs=1e-8)
-    assert all(math.isnan(test.p_value) for test in proportional_hazards_test(fit))
+    assert (fit.is_fitted, fit.failure) == (False, regression.ALL_AT_ONCE)
+    assert math.isnan(fit.terms[0].interval.lower)
 
 
 def test_cox_keeps_events_at_time_0() -> None:
@@ -214,6 +242,40 @@ def test_logistic_says_why_it_cannot_be_fitted(
     assert math.isnan(fit.terms[0].p_value)
 
 
+def test_terms_that_cannot_be_told_apart_are_left_out_as_in_r() -> None:
+    # R: coxph and glm give the first of two dependent terms, and NA for the constant and the other.
+    x = np.array([1.0, 3.0, 2.0, 5.0, 4.0, 2.0, 6.0, 1.0])
+    covariates = np.column_stack([np.ones(8), x, 2 * x + 1])
+    times, events = np.arange(1.0, 9.0), np.array([1, 0, 1, 1, 0, 1, 1, 0], bool)
+    names = ["constant", "x", "twice_x"]
+    alone = fit_cox(cox_data(["x"], times, events, x[:, None]), "breslow")
+    cox = fit_cox(cox_data(names, times, events, covariates), "breslow")
+    assert cox.is_fitted
+    assert cox.terms[1] == alone.terms[0]
+    assert [test.name for test in proportional_hazards_test(cox)] == ["x", "global"]
+    assert [one.name for one in influence(cox)] == ["x"]
+    logistic = fit_logistic(names, covariates, events)
+    assert logistic.terms[1] == fit_logistic(["x"], x[:, None], events).terms[0]
+    for fit in (cox, logistic):
+        assert [term.failure for term in fit.terms] == [
+            regression.DEPENDENT,
+            "",
+            regression.DEPENDENT,
+        ]
+        assert math.isnan(fit.terms[0].ratio)
+
+
+def test_proportional_hazards_says_why_it_is_not_tested() -> None:
+    # After the first event time both terms are equal: each is tested, both at once are not.
+    x = [[0, 0], [0, 2], [2, 0], [2, 2], [0, 0], [0, 0], [2, 2], [2, 2]]
+    fit = _cox([1, 1, 1, 2, 2, 2, 3, 3], [1, 0, 1, 1, 0, 0, 0, 0], x)
+    *single, together = proportional_hazards_test(fit)
+    assert all(np.isfinite(test.p_value) for test in single)
+    assert (math.isnan(together.p_value), together.failure) == (True, SINGULAR)
+    once = _cox([1, 1, 2, 2], [1, 0, 0, 0], [[0], [1], [-1], [0.5]])
+    assert {test.failure for test in proportional_hazards_test(once)} == {ONE_EVENT_TIME}
+
+
 def test_logistic_of_a_two_by_two_table_is_the_odds_ratio() -> None:
     x = np.repeat([1.0, 1.0, 0.0, 0.0], [20, 10, 15, 30])[:, None]
     y = np.repeat([1, 0, 1, 0], [20, 10, 15, 30])
@@ -264,6 +326,8 @@ def test_paired_t_without_pairs_and_without_variation() -> None:
     same = paired_t(np.array([5.0, 6.0]), np.array([4.0, 5.0]))
     assert same.mean_difference == -1
     assert math.isnan(same.p_value)
+    rounded = paired_t(np.array([30.3, 25.1, 8.2]), np.array([20.3, 15.1, -1.8]))
+    assert math.isnan(rounded.p_value)
     one = paired_t(np.array([5.0]), np.array([2.0]))
     assert (one.mean_difference, one.degrees_of_freedom) == (-3.0, 0)
 
@@ -299,5 +363,9 @@ def test_summary_of_no_value_of_one_and_of_equal_values() -> None:
     one = summarise(np.array([4.0]))
     assert (one.mean, one.median) == (4.0, 4.0)
     assert math.isnan(one.standard_deviation)
-    same = summarise(np.full(6, 2.5))
-    assert (same.standard_deviation, same.interval) == (0.0, (2.5, 2.5))
+    assert one.interval.reason == "no interval: one value"
+    for value in (2.5, 0.1):
+        same = summarise(np.full(6, value))
+        assert same.standard_deviation == 0.0
+        assert math.isnan(same.interval.lower)
+        assert same.interval.reason == "no interval: every value is the same"

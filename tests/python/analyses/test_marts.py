@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
+from warehouse_files import write_warehouse
 
 from analysis_py.catalogue import ANALYSES, required_columns
 from analysis_py.marts import Marts, MartsError, explain
@@ -39,6 +40,25 @@ def test_results_from_the_file_are_those_from_the_frames(
         read = marts.frames(required_columns(ANALYSES))
     again = run_analyses(read)
     pd.testing.assert_frame_equal(again.to_frame(), results.to_frame(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_results_are_equal_to_the_last_bit(
+    twin_warehouse: Path,
+    tmp_path: Path,
+    frames: dict[str, pd.DataFrame],
+    threads: int,
+) -> None:
+    """Whatever the order of the rows in the file, and the number of threads that read it."""
+    shuffled = {mart: frame.sample(frac=1, random_state=threads) for mart, frame in frames.items()}
+    path = write_warehouse(tmp_path / "shuffled.duckdb", shuffled)
+    read = {}
+    for file in (twin_warehouse, path):
+        with Marts(file) as marts:
+            marts._connection.execute(f"set threads = {threads if file == path else 2}")
+            read[file] = marts.frames(required_columns(ANALYSES))
+    ours, theirs = (run_analyses(found).to_frame() for found in read.values())
+    pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
 
 
 @pytest.mark.parametrize("name", ["marts", "results", "two words", 'a"b'])

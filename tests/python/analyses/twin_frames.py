@@ -62,6 +62,7 @@ def build_frames() -> dict[str, pd.DataFrame]:
                 "timepoint_number": range(4),
                 "nominal_week": (0, 4, 16, 52),
                 "nominal_month": MONTHS,
+                "first_day": (-28, 14, 84, 322),
             }
         ),
         "dim_scores": pd.DataFrame(

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "python" / "analyses"))
 
 from report_warehouses import add_quarantine, twin_marts  # noqa: E402
-from test_analyses_edges import no_scores, nobody, one_patient, only_women_start  # noqa: E402
+from test_analyses_edges import no_patient, no_scores, one_patient, only_women_start  # noqa: E402
 from twin_frames import build_frames  # noqa: E402
 from warehouse_files import write_warehouse  # noqa: E402
 
@@ -61,6 +61,6 @@ def page(files: dict[str, bytes]) -> str:
 @pytest.fixture(scope="session")
 def edge_rows(frames: dict[str, pd.DataFrame], source: ReportSource) -> dict[str, ResultRows]:
     """Results of cohorts with few or no patients or scores."""
-    edges = (nobody, one_patient, no_scores, only_women_start)
+    edges = (no_patient, one_patient, no_scores, only_women_start)
     times = source.rows.timepoints
     return {edge.__name__: ResultRows(run_analyses(edge(frames)), times) for edge in edges}
