@@ -14,8 +14,7 @@
     ),
 
     cleaned as (
-        select
-            column_rules.*,
+        select column_rules.*,
             written.cell,
             {{ clean_text('written.cell', 'column_rules.missing_codes') }} as cell_text
         from written
@@ -24,8 +23,7 @@
 
     {#- The declared mark is the only one: it changes places with the mark that is read below. #}
     arranged as (
-        select
-            cleaned.*,
+        select cleaned.*,
             known_words.code as word_code,
             upper(replace(cell_text, ' ', '')) as atc_code,
             translate(cell_text, decimal_mark || '.', '.' || decimal_mark) as number_text,
@@ -44,8 +42,7 @@
 
     {#- A year or a month is completed to its middle, 1 July or day 15. #}
     typed as (
-        select
-            arranged.*,
+        select arranged.*,
             try_cast(number_text as double) as points,
             length(iso_date) < 10 as is_partial,
             try_cast(iso_date || substr('0000-01-01', length(iso_date) + 1) as date) as first_day,
@@ -59,8 +56,7 @@
     ),
 
     judged as (
-        select
-            typed.*,
+        select typed.*,
             case
                 when cell_text is null then if(is_cell_required, 'missing_required', null)
                 when kind_code = 'word' then if(word_code is null, 'unknown_code', null)
@@ -85,9 +81,7 @@
     )
 
     select
-        column_name,
-        cell,
-        cell_text,
+        column_name, cell, cell_text,
         {{ plain_term('cell_text') }} as term,
         if(kind_code = 'atc', if(rule_code is null, atc_code, null), word_code) as code,
         if(rule_code is null, points, null) as points,

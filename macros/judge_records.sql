@@ -16,8 +16,7 @@
     Comes out: the columns of `records`, record_disposition, and faults with those found here. -#}
 {% macro judge_records(key, records, column_rules, patients=none, dated_by=none, keep_first=false) -%}
     with candidates as (
-        select
-            records.*,
+        select records.*,
             count(distinct content) over same_key as n_versions,
             {#- The first copy is the first record of the first file by name: a total order. #}
             row_number() over (same_key order by source_file, record_number) as copy_number
@@ -31,8 +30,7 @@
         from {{ records }} as records
         where not may_be_repeated
         union all
-        select
-            candidates.* exclude (n_versions, copy_number),
+        select candidates.* exclude (n_versions, copy_number),
             case
                 when n_versions > 1 and {{ 'false' if keep_first else "settings.repeated_records = 'refuse'" }}
                     then 'conflicting_duplicate'
@@ -45,8 +43,7 @@
     ),
 
     placed as (
-        select
-            compared.*,
+        select compared.*,
             case
                 when compared.is_refused then null
                 when compared.repeat_rule is not null then compared.repeat_rule

@@ -1,17 +1,3 @@
-{#- The rule that an identifier breaks, or null. An identifier is text and stays what it is; 1.23457E+11 and
-    2E+11 are what a spreadsheet leaves of a long number. The length is judged apart, because a counted
-    repetition over letters of every script costs a hundred times as much. -#}
-{% macro identifier_rule(identifier) -%}
-    case
-            when {{ identifier }} is null then 'missing_required'
-            when length({{ identifier }}) > 128 then 'id_format'
-            when not regexp_full_match({{ identifier }}, '[\pL\d][\pL\d ._/|:,%&()+-]*') then 'id_format'
-            {%- set has_exponent = "contains(" ~ identifier ~ ", 'E') or contains(" ~ identifier ~ ", 'e')" %}
-            when ({{ has_exponent }}) and regexp_full_match({{ identifier }}, '\d+([.,]\d+[eE][+-]?|[eE]\+)\d+') then 'id_format'
-        end
-{%- endmacro %}
-
-
 {#- A select of the records with their identifiers cleaned, which each record has for itself.
     key: columns that two records of one fact share; one that is no identifier is compared as a term.
     records: relation with the export's records as text. column_rules: see judge_cells.
@@ -94,7 +80,16 @@
             {%- endfor -%}
         ) as content,
         {%- for identifier in identifiers %}
-        {{ identifier_rule('records.' ~ identifier) }} as {{ identifier }}_rule,
+        {#- An identifier is text and stays what it is; 1.23457E+11 and 2E+11 are what a spreadsheet leaves of a
+            long number. A counted repetition over letters of every script would cost a hundred times as much. #}
+        {%- set cell = 'records.' ~ identifier %}
+        case
+            when {{ cell }} is null then 'missing_required'
+            when length({{ cell }}) > 128 then 'id_format'
+            when not regexp_full_match({{ cell }}, '[\pL\d][\pL\d ._/|:,%&()+-]*') then 'id_format'
+            when (contains({{ cell }}, 'E') or contains({{ cell }}, 'e'))
+                and regexp_full_match({{ cell }}, '\d+([.,]\d+[eE][+-]?|[eE]\+)\d+') then 'id_format'
+        end as {{ identifier }}_rule,
         {%- endfor %}
         case
             when records.record_fault is not null
