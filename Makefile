@@ -38,9 +38,10 @@ build: $(STAMP) ## dbt build alone, into build/warehouse.duckdb
 test: $(STAMP) lint ## Lint and run every test
 	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
 
-lint: $(STAMP) ## ruff and sqlfluff
+lint: $(STAMP) ## ruff, mypy and sqlfluff
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check --quiet $(SOURCES)
+	@$(BIN)/mypy
 	@mkdir -p build && $(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models tests/dbt
 
 format: $(STAMP) ## Write ruff's and sqlfluff's own layout
