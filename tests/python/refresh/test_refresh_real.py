@@ -42,7 +42,7 @@ class Registry:
     def call(self, command: str, *arguments: str, **environment: str) -> int:
         done = subprocess.run(
             [
-                sys.executable, "-m", "refresh", command, "--allow-outside",
+                Path(sys.executable).parent / "registry", command, "--allow-outside",
                 "--vault", str(self.settings.vault), "--published", str(self.settings.published),
                 *arguments,
             ],
