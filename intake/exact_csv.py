@@ -101,22 +101,56 @@ class ExactReader:
                 raise _swallowing_quote(line_number) from None
             return Fault("bad_quoting", "a quote is opened and never closed"), place + 1
         after = place + reader.line_num
-        if self._is_whole(self.line_at(place)) and self._is_whole(self.line_at(after - 1)):
+        if self._swallows(fields, [self.line_at(number) for number in range(place, after)]):
             raise _swallowing_quote(line_number)
         return judge_fields(fields, self.layout), after
 
     def _feed(self, place: int, line_number: int) -> Iterator[str]:
-        """Yield the lines of one record; stop where a line inside the quote is a record."""
+        """Yield the lines of one record, up to the longest that a record may be."""
         n_bytes = 0
         for number in range(place, self.n_lines):
-            if number > place + 1 and self._is_record(self.line_at(number - 1)):
-                raise _swallowing_quote(line_number)
             line = self.line_at(number)
             n_bytes += len(line)
             is_too_long = n_bytes > MOST_BYTES_IN_RECORD or number - place >= MOST_LINES_IN_RECORD
             if is_too_long and number > place:
                 raise _swallowing_quote(line_number)
             yield _text(line)
+
+    def _swallows(self, fields: list[str], lines: list[bytes]) -> bool:
+        """Return whether a quoted cell over several lines holds records of its file.
+
+        A line with as many fields as the file has columns may also be a line of a note. It is a
+        record when its cells look like those of the record around it.
+        """
+        for line in lines[1:-1]:
+            if self._is_record(line):
+                cells = _text(line).rstrip("\r\n")
+                texts = cells.split(self.delimiter) if '"' not in cells else self._fields([cells])
+                if self._is_like(texts, fields):
+                    return True
+        if not (self._is_whole(lines[0]) and self._is_whole(lines[-1])):
+            return False
+        texts = _text(lines[-1]).partition('"')[0].split(self.delimiter)[:-1]
+        return self._is_like(texts, fields)
+
+    def _is_like(self, texts: list[str], fields: list[str]) -> bool:
+        """Return whether the cells of a line look like those of a record.
+
+        The first required column decides, unless it is one of the cells in question: it has a
+        digit in both or in neither, and no more words. Of the numbers and dates half must be some.
+        """
+        if len(fields) != self.layout.n_columns:
+            return True
+        likeness = {
+            place: _looks_like(texts[place].strip(), fields[place].strip())
+            for place in self.layout.positions
+            if place < len(texts) and not {"\n", "\r"} & set(fields[place])
+        }
+        if likeness.pop(self.layout.positions[self.layout.probe], True) is False:
+            return False
+        numbers = [alike for place, alike in likeness.items() if _is_number(fields[place])]
+        found = [alike for alike in numbers if alike is not None]
+        return 2 * sum(found) >= len(found)
 
     def _refuse_lone_line_ends(self, line: bytes, line_number: int) -> None:
         """Refuse the file when a carriage return alone ends a record inside this line."""
@@ -143,6 +177,21 @@ class ExactReader:
 
 def _text(line: bytes) -> str:
     return line.decode("utf-8", "surrogateescape")
+
+
+def _is_number(text: str) -> bool:
+    """Return whether a text is a number or a date: digits and no letter."""
+    return any(map(str.isdigit, text)) and not any(map(str.isalpha, text))
+
+
+def _looks_like(text: str, other: str) -> bool | None:
+    """Return whether two cells may be of one column; None where one is blank."""
+    if not text or not other:
+        return None
+    if _is_number(other):
+        return _is_number(text)
+    has_digits = [any(map(str.isdigit, cell)) for cell in (text, other)]
+    return has_digits[0] == has_digits[1] and text.count(" ") <= other.count(" ")
 
 
 def _swallowing_quote(line_number: int) -> FileRefusedError:

@@ -123,7 +123,9 @@ def _notices(plan: FolderPlan, judgements: list[FileJudgement]) -> list[dict[str
         for judgement in judgements
         for code, detail in judgement.notices
     ]
-    return [dict(zip(DELIVERY_NOTICES.names, notice, strict=True)) for notice in notices]
+    return [
+        dict(zip(DELIVERY_NOTICES.names, notice, strict=True)) for notice in dict.fromkeys(notices)
+    ]
 
 
 def _formats(delivery: Delivery) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -309,7 +310,8 @@ def _projected(judgement: FileJudgement, batch: pa.Table) -> Iterator[tuple[Proj
 
 def _note_columns(judgement: FileJudgement, layout: Layout | None) -> None:
     assert layout is not None
-    extra = [shown_name(name.strip()) or "(no name)" for name in layout.extra]
+    names = Counter(shown_name(name.strip()) or "(no name)" for name in layout.extra)
+    extra = [name if n == 1 else f"{name} ({n} columns)" for name, n in names.items()]
     shown = extra[:_MOST_COLUMNS_NOTED]
     judgement.notices += [("extra_column", f"{name} is not stored") for name in shown]
     if len(extra) > len(shown):

@@ -22,7 +22,7 @@ LONGEST_CELL = 4000
 FORBIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 """Control characters (a tab is a blank), line and paragraph separators, byte order marks."""
 
-_EDGE_BREAKS = "\t\n\x0b\x0c\r \x85\u2028\u2029"
+_EDGE_BLANKS = "\t\n\r "
 """A line break at the edge of a cell is a blank: Alt+Enter at the end of a cell leaves one."""
 
 UNDECODED = re.compile("[\udc80-\udcff]")
@@ -218,8 +218,11 @@ def _judge_unusual_fields(fields: Sequence[str], layout: Layout) -> list[str] | 
     stored = []
     for key, place in zip(layout.keys, layout.positions, strict=True):
         text = fields[place]
-        if text.strip(" ") != text.strip(_EDGE_BREAKS):
-            text = text.strip(_EDGE_BREAKS)
+        if "\n" in text or "\r" in text:
+            text = text.rstrip(_EDGE_BLANKS)
+            bare = text.lstrip(_EDGE_BLANKS)
+            # A carriage return alone before a text is half of a broken line end.
+            text = bare if "\n" in text[: len(text) - len(bare)] else text
         found = FORBIDDEN_CHARACTERS.search(text)
         if found:
             return Fault("control_character", f"{key} holds U+{ord(found.group()):04X}")

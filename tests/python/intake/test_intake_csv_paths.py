@@ -248,6 +248,38 @@ def test_a_quote_that_swallows_records_refuses_the_file(lines, vectorised):
         assert "line 3" in cause
 
 
+@pytest.mark.parametrize(
+    "note",
+    [
+        "Phoned:\npain, fever, chills, cough\nrest",
+        "pain, fever, chills, cough\nrest, drink, sleep, water",
+        "2 x daily, cream, arm, leg\n3 x daily, cream, hand, foot, face",
+    ],
+)
+@pytest.mark.parametrize("place", [2, 4])
+@pytest.mark.parametrize("vectorised", [True, False])
+def test_a_note_with_as_many_commas_as_columns_is_no_record(note, place, vectorised):
+    rows = [["id", "day", "name", "score"], ["P1", "2020-01-31", "a", "4"]]
+    rows += [["P2", "2020-02-01", "b", "5"], ["P3", "2020-02-02", "c", "6"]]
+    for number, row in enumerate(rows):
+        row.insert(place, ["note", "", note, ""][number])
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    for block in (13, 1 << 16):
+        found, tally, _ = read(text.getvalue().encode(), block, vectorised)
+        assert [row[0] for row in found] == ["P1", "P2", "P3"]
+        assert tally.n_faulty == 0
+
+
+@pytest.mark.parametrize("name", ["a", "", "12 mg"])
+def test_a_swallowed_record_is_found_by_its_cells(name):
+    rows = [f"P{n},2020-01-0{n},{name},{n}" for n in range(1, 6)]
+    rows[1] = rows[1].replace(f"{name},2", f'"{name},2')
+    rows[3] = rows[3].replace(f"{name},4", f'{name}",4')
+    data = ("id,day,name,score\n" + "\n".join(rows) + "\n").encode()
+    assert read(data, len(data), vectorised=True)[0] == "open_quote"
+
+
 def test_blank_lines_at_the_end_are_ignored_and_noted():
     data = b"id,day,name,score\n1,2,a,4\n\n2,2,b,4\n\n \n\x1a"
     for block in (1, 5, len(data)):
