@@ -107,7 +107,7 @@ def _easi(effects: Tree) -> dict[str, float]:
         high = 1 - _up_to(later, tenths, 210)
         answer[f"{stem}.easi_above_21.percent"] = 100 * float((by_patient * high).sum())
         if timepoint == "week_04":
-            answer |= _early(effects, (by_patient * below_7).sum(axis=1), by_patient.sum(axis=1))
+            answer |= _early((by_patient * below_7).sum(axis=1), by_patient.sum(axis=1))
         first = np.rint(grids["easi"][0].values * 10).astype(int)
         for fall in FALLS:
             limits = first * (100 - fall) // 100  # exact: whole tenths of a point
@@ -136,11 +136,9 @@ def _user_by_dlqi(effects: Tree) -> np.ndarray:
     return np.bincount(score, cells.weight * cells.starts[:, 0]) / np.bincount(score, cells.weight)
 
 
-def _early(effects: Tree, below_7: np.ndarray, size: np.ndarray) -> dict[str, float]:
-    """A16: by use observed at baseline; a user without a review there counts as a non-user."""
-    missed = effects["missing"]["topical_review_probability"]
-    user = below_7[1] / size[1]
-    other = (below_7[0] + missed * below_7[1]) / (size[0] + missed * size[1])
+def _early(below_7: np.ndarray, size: np.ndarray) -> dict[str, float]:
+    """A16: by use at baseline; a patient without a review there, by chance, is in neither group."""
+    user, other = below_7[1] / size[1], below_7[0] / size[0]
     stem = "a16.assessed_early"
     return {
         f"{stem}.tacrolimus_at_baseline.week_04.easi_below_7.percent": 100 * float(user),

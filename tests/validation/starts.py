@@ -84,12 +84,15 @@ class VisitRecord:
         No use is observed and this is the last reviewed visit. The first visit includes patients
         without any review, who are censored at time 0.
     at_risk : numpy.ndarray
-        The visit is reviewed and no use was observed before it.
+        This visit and all before it are reviewed, and no use was observed before it.
+    started : numpy.ndarray
+        At risk at this visit, and on tacrolimus there.
     """
 
     event: np.ndarray
     censored: np.ndarray
     at_risk: np.ndarray
+    started: np.ndarray
 
     def still_free(self) -> np.ndarray:
         """Return P(neither event nor censoring before visit k), the risk set of that time."""
@@ -101,7 +104,7 @@ def visit_record(effects: Tree) -> VisitRecord:
     """Add up every pattern of visits made, visits reviewed and courses in force."""
     reviewed = 1 - effects["missing"]["topical_review_probability"]
     chances = [effects["visits"]["seen_probability"][name] for name in FOLLOW_UP]
-    event, censored, at_risk = (np.zeros((N_VISITS + 1, N_VISITS)) for _ in range(3))
+    event, censored, at_risk, started = (np.zeros((N_VISITS + 1, N_VISITS)) for _ in range(4))
     for start in range(N_VISITS + 1):
         for on, chance_on in _courses(start, effects):
             for n_seen in range(1, N_VISITS + 1):
@@ -117,9 +120,11 @@ def visit_record(effects: Tree) -> VisitRecord:
                         censored[start, visits[-1] if visits else 0] += chance
                     else:
                         event[start, first] += chance
-                    risky = [visit for visit in visits if first is None or visit <= first]
-                    at_risk[start, risky] += chance
-    return VisitRecord(event, censored, at_risk)
+                    for visit in visits:
+                        if all(known[:visit]) and not any(on[:visit]):
+                            at_risk[start, visit] += chance
+                            started[start, visit] += chance * on[visit]
+    return VisitRecord(event, censored, at_risk, started)
 
 
 def _courses(start: int, effects: Tree) -> list[tuple[tuple[bool, ...], float]]:
@@ -155,7 +160,7 @@ def expected_starts(effects: Tree) -> dict[str, float]:
     shares = cells.weight[:, None] * cells.starts
     event, risky = shares @ record.event, shares @ record.still_free()
     answer = _curve(event.sum(axis=0) / risky.sum(axis=0))
-    at_risk = shares @ record.at_risk
+    at_risk, started = shares @ record.at_risk, shares @ record.started
     dlqi, age, female, generalized, relapsing = (cells.column(name) for name in COVARIATES)
     joint = {"dlqi_baseline_score": dlqi, "age_at_index_years": age, "is_female": female}
     stem = "a13.evaluable.all.any"
@@ -163,7 +168,8 @@ def expected_starts(effects: Tree) -> dict[str, float]:
     alone = {"is_generalized": generalized}
     stem = "a14.evaluable.all.any"
     answer |= _ratios(stem, "hazard_ratio", alone, _cox(alone, risky, event))
-    answer |= _baseline({"dlqi_baseline_score": dlqi, "is_female": female}, cells, event[:, 0])
+    terms = {"dlqi_baseline_score": dlqi, "is_female": female}
+    answer |= _baseline(terms, at_risk[:, 0], started[:, 0])
     for stem, visit, terms in (
         (
             "a18.at_risk_week_04.all.week_04",
@@ -172,9 +178,9 @@ def expected_starts(effects: Tree) -> dict[str, float]:
         ),
         ("a19.at_risk_week_16.all.week_16", 2, {"is_relapsing": relapsing}),
     ):
-        slopes = _logistic(terms, at_risk[:, visit], event[:, visit])
+        slopes = _logistic(terms, at_risk[:, visit], started[:, visit])
         answer |= _ratios(stem, "odds_ratio", terms, slopes)
-        share = event[:, visit].sum() / at_risk[:, visit].sum()
+        share = started[:, visit].sum() / at_risk[:, visit].sum()
         answer[f"{stem}.tacrolimus_start.percent"] = float(100 * share)
     return answer
 
@@ -221,13 +227,13 @@ def _curve(hazard: np.ndarray) -> dict[str, float]:
     return answer
 
 
-def _baseline(terms: Terms, cells: Cells, outcome: np.ndarray) -> dict[str, float]:
-    """A15: use seen at baseline by DLQI and sex, one term alone and both together."""
+def _baseline(terms: Terms, reviewed: np.ndarray, outcome: np.ndarray) -> dict[str, float]:
+    """A15: use at baseline by DLQI and sex of those reviewed there, terms alone and together."""
     stem = "a15.evaluable.all.baseline"
-    slopes = _logistic(terms, cells.weight, outcome)
+    slopes = _logistic(terms, reviewed, outcome)
     answer = _ratios(stem, "odds_ratio_joint", terms, slopes)
     for name, values in terms.items():
         alone = {name: values}
-        slopes = _logistic(alone, cells.weight, outcome)
+        slopes = _logistic(alone, reviewed, outcome)
         answer |= _ratios(stem, "odds_ratio", alone, slopes)
     return answer

@@ -146,6 +146,11 @@ def test_the_visit_record_is_a_distribution():
     assert (record.event + record.censored).sum(axis=1) == pytest.approx([1.0] * 5)
     assert record.event[4] == pytest.approx([0.0] * 4)
     assert record.event[0, 0] == pytest.approx(0.98)  # of users at baseline, reviewed there
+    # At risk at week 4: seen there, and reviewed there and at baseline. Nobody starts unseen.
+    seen = load_effects(None)["visits"]["seen_probability"]["week_04"]
+    assert record.at_risk[4, :2] == pytest.approx([0.98, seen * 0.98**2])
+    assert record.at_risk[0, 1:] == pytest.approx([0.0] * 3)
+    assert (record.started <= record.event + 1e-12).all()
 
 
 def test_coverage_counts_intervals_and_studies_without_one(found):
