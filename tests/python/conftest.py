@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ ROOMS_KEPT_TOGETHER = ("analyses", "report")
 LONG_GROUPS = (
     "refresh/test_refresh_real.py",
     "faults/test_faults_of_keys.py",
+    "docs/test_commands.py",
     "faults/test_own_faults.py",
     "refresh/test_refresh_run.py",
     "end_to_end/test_demo_build.py",
@@ -83,6 +87,34 @@ def demo_build(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Buil
             save_build(build, folder)
     assert build.returncode == 0, build.output[-4000:]
     return build
+
+
+@pytest.fixture(scope="session")
+def published_demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder with the vault, the published folder and the key of `registry run` on the demo.
+
+    Tests that publish copy it first.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "published_demo"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            done = subprocess.run(
+                [
+                    str(Path(sys.executable).with_name("registry")), "run", "--quiet",
+                    "--allow-outside", "--delivery", str(ROOT / "exports" / "demo"),
+                    "--vault", str(folder / "vault"), "--published", str(folder / "published"),
+                ],
+                cwd=ROOT,
+                env={**os.environ, "REGISTRY_KEY_FILE": str(folder / "key" / "demo.key")},
+                capture_output=True,
+                text=True,
+                check=False,
+            )  # fmt: skip
+            (folder / "outcome.txt").write_text(done.stdout + done.stderr)
+    said = (folder / "outcome.txt").read_text()
+    assert (folder / "published" / "current.duckdb").exists(), said
+    return folder
 
 
 @pytest.fixture(scope="session")

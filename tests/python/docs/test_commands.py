@@ -1,0 +1,234 @@
+"""Every command that the documents show works as written, in a fresh clone after `make run`.
+
+The clone is a copy of the project with the suite's published demo: `make run` there finds the demo
+published. Commands run in the order of COMMANDS; a command that a document shows and that is not
+there fails a test.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from doc_files import ROOT
+
+NOT_IN_A_CLONE = shutil.ignore_patterns(
+    ".git", ".venv", "__pycache__", ".*_cache", "build", "target", "logs", "vault", "published"
+)
+PROGRAMS = re.compile(
+    r"^(?:[A-Z_]+=\S+ +)*(?:registry|make|dbt|python|duckdb|pytest|cp|\.venv/bin/\S+)(?: |$)"
+)
+OWN_EXPORTS = "## Your own exports"
+
+
+def shown_commands(text: str) -> Iterator[str]:
+    """Yield the commands of a document: lines of plain blocks, and code within sentences."""
+    language: str | None = None
+    prose = []
+    for line in text.splitlines():
+        if line.strip().startswith("```"):
+            language = line.strip()[3:] if language is None else None
+        elif language is None:
+            prose.append(line)
+        elif language in ("", "sh", "bash") and PROGRAMS.match(line.strip()):
+            yield re.split(r"\s+#", line.strip())[0]
+    for code in re.findall(r"`([^`]+)`", "\n".join(prose)):
+        command = " ".join(code.split())
+        if PROGRAMS.match(command) and command not in ("python", "dbt", "duckdb", "registry"):
+            yield command
+
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SHOWN = {
+    command: path.relative_to(ROOT).as_posix()
+    for path in DOCUMENTS
+    for command in shown_commands(path.read_text(encoding="utf-8"))
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A documented command and how the test runs it.
+
+    Attributes
+    ----------
+    shown : str
+        As the documents show it.
+    run : str
+        The same with its placeholders filled in; empty: as shown.
+    given : str
+        Standard input.
+    code : int
+        Expected exit code.
+    why_not : str
+        Why it is not run here; empty: it is.
+    """
+
+    shown: str
+    run: str = ""
+    given: str = ""
+    code: int = 0
+    why_not: str = ""
+
+
+SUITE = "runs this suite"
+LONG = "takes longer than the suite"
+FIRST_PATIENT = "the clinic's identifier of one patient of the demo"
+COMMANDS = (
+    Command("make install"),
+    Command("make run"),
+    Command("make help"),
+    Command("make docs"),
+    Command("dbt build", "dbt build --select fct_cohort_attrition --quiet"),
+    Command(
+        "make build", why_not="is `dbt build`; run with another delivery among `Your own exports`"
+    ),
+    Command(
+        '.venv/bin/dbt test --select "base_clinic__visits,test_type:unit"',
+    ),
+    Command(
+        'dbt test --select "<model>,test_type:unit"', why_not="the same with a model's name above"
+    ),
+    Command("registry --help"),
+    Command("registry check"),
+    Command("registry check FOLDER", "registry check exports/demo"),
+    Command(
+        "registry check <folder> --mapping <source>", "registry check exports/demo --mapping clinic"
+    ),
+    Command(
+        "REGISTRY_DELIVERY=<folder> REGISTRY_MAPPING=<source> make build",
+        why_not="run among `Your own exports`",
+    ),
+    Command("registry run"),
+    Command(
+        'registry run --accept RULE --reason "..."', 'registry run --accept recode --reason "x"'
+    ),
+    Command("registry versions"),
+    Command("registry verify"),
+    Command("registry doctor"),
+    Command("registry export"),
+    Command("registry export --out FOLDER", "registry export --out build/released"),
+    Command("registry analyse --list"),
+    Command("registry analyse"),
+    Command("registry analyse A13"),
+    Command("registry analyse A22", why_not="an analysis that a reader will have written"),
+    Command("registry compare"),
+    Command("registry report"),
+    Command("registry simulate twin", "registry simulate twin --out build/twin"),
+    Command(
+        "registry simulate cohort",
+        "registry simulate cohort --patients 30 --seed 1 --out build/cohort",
+    ),
+    Command("registry simulate faults", "registry simulate faults --out build/faults --case list"),
+    Command("registry simulate faults --case list"),
+    Command("registry erase", why_not="the same with its argument below"),
+    Command("registry erase -", given=FIRST_PATIENT),
+    Command(
+        'registry erase - --delivery FOLDER --reason "request of 3 May"',
+        why_not="publishes as the command above",
+    ),
+    Command("registry rollback", code=2),  # an erasure leaves one version
+    Command(
+        'duckdb -readonly -cmd ".safe_mode" /data/registry/published/current.duckdb',
+        why_not="another program",
+    ),
+    Command("duckdb -readonly published/current.duckdb", why_not="another program"),
+    Command("make test", why_not=SUITE),
+    Command("REGISTRY_TEST_DUCKDB=1.4.5,2.0.0 make test", why_not=SUITE),
+    Command("pytest --all-faults-through-dbt", why_not=SUITE),
+    Command("make torture", why_not=LONG),
+    Command("make bench", why_not=LONG),
+    Command(
+        ".venv/bin/python tests/validation/coverage_study.py --studies 1000 --seed 2022",
+        why_not=LONG,
+    ),
+)
+
+
+class Clone:
+    """A copy of the project, with an environment in which nothing of the suite is set."""
+
+    def __init__(self, folder: Path, published_demo: Path):
+        self.project = Path(shutil.copytree(ROOT, folder / "clone", ignore=NOT_IN_A_CLONE))
+        for name in ("vault", "published"):
+            shutil.copytree(published_demo / name, self.project / name, symlinks=True)
+        packages = self.project / ".venv"
+        packages.mkdir()
+        for path in Path(sys.prefix).iterdir():
+            if path.name != ".installed":
+                (packages / path.name).symlink_to(path)
+        (packages / ".installed").touch()
+        home = folder / "home"
+        self.delivery = home / "deliveries" / "2024-06"
+        shutil.copytree(ROOT / "exports" / "demo", self.delivery)
+        key = Path(shutil.copytree(published_demo / "key", folder / "key")) / "demo.key"
+        names = {k: v for k, v in os.environ.items() if not k.startswith(("REGISTRY_", "MAKE"))}
+        self.environment = {
+            **names,
+            "HOME": str(home),
+            "REGISTRY_KEY_FILE": str(key),
+            "PATH": f"{packages / 'bin'}:{os.environ['PATH']}",
+            "PYTHONPATH": str(self.project),  # before the project that the packages point to
+        }
+
+    def run(self, script: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-e", "-c", script],
+            cwd=self.project,
+            env=self.environment,
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def clone(published_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    return Clone(tmp_path_factory.mktemp("clone"), published_demo)
+
+
+def test_every_command_that_a_document_shows_is_run_here_or_says_why_not():
+    known = {command.shown for command in COMMANDS}
+    block = set(own_exports().splitlines())
+    unknown = {shown: where for shown, where in SHOWN.items() if shown not in known | block}
+    assert unknown == {}
+    assert known <= set(SHOWN), "no document shows it any more"
+
+
+def own_exports() -> str:
+    """The blocks of README on own exports, as one script."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.split(f"\n{OWN_EXPORTS}\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"^```\n(.*?)^```", section, re.M | re.S)
+    assert len(blocks) == 3
+    return "\n".join(re.sub(r"\s+# .*", "", block) for block in blocks)
+
+
+@pytest.mark.parametrize(
+    "command", [one for one in COMMANDS if not one.why_not], ids=lambda one: one.shown
+)
+def test_a_documented_command_works_as_written(command: Command, clone: Clone):
+    given = command.given
+    if given == FIRST_PATIENT:
+        patients = (clone.project / "exports" / "demo" / "patients.csv").read_text().splitlines()
+        given = patients[1].split(",")[0] + "\n"
+    done = clone.run(command.run or command.shown, given)
+    assert done.returncode == command.code, done.stdout[-3000:]
+    assert "Traceback" not in done.stdout
+    assert "Stopped by a fault of the program" not in done.stdout
+
+
+def test_the_steps_for_own_exports_publish_them(clone: Clone):
+    done = clone.run(own_exports())
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "Published version 1" in done.stdout
+    assert (clone.project / "our_published" / "current.duckdb").exists()
