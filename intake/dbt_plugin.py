@@ -60,6 +60,9 @@ class Plugin(BasePlugin):
         DbtRuntimeError
             The delivery, its mapping or the key is refused.
         """
+        # The adapter does not quote the database's name, which comes from the file's: without it,
+        # a warehouse may be called our-clinic.duckdb.
+        source_config.database = None
         folder = os.environ.get("REGISTRY_DELIVERY") or source_config.get(
             "delivery", DEFAULT_DELIVERY
         )

@@ -35,7 +35,6 @@ _DATA_ENDING = re.compile(
 )
 _TEXT_ENDING = re.compile(r"\.(txt|dat|asc|tab|prn)")
 """Text that may hold records; refused when it is named after a file of the mapping."""
-_MOST_UNKNOWN_NOTED = 50
 
 
 class DeliveryFile(StrictModel):
@@ -281,9 +280,11 @@ def _judge_other_files(plan: FolderPlan, names: Iterable[str], delivery: Deliver
                     file_name=shown_name(name),
                 )
             )
-        elif n_unknown < _MOST_UNKNOWN_NOTED:
+        else:
             n_unknown += 1
-            plan.notices.append((shown_name(name), "unknown_file", "not read"))
+    if n_unknown:
+        # Counted, not named: the name of a letter or a picture may name a patient.
+        plan.notices.append(("(delivery folder)", "unknown_file", f"{n_unknown} not read"))
 
 
 def _stem(name: str) -> str:

@@ -19,6 +19,9 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+_MOST_BYTES = 1 << 20
+"""A mapping of a large source has some ten thousand."""
+
 Model = TypeVar("Model", bound=StrictModel)
 Lines = dict[tuple[str, ...], int]
 """Path of keys -> line of the file, from 1."""
@@ -47,9 +50,12 @@ def read_settings(path: Path, model: type[Model]) -> tuple[Model, str]:
         One line per problem, with file, line, key and what is allowed.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise MappingError(f"{path.name}: cannot be read ({error.strerror}).") from None
+    if len(content) > _MOST_BYTES:
+        raise MappingError(f"{path.name}: has more than {_MOST_BYTES >> 20} MiB.")
     try:
         text = content.decode("utf-8-sig")
         loaded = yaml.load(text, Loader=_StrictLoader)

@@ -98,10 +98,22 @@ def _refresh(state: State) -> Summary:
     state.steps.analyse(settings, progress)
     progress.step("Comparing with the previous version")
     _compare(state)
+    _require_same_delivery(state)
     progress.step("Packing and publishing")
     summary = _publish(state)
     progress.step("Drawing reports")
     return _finish(state, summary)
+
+
+def _require_same_delivery(state: State) -> None:
+    """Stop when a file changed since the run began: it may have been read while it was copied."""
+    if load.fingerprint(state.settings) != state.entry["delivery_fingerprint"]:
+        raise Stop(
+            ExitCode.DELIVERY_REFUSED,
+            "the delivery changed while it was loaded and built; nothing was published",
+            "wait until it is complete, then run again",
+            "delivery_changed",
+        )
 
 
 def _prepare(state: State) -> None:

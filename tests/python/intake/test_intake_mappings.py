@@ -314,3 +314,9 @@ def test_columns_are_bound_by_name_in_any_order_and_case(tmp_path):
     columns = ", ".join(table("visits")[0])
     found = connection.sql(f"select {columns} from raw.visits order by record_number").fetchall()
     assert [list(row) for row in found] == table("visits")[1:]
+
+
+def test_a_delivery_file_of_many_megabytes_is_refused_unread(tmp_path):
+    (tmp_path / "delivery.yml").write_text("label: " + "x" * (1 << 20) + "\n")
+    with pytest.raises(MappingError, match=r"delivery.yml: has more than 1 MiB"):
+        open_delivery(tmp_path)

@@ -548,3 +548,17 @@ def test_of_many_changed_columns_the_most_frequent_are_named(capsys):
     summary.show(Summary("published", {"seq": 2}, changes=[line]))
     said = capsys.readouterr().out
     assert "(column_0 9, column_1 8, column_2 7, column_3 6 and 2 more)" in said
+
+
+def test_a_delivery_that_changes_during_a_refresh_is_not_published(settings):
+    def goes_on_copying(given, progress):
+        with (given.delivery / "visits.csv").open("a", encoding="utf-8") as file:
+            file.write("V2,A1\n")
+
+    slow = dataclasses.replace(invented.steps(Shape()), analyse=goes_on_copying)
+    with pytest.raises(Stop) as stop:
+        refresh(settings, chosen=slow)
+    assert (stop.value.code, stop.value.rule) == (ExitCode.DELIVERY_REFUSED, "delivery_changed")
+    assert versions.served(settings) is None
+    refresh(settings)
+    assert versions.served(settings) is not None
