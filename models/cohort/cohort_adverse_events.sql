@@ -18,6 +18,7 @@ final as (
     select
         stg_clinic__adverse_events.adverse_event_id,
         stg_clinic__adverse_events.patient_id,
+        cohort_patients.pseudonym,
         cohort_terms.code as adverse_event_code,
         stg_clinic__adverse_events.outcome_code,
         stg_clinic__adverse_events.is_serious,

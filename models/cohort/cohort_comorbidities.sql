@@ -1,12 +1,8 @@
--- The comorbidities of enrolled patients under our codes; a term that no list knows counts as one
--- comorbidity, unmapped. One row per enrolled patient and comorbidity.
+-- The comorbidities of patients under our codes; the terms of a patient that no list knows count as
+-- one comorbidity, unmapped. One row per patient in the register and comorbidity.
 
 with stg_clinic__comorbidities as (
     select * from {{ ref('stg_clinic__comorbidities') }}
-),
-
-cohort_patients as (
-    select * from {{ ref('cohort_patients') }}
 ),
 
 cohort_terms as (
@@ -19,8 +15,6 @@ final as (
         stg_clinic__comorbidities.patient_id,
         cohort_terms.code as comorbidity_code
     from stg_clinic__comorbidities
-    inner join cohort_patients
-        on stg_clinic__comorbidities.patient_id = cohort_patients.patient_id
     inner join cohort_terms
         on stg_clinic__comorbidities.comorbidity_term = cohort_terms.term
 )

@@ -1,8 +1,8 @@
 -- Treatments before the index treatment: courses that started on an earlier day, of the classes
--- that count as prior treatment. One row per enrolled patient and prior treatment.
+-- that count as prior treatment. One row per patient with a day 0 and prior treatment.
 
-with cohort_patients as (
-    select * from {{ ref('cohort_patients') }}
+with cohort_index_dates as (
+    select * from {{ ref('cohort_index_dates') }}
 ),
 
 cohort_prescriptions as (
@@ -40,9 +40,9 @@ earlier_courses as (
     from cohort_prescriptions
     inner join prior_treatment_drugs
         on cohort_prescriptions.drug_number = prior_treatment_drugs.drug_number
-    inner join cohort_patients
-        on cohort_prescriptions.patient_id = cohort_patients.patient_id
-    where cohort_prescriptions.start_date < cohort_patients.index_date
+    inner join cohort_index_dates
+        on cohort_prescriptions.patient_id = cohort_index_dates.patient_id
+    where cohort_prescriptions.start_date < cohort_index_dates.index_date
 ),
 
 final as (

@@ -1,6 +1,7 @@
 -- First use of topical tacrolimus, alone or with corticosteroids, seen at the visits: an event at
 -- the first timepoint where the patient is on it, or censoring at the last timepoint with an
--- evaluable regimen. Use at baseline is an event at time 0. One row per evaluable patient.
+-- evaluable regimen. Use at baseline is an event at time 0. With who was at risk at each visit. One
+-- row per evaluable patient.
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}
@@ -36,6 +37,54 @@ last_evaluable as (
     qualify row_number() over (partition by patient_id order by timepoint_number desc) = 1
 ),
 
+-- On tacrolimus at each timepoint; null where that is not known.
+uses as (
+    select
+        cohort_patients.patient_id,
+        bool_or(cohort_topical_regimens.is_on_tacrolimus)
+            filter (cohort_topical_regimens.timepoint_code = 'baseline')
+            as baseline,
+        bool_or(cohort_topical_regimens.is_on_tacrolimus)
+            filter (cohort_topical_regimens.timepoint_code = 'week_04')
+            as week_04,
+        bool_or(cohort_topical_regimens.is_on_tacrolimus)
+            filter (cohort_topical_regimens.timepoint_code = 'week_16')
+            as week_16,
+        bool_or(cohort_topical_regimens.is_on_tacrolimus)
+            filter (cohort_topical_regimens.timepoint_code = 'week_52')
+            as week_52
+    from cohort_patients
+    left join cohort_topical_regimens
+        on cohort_patients.patient_id = cohort_topical_regimens.patient_id
+    group by cohort_patients.patient_id
+),
+
+-- "Or" is true where one is true, and false only where all are known and false.
+earlier_uses as (
+    select
+        *,
+        baseline as before_week_04,
+        baseline or week_04 as before_week_16,
+        baseline or week_04 or week_16 as before_week_52
+    from uses
+),
+
+-- At risk at a visit: the regimen is known there, and no earlier timepoint was on tacrolimus. A
+-- first start: on it there and at no earlier timepoint. Unknown where an earlier state that decides
+-- is unknown.
+risk_states as (
+    select
+        patient_id,
+        baseline as is_on_tacrolimus_at_baseline,
+        week_04 is not null and not before_week_04 as is_at_risk_week_04,
+        week_04 and not before_week_04 as has_initiated_week_04,
+        week_16 is not null and not before_week_16 as is_at_risk_week_16,
+        week_16 and not before_week_16 as has_initiated_week_16,
+        week_52 is not null and not before_week_52 as is_at_risk_week_52,
+        week_52 and not before_week_52 as has_initiated_week_52
+    from earlier_uses
+),
+
 last_timepoint as (
     select max(timepoint_number) as timepoint_number from visit_windows
 ),
@@ -43,6 +92,7 @@ last_timepoint as (
 final as (
     select
         cohort_patients.patient_id,
+        cohort_patients.pseudonym,
         first_uses.timepoint_code as event_timepoint_code,
         first_uses.topical_regimen_code as first_regimen_code,
         first_uses.tacrolimus_source_file as source_file,
@@ -59,12 +109,21 @@ final as (
             as last_timepoint_number,
         coalesce(first_uses.nominal_month, last_evaluable.nominal_month, 0) as duration_months,
         coalesce(first_uses.visit_day, last_evaluable.visit_day, 0) as duration_days,
-        first_uses.patient_id is not null as is_event
+        first_uses.patient_id is not null as is_event,
+        risk_states.is_on_tacrolimus_at_baseline,
+        risk_states.is_at_risk_week_04,
+        risk_states.has_initiated_week_04,
+        risk_states.is_at_risk_week_16,
+        risk_states.has_initiated_week_16,
+        risk_states.is_at_risk_week_52,
+        risk_states.has_initiated_week_52
     from cohort_patients
     left join first_uses
         on cohort_patients.patient_id = first_uses.patient_id
     left join last_evaluable
         on cohort_patients.patient_id = last_evaluable.patient_id
+    inner join risk_states
+        on cohort_patients.patient_id = risk_states.patient_id
     cross join last_timepoint
     where cohort_patients.is_evaluable
 )

@@ -5,17 +5,13 @@ with cohort_adverse_events as (
     select * from {{ ref('cohort_adverse_events') }}
 ),
 
-cohort_patients as (
-    select * from {{ ref('cohort_patients') }}
-),
-
 adverse_event_codes as (
     select * from {{ ref('adverse_event_codes') }}
 ),
 
 final as (
     select
-        cohort_patients.pseudonym as patient_id,
+        cohort_adverse_events.pseudonym as patient_id,
         cast(
             row_number() over (
                 partition by cohort_adverse_events.patient_id
@@ -36,8 +32,6 @@ final as (
         coalesce(adverse_event_codes.adverse_event_label, 'Not on the term list')
             as adverse_event_label
     from cohort_adverse_events
-    inner join cohort_patients
-        on cohort_adverse_events.patient_id = cohort_patients.patient_id
     left join adverse_event_codes
         on cohort_adverse_events.adverse_event_code = adverse_event_codes.adverse_event_code
 )

@@ -48,7 +48,7 @@ def declared(export: str) -> dict[str, dict[str, str]]:
 
 def model_path(export: str) -> Path:
     """Path of the base model of an export."""
-    [path] = (ROOT / "models" / "staging").glob(f"*/base_*__{export}.sql")
+    [path] = (ROOT / "models" / "staging").glob(f"*/base/base_*__{export}.sql")
     return path
 
 
