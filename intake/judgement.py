@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -136,7 +137,10 @@ class Projection:
         columns = [batch.column(self._place[normal_header(name)]) for name in source.headers]
         if source.column is not None:
             return columns[0]
-        return pc.binary_join_element_wise(*columns, source.separator)
+        joined = pc.binary_join_element_wise(*columns, source.separator)
+        # Blank parts at the end are left out: a REDCap event that does not repeat has no number.
+        blank_end = f"(?:{re.escape(source.separator)})+$"
+        return pc.replace_substring_regex(joined, blank_end, "") if source.separator else joined
 
     def _pseudonyms(self, patient_ids: pa.ChunkedArray) -> pa.Array:
         assert self._key is not None

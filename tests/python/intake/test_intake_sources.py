@@ -116,6 +116,27 @@ def test_a_redcap_export_becomes_five_exports(tmp_path):
     assert ("extra_column", "notes is not stored") in notices
 
 
+def test_redcap_labels_and_a_repeating_event(tmp_path):
+    labels = {f"comorbidities___{n}": "Checked" if n == 2 else "Unchecked" for n in range(1, 5)}
+    rows = [
+        FIELDS,
+        redcap_row("1", "baseline_arm_1", sex="0", birth_date="1980", **labels),
+        redcap_row("1", "unscheduled_arm_1", "", "1", visit_date="2019-02-01"),
+        redcap_row("1", "unscheduled_arm_1", "", "2", visit_date="2019-02-08"),
+    ]
+    (tmp_path / "redcap_export.csv").write_text(as_csv(rows), newline="")
+    connection = duckdb.connect()
+    load_delivery(open_delivery(tmp_path, "redcap"), KEY, connection)
+    assert connection.sql("select comorbidity_term from raw.comorbidities").fetchall() == [
+        ("conjunctivitis",)
+    ]
+    assert connection.sql("select visit_id from raw.visits order by 1").fetchall() == [
+        ("1|baseline_arm_1",),
+        ("1|unscheduled_arm_1|1",),
+        ("1|unscheduled_arm_1|2",),
+    ]
+
+
 @pytest.fixture
 def longitudinal(shared: Path, tmp_path: Path) -> tuple[Path, dict]:
     """A real longitudinal project, with a mapping of its own; its dictionary is not data."""
