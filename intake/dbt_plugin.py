@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import SourceConfig
@@ -33,6 +34,17 @@ class Plugin(BasePlugin):
         path = getattr(self.creds, "path", None)
         if path and path != ":memory:":
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+
+    def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
+        """Stop in one line where another process has the warehouse open; dbt would show a trace."""
+        try:
+            duckdb.connect(creds.path, config=dict(config)).close()
+        except duckdb.IOException as error:
+            if "Could not set lock on file" not in str(error):
+                raise
+            raise DbtRuntimeError(
+                f"{creds.path}: another process has this warehouse open; close it there"
+            ) from None
 
     def configure_connection(self, conn: Any) -> None:
         """Keep the connection of the warehouse; ``load`` works on a cursor of its own."""

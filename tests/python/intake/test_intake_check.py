@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
 import pytest
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
+from dbt_common.exceptions import DbtRuntimeError
 from intake_deliveries import as_csv, table, write_delivery
 
 from core.stop import ExitCode
@@ -108,6 +111,27 @@ def test_the_plugin_reads_the_delivery_of_the_environment_before_the_source(tmp_
 def test_a_bare_dbt_build_makes_the_folder_of_its_warehouse(tmp_path):
     Plugin("intake", {}, DuckDBCredentials(path=str(tmp_path / "build" / "warehouse.duckdb")))
     assert (tmp_path / "build").is_dir()
+
+
+def test_a_warehouse_that_another_process_has_open_is_one_line(tmp_path):
+    path = tmp_path / "warehouse.duckdb"
+    duckdb.connect(str(path)).close()
+    code = (
+        "import duckdb, sys\n"
+        "db = duckdb.connect(sys.argv[1], read_only=True)\n"
+        "print(1, flush=True)\n"
+        "input()"
+    )
+    reader = subprocess.Popen(
+        [sys.executable, "-c", code, path],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert reader.stdout.readline() == "1\n"
+    credentials = DuckDBCredentials(path=str(path))
+    with pytest.raises(DbtRuntimeError, match="another process has this warehouse open"):
+        Plugin("intake", {}, credentials).update_connection_config(credentials, {})
+    reader.communicate("\n")
+    Plugin("intake", {}, credentials).update_connection_config(credentials, {})
 
 
 def test_the_plugin_stops_dbt_with_the_message_alone(tmp_path, monkeypatch):
