@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from expectations.facts import SCORES as STUDY_SCORES
 from expectations.facts import Facts
 from expectations.rules import (
     COMPLETENESS,
@@ -34,6 +35,15 @@ STAGED = {
 }
 STAGED_COLUMN = {"sex": "sex_code", "topical_adherence": "topical_adherence_code"}
 """Columns that have another name in staging."""
+
+UNMAPPED: dict[str, tuple[str, str, float]] = {
+    "prescriptions": ("drug_name", "drug", 1),
+    "comorbidities": ("comorbidity_term", "comorbidity", 5),
+    "adverse_events": ("event_term", "adverse_event", 5),
+}
+"""Export to column, kind of term, and largest share of records whose term no code list knows, in
+percent: drugs decide regimens and eligibility, and one drug can be few of the records; conditions
+are written more freely."""
 
 NEVER_EMPTY = ("patients", "visits", "prescriptions")
 MOST_REFUSED_PCT: dict[str, dict[str, float]] = {
@@ -225,6 +235,18 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
         )
         is_warning = column in WARNING_ONLY
         yield measure._replace(rule=measure.rule.as_warning()) if is_warning else measure
+    if export in UNMAPPED:
+        column, kind, most = UNMAPPED[export]
+        measure = _share(
+            f"{column}_understood",
+            f"(select count(*) from cohort.cohort_unmapped_records where term_kind = '{kind}')",
+            "count(*)",
+            most,
+            category=CONFORMANCE,
+            reason=f"A {kind.replace('_', ' ')} that no code list knows counts as nothing; add its "
+            "name to a list or to the words of the mapping.",
+        )
+        yield measure._replace(rule=measure.rule.as_warning())
     if export == "visits":
         measure = _share(
             "visit_before_extraction",
@@ -269,6 +291,20 @@ def _distributions(export: str) -> Iterator[Measure]:
     """Yield whether columns vary, and whether one date is shared by many records."""
     for column in VARIED.get(export, []):
         yield _varied(column, column.removesuffix("_score"), LEAST_TO_VARY)
+    if export == "visits":
+        for column in STUDY_SCORES:
+            name = column.removesuffix("_score")
+            rule = value_between(
+                f"{name}_recorded",
+                1,
+                None,
+                category=COMPLETENESS,
+                reason=f"{name} is a score of the study and has no value at all: was its column "
+                "left out or renamed at the source?",
+                threshold="at least 1 value",
+            )
+            n = f"case when count(*) >= {LEAST_TO_VARY} then count({column}) end"
+            yield Measure(rule.as_warning(), n)
     if export == "patients":
         sex = _varied("sex_code", "sex", LEAST_PATIENTS_TO_VARY)
         yield sex._replace(rule=sex.rule.as_warning())

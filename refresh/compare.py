@@ -159,6 +159,7 @@ def compare_table(
     if has_patients and comparison == "mart":
         coded = [name for name in shared if CODED.fullmatch(name)]
         _count_replaced(db, before, after, coded)
+        _count_emptied(db, before, after, shared)
         db.execute(
             """
             insert into row_changes
@@ -340,6 +341,33 @@ def _count_replaced(
         )
         db.execute(
             "insert into quality.changes values ('mart', ?, ?, 'replaced', ?, ?, ?)",
+            [after.table, column, n_records, n_patients, n_with_value],
+        )
+
+
+def _count_emptied(
+    db: duckdb.DuckDBPyConnection, before: Side, after: Side, columns: list[str]
+) -> None:
+    """Count patients with a value that became missing.
+
+    Denominator: patients in both versions who had a value before.
+    """
+    for column in columns:
+        old, new = quote("before " + column), quote("after " + column)
+        n_records, n_patients = db.execute(
+            "select count(*), count(distinct patient_id) from joined "
+            f"where {IN_BOTH} and {old} is not null and {new} is null"
+        ).fetchall()[0]
+        if not n_records:
+            continue
+        n_with_value = duck.scalar(
+            db,
+            f"select count(distinct patient_id) from {before.relation} "
+            f"where {quote(column)} is not null "
+            f"and patient_id in (select patient_id from {after.relation})",
+        )
+        db.execute(
+            "insert into quality.changes values ('mart', ?, ?, 'emptied', ?, ?, ?)",
             [after.table, column, n_records, n_patients, n_with_value],
         )
 

@@ -60,6 +60,17 @@ WATCHED_FOR_REPLACED = (
 LARGEST_VANISHED_SHARE = 0.20
 """Largest share of the enrolled patients that may be missing at once."""
 
+LARGEST_EMPTIED_SHARE = 0.10
+"""Largest share of the patients with a value in the previous version who may have none now: single
+values are withdrawn by corrections, a whole column by an export that went wrong."""
+
+WATCHED_FOR_EMPTIED = ("dim_patients", "fct_patient_timepoints")
+"""Marts in which a value that became missing is watched; the others follow from them."""
+
+LARGEST_UNMAPPED_RISE = 0.01
+"""Largest rise of the share of records whose drug, comorbidity or event no list knows: one drug
+that is written in another way is several per cent of the prescriptions, a typing error is not."""
+
 SMALLEST_SHARE_OF_CHECKS = 0.9
 """Smallest number of tests or expectations, as a share of the previous version's."""
 
@@ -76,6 +87,7 @@ EXIT_CODES = {
 FIRST_STEP = {
     "key_changed": "name the key file of this registry in REGISTRY_KEY_FILE, or restore it",
     "fewer_checks": "find out who removed tests or expectations",
+    "unmapped_terms": "add the names to a code list or to the words of the mapping",
 }
 """What to do before accepting a rule; for any other rule: ask the sender."""
 
@@ -170,6 +182,7 @@ def about_changes(db: duckdb.DuckDBPyConnection) -> list[Finding]:
                     )
                 )
     findings += _about_replaced_values(db, reported)
+    findings += _about_emptied_values(db)
     row = db.execute(
         "select n_patients, n_patients_compared from quality.changes "
         "where comparison_code = 'mart' and table_name = 'dim_patients' "
@@ -206,6 +219,65 @@ def _about_replaced_values(
         for table, column, n, n_held in rows
         if _is_large(n, n_held, LARGEST_REPLACED_SHARE) and (table, column) not in reported
     ]
+
+
+def _about_emptied_values(db: duckdb.DuckDBPyConnection) -> list[Finding]:
+    """Find columns in which the values of many patients became missing.
+
+    The reason why something is missing goes when it is filled in.
+    """
+    rows = db.execute(
+        "select table_name, column_name, n_patients, n_patients_compared from quality.changes "
+        "where comparison_code = 'mart' and change_code = 'emptied' "
+        "and not ends_with(column_name, '_reason_code') "
+        "and list_contains(?, table_name) order by list_position(?, table_name), column_name",
+        [list(WATCHED_FOR_EMPTIED)] * 2,
+    ).fetchall()
+    return [
+        Finding(
+            "emptied",
+            f"{table}.{column} became missing for {n} of the {n_held} patients who had a value "
+            f"({n / n_held:.0%}; at most {LARGEST_EMPTIED_SHARE:.0%} is plausible): was a column "
+            "left out or renamed at the source?",
+        )
+        for table, column, n, n_held in rows
+        if _is_large(n, n_held, LARGEST_EMPTIED_SHARE)
+    ]
+
+
+def about_unmapped_terms(
+    now: dict[str, dict[str, int]], before: dict[str, dict[str, int]]
+) -> list[Finding]:
+    """Compare what no code list knows with the previous version, by kind of term.
+
+    Parameters
+    ----------
+    now, before : dict
+        Kind of term to its counts (quality.count_unmapped_terms); a kind that the previous version
+        did not count is not judged.
+    """
+    findings: list[Finding] = []
+    for kind, counts in now.items():
+        earlier = before.get(kind)
+        if earlier is None:
+            continue
+        share, share_before = (
+            c["n_records"] / c["n_records_staged"] if c["n_records_staged"] else 0.0
+            for c in (counts, earlier)
+        )
+        n_more = counts["n_patients"] - earlier["n_patients"]
+        if n_more >= MINIMUM_PATIENTS and share - share_before > LARGEST_UNMAPPED_RISE:
+            findings.append(
+                Finding(
+                    "unmapped_terms",
+                    f"{counts['n_records']:,} of {counts['n_records_staged']:,} "
+                    f"{kind.replace('_', ' ')} records of {counts['n_patients']:,} patients have a "
+                    f"name that no list knows ({share:.1%}; {share_before:.1%} in the previous "
+                    f"version, at most {LARGEST_UNMAPPED_RISE:.0%} more is plausible): is a drug "
+                    "or a condition written in another way?",
+                )
+            )
+    return findings
 
 
 def _is_large(n: int, total: int, largest: float) -> bool:

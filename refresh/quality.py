@@ -19,6 +19,16 @@ from expectations.outcomes import CheckOutcome, CheckReport
 EARLIER_BUILDS = 60
 """Builds whose expectation results are copied into the next version."""
 
+SHARED_BY = 8
+"""A term that no code list knows is published as written where so many patients have it."""
+
+EXPORT_OF_KIND = {
+    "drug": "prescriptions",
+    "comorbidity": "comorbidities",
+    "adverse_event": "adverse_events",
+}
+"""Kind of term to the export whose records have it."""
+
 _EXPORT = ("varchar", "Export: patients, visits, prescriptions, comorbidities, adverse_events.")
 _FILE = ("varchar", "Name of the file in the delivery.")
 _BUILD = ("integer", "Number of the build; the same as in metadata.build.")
@@ -61,6 +71,23 @@ TABLES: dict[str, DescribedTable] = {
             "n_notices": ("bigint", "How many."),
         },
     ),
+    "unmapped_terms": DescribedTable(
+        "One row per kind of term, and one per term that enough patients share: records whose "
+        "drug, comorbidity or adverse event no code list knows. A rare term stays in the vault "
+        "(cohort.cohort_unmapped_terms), because its words may be about one person.",
+        {
+            "term_kind": ("varchar", "drug, comorbidity or adverse_event."),
+            "term": (
+                "varchar",
+                f"The term, where at least {SHARED_BY} patients have it; empty for all terms of "
+                "the kind.",
+            ),
+            "n_terms": ("bigint", "Different terms."),
+            "n_records": ("bigint", "Records with them."),
+            "n_patients": ("bigint", "Patients with such a record."),
+            "n_records_staged": ("bigint", "Records of the export in staging: the denominator."),
+        },
+    ),
     "expectation_results": DescribedTable(
         "One row per build and expectation: state, count, denominator and threshold. Earlier "
         "builds are kept, so that a trend can be drawn.",
@@ -91,14 +118,15 @@ TABLES: dict[str, DescribedTable] = {
             "column_name": ("varchar", "Column; empty for whole records."),
             "change_code": (
                 "varchar",
-                "added, vanished, changed, recoded (no value missing), or replaced (recoded from "
-                "a code that is not none or a flag that was set).",
+                "added, vanished, changed, recoded (no value missing), replaced (recoded from "
+                "a code that is not none or a flag that was set), or emptied (became missing).",
             ),
             "n_records": ("bigint", "Records concerned."),
             "n_patients": ("bigint", "Patients concerned."),
             "n_patients_compared": (
                 "bigint",
-                "Patients in both versions; for replaced, those who had such a value before.",
+                "Patients in both versions; for replaced and emptied, those who had such a value "
+                "before.",
             ),
         },
     ),
@@ -176,6 +204,51 @@ def fill_from_vault(db: duckdb.DuckDBPyConnection) -> None:
         order by all
         """
     )
+
+
+def count_unmapped_terms(db: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
+    """Fill quality.unmapped_terms of the open work file and return its totals.
+
+    Returns
+    -------
+    dict
+        Kind of term to n_terms, n_records, n_patients and n_records_staged; a kind without any
+        unknown term has zeros.
+    """
+    for kind, export in EXPORT_OF_KIND.items():
+        db.execute(
+            """
+            insert into quality.unmapped_terms
+            with unmapped as (
+                select term, patient_id
+                from cohort.cohort_unmapped_records
+                where term_kind = $kind
+            ),
+            staged as (
+                select coalesce(sum(n_staged), 0)::bigint as n_records
+                from quarantine.record_ledger
+                where export_name = $export
+            )
+            select $kind, null, count(distinct unmapped.term), count(*),
+                count(distinct unmapped.patient_id), (select n_records from staged)
+            from unmapped
+            union all
+            select * from (
+                select $kind, unmapped.term, 1, count(*), count(distinct unmapped.patient_id),
+                    (select n_records from staged)
+                from unmapped
+                group by unmapped.term
+                having count(distinct unmapped.patient_id) >= $shared_by
+                order by unmapped.term
+            )
+            """,
+            {"kind": kind, "export": export, "shared_by": SHARED_BY},
+        )
+    totals = duck.rows(db, "select * from quality.unmapped_terms where term is null")
+    return {
+        row["term_kind"]: {name: row[name] for name in row if name.startswith("n_")}
+        for row in totals
+    }
 
 
 def record_expectations(

@@ -267,6 +267,7 @@ def _check(state: State) -> None:
     with duck.connect(settings.work_file) as db:
         quality.create_all(db)
         quality.fill_from_vault(db)
+        state.entry["unmapped"] = quality.count_unmapped_terms(db)
     report: CheckReport = state.steps.check(settings, state.previous)
     with duck.connect(settings.work_file) as db:
         quality.record_expectations(
@@ -294,7 +295,13 @@ def _compare(state: State) -> None:
                 state.notes.append(
                     "the vault of the previous version is not kept; exports were not compared"
                 )
-            accepted = publish_rules.enforce(settings, publish_rules.about_changes(db))
+            accepted = publish_rules.enforce(
+                settings,
+                publish_rules.about_changes(db)
+                + publish_rules.about_unmapped_terms(
+                    state.entry["unmapped"], previous.entry.get("unmapped", {})
+                ),
+            )
             state.notes += [f"accepted: {finding.text}" for finding in accepted]
         db.execute("force checkpoint")
 

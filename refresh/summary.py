@@ -59,6 +59,7 @@ class Summary:
     refusals: list[dict[str, Any]] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
     result_changes: list[dict[str, Any]] = field(default_factory=list)
+    unmapped: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     places: dict[str, str] = field(default_factory=dict)
@@ -82,6 +83,13 @@ def read_summary(settings: Settings, status: str, entry: Entry) -> Summary:
             ),
             changes=duck.rows(db, CHANGES),
             result_changes=duck.rows(db, "select * from quality.result_changes order by result_id"),
+            unmapped=duck.rows(
+                db,
+                "select * from quality.unmapped_terms where n_records > 0 "
+                "order by term_kind, term nulls first",
+            )
+            if _has_unmapped_terms(db)
+            else [],
             warnings=[
                 row["warning"]
                 for row in duck.rows(
@@ -132,6 +140,7 @@ def show(summary: Summary) -> None:
     )
     console.print(_ledger_table(summary))
     _show_refusals(console, summary)
+    _show_unmapped(console, summary)
     _show_changes(console, summary)
     for warning in summary.warnings:
         console.print(f"Warning: {warning}", soft_wrap=True)
@@ -180,6 +189,38 @@ def _show_refusals(console: Console, summary: Summary) -> None:
             console.print(f"         {line['hint']}", style="dim", soft_wrap=True)
     if len(summary.refusals) > SHOWN_REFUSALS:
         console.print(f"  and {len(summary.refusals) - SHOWN_REFUSALS} more (quality.refusals)")
+
+
+def _has_unmapped_terms(db: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the version counts unknown terms; one of before this table does not."""
+    return bool(
+        duck.scalar(
+            db,
+            "select count(*) from duckdb_tables() "
+            "where schema_name = 'quality' and table_name = 'unmapped_terms'",
+        )
+    )
+
+
+def _show_unmapped(console: Console, summary: Summary) -> None:
+    """Print per kind how many records have a name that no list knows, and the frequent names."""
+    if not summary.unmapped:
+        return
+    console.print(
+        "Not recognised (each name: cohort.cohort_unmapped_terms in the vault's warehouse):"
+    )
+    for row in summary.unmapped:
+        kind = row["term_kind"].replace("_", " ")
+        if row["term"] is None:
+            what = (
+                f"  {kind}: {row['n_records']:,} of {row['n_records_staged']:,} records, "
+                f"{row['n_patients']:,} patients, {row['n_terms']:,} different names"
+            )
+        else:
+            what = (
+                f"    {row['term']}: {row['n_records']:,} records, {row['n_patients']:,} patients"
+            )
+        console.print(what, soft_wrap=True)
 
 
 def _show_changes(console: Console, summary: Summary) -> None:

@@ -30,6 +30,13 @@ TABLES = {
 }
 
 
+KIND_OF_TERM = {
+    "prescriptions": "drug",
+    "comorbidities": "comorbidity",
+    "adverse_events": "adverse_event",
+}
+
+
 @dataclass(frozen=True)
 class Verdict:
     """State and counts of one rule; None = the rule has no such number."""
@@ -46,6 +53,7 @@ def read(db: duckdb.DuckDBPyConnection) -> Frames:
     frames = {name: db.sql(f"from marts.{name}").df() for (name,) in names.fetchall()}
     frames |= {export: db.sql(f"from staging.{name}").df() for export, name in TABLES.items()}
     frames["refused"] = db.sql("from quarantine.rejected_records").df()
+    frames["unmapped"] = db.sql("from cohort.cohort_unmapped_records").df()
     frames["ledger"] = db.sql("from quarantine.record_ledger").df()
     return frames
 
@@ -57,6 +65,7 @@ class Export:
     staged: pd.DataFrame
     refused: pd.DataFrame
     n_read: int
+    n_unmapped: int
 
     @classmethod
     def of(cls, name: str, frames: Frames) -> Export:
@@ -66,6 +75,7 @@ class Export:
             frames[name],
             refused[refused["export_name"] == name],
             int(ledger[ledger["export_name"] == name]["n_records_read"].sum()),
+            int((frames["unmapped"]["term_kind"] == KIND_OF_TERM.get(name)).sum()),
         )
 
     def number(self, code: str, facts: Facts) -> tuple[float | None, int | None, int | None]:
@@ -89,6 +99,11 @@ class Export:
             found = int(newest < pd.Timestamp(facts.newest_visit_before)), None, None
         elif code in is_refused:
             found = share(is_refused[code].sum(), self.n_read)
+        elif code.endswith("_understood"):
+            found = share(self.n_unmapped, len(self.staged))
+        elif code.endswith("_recorded"):
+            n = self.staged[code.replace("_recorded", "_score")].notna().sum()
+            found = (int(n) if len(self.staged) >= 20 else None), None, None
         elif code.endswith("_varied"):
             found = self._variety(code.removesuffix("_varied")), None, None
         elif code.endswith("_not_a_default"):

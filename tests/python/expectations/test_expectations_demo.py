@@ -60,6 +60,15 @@ LEDGER = "update quarantine.record_ledger set "
             "update staging.stg_clinic__visits set itch_nrs_score = 5",
         ),
         (
+            "export_visits", "dlqi_recorded",
+            "update staging.stg_clinic__visits set dlqi_score = null",
+        ),
+        (
+            "export_prescriptions", "drug_name_understood",
+            "update cohort.cohort_drugs set treatment_class_code = 'unmapped' "
+            "where drug_name = 'protopic'",
+        ),
+        (
             "export_visits", "easi_score_refused",
             refuse("visits", "easi_score", "not_a_number", "record_number % 15 = 0"),
         ),

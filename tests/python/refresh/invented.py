@@ -37,6 +37,10 @@ class Shape:
         Enrolled patients, identifiers P0001 upwards.
     corrected_easi : dict
         Patient number to another EASI at week 4, in tenths of a point.
+    n_unmapped : int
+        Patients with an adverse event that no list knows; the first patient's is of its own.
+    n_without_easi : int
+        Patients without any EASI.
     is_recoded : bool
         Whether tacrolimus and corticosteroids are swapped for every second patient.
     """
@@ -49,6 +53,8 @@ class Shape:
     corrected_easi: tuple[tuple[int, float], ...] = ()
     is_recoded: bool = False
     other_sex: tuple[int, ...] = ()
+    n_unmapped: int = 0
+    n_without_easi: int = 0
 
 
 def pseudonym(number: int) -> str:
@@ -76,6 +82,8 @@ def write_warehouse(file: Path, shape: Shape) -> None:
             "others": others,
             "recoded": "n % 2 = 0" if shape.is_recoded else "false",
             "label": "Invented delivery",
+            "unmapped": shape.n_unmapped,
+            "emptied": shape.n_without_easi,
         }
         for statement in _STATEMENTS:
             db.execute(statement.format(**values))
@@ -135,6 +143,19 @@ _STATEMENTS = (
     from raw.delivery_files
     """,
     """
+    create schema cohort
+    """,
+    """
+    create table cohort.cohort_unmapped_records as select 'adverse_event' as term_kind,
+        if(n = 1, 'seen by Anna Rossi', 'malaise') as term, printf('P%04d', n) as patient_id
+    from people where n <= {unmapped}
+    """,
+    """
+    insert into quarantine.record_ledger
+    select load_id, 'adverse_events', 'adverse_events.csv', sha256, n_bytes, 100, 100, 0, 0, 0, 0
+    from quarantine.record_ledger where export_name = 'visits' and {unmapped} > 0
+    """,
+    """
     create table marts.dim_delivery as select load_id, source_system, mapping_version,
         delivery_label, is_synthetic, {year}::integer as extraction_year, n_files
     from raw.delivery
@@ -154,7 +175,8 @@ _STATEMENTS = (
         ['baseline', 'week_04', 'week_16', 'week_52'][t + 1] as timepoint_code,
         case when (n % 4 = 0) <> ({recoded}) then 'tacrolimus' else 'corticosteroids' end
             as topical_regimen_code,
-        visits.easi_score::decimal(4, 1) as easi_score, true as is_attended
+        case when n > {emptied} then visits.easi_score::decimal(4, 1) end as easi_score,
+        true as is_attended
     from people cross join range(4) as timepoints(t)
     inner join raw.visits on visits.visit_id = printf('V%06d', n * 10 + t)
     """,

@@ -119,6 +119,14 @@ def test_a_replaced_value_is_counted_among_the_patients_who_had_one(db):
     assert replaced == {("has_asthma", "replaced", 1, 1, 3), ("drug_code", "replaced", 1, 1, 3)}
 
 
+def test_an_emptied_value_is_counted_among_the_patients_who_had_one(db):
+    flags(db, "before_rows", [True, False, True, None, True])
+    flags(db, "after_rows", [None, None, True, None])
+    emptied = {row for row in compared(db)[1] if row[1] == "emptied" and row[0] == "has_asthma"}
+    # P0 and P1 lost it; P3 had none before; P4 vanished and is not compared.
+    assert emptied == {("has_asthma", "emptied", 2, 2, 3)}
+
+
 @pytest.mark.parametrize(
     ("table_name", "n_patients", "n_held", "stops_it"),
     [

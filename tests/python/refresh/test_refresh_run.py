@@ -15,7 +15,7 @@ import pytest
 from invented import Shape, deliver, passed_report, refresh
 
 from core.stop import ExitCode, Stop, Terminated
-from refresh import folders, manifest, publish, summary, versions
+from refresh import folders, manifest, publish, publish_rules, summary, versions
 from refresh.build import BuildResult, RanTests
 from refresh.summary import Summary
 from refresh.versions import open_published
@@ -159,6 +159,72 @@ def test_a_recode_can_be_accepted_by_name_and_the_reason_is_recorded(settings):
     )
     assert summary.entry["accepted"] == ["recode"]
     assert summary.entry["reason"] == "pharmacy corrected its codes"
+
+
+def test_unknown_terms_are_counted_and_a_rare_one_is_not_published(settings, capsys):
+    published = refresh(settings, Shape(n_unmapped=9))
+    with open_published(settings.published) as db:
+        rows = db.execute("select * from quality.unmapped_terms order by n_terms desc").fetchall()
+        text = db.sql("from quality.unmapped_terms").df().to_string()
+    assert rows == [
+        ("adverse_event", None, 2, 9, 9, 100),
+        ("adverse_event", "malaise", 1, 8, 8, 100),
+        ("drug", None, 0, 0, 0, 0),
+        ("comorbidity", None, 0, 0, 0, 0),
+    ]
+    assert "Rossi" not in text
+    summary.show(published)
+    shown = capsys.readouterr().out
+    assert "adverse event: 9 of 100 records, 9 patients, 2 different names" in shown
+    assert "malaise: 8 records, 8 patients" in shown
+    assert "drug: " not in shown
+
+
+def test_a_term_of_seven_patients_is_not_published(settings):
+    refresh(settings, Shape(n_unmapped=8))
+    with open_published(settings.published) as db:
+        terms = "select count(term), max(n_patients) from quality.unmapped_terms"
+        assert db.execute(terms).fetchone() == (0, 8)
+
+
+def test_clearly_more_unknown_terms_than_before_stop_and_can_be_accepted(settings):
+    refresh(settings, Shape(n_unmapped=1))
+    deliver(settings, "written in another way")
+    more = Shape(n_unmapped=12, load_id="load-2")
+    with pytest.raises(Stop) as stop:
+        refresh(settings, more)
+    assert (stop.value.code, stop.value.rule) == (ExitCode.HELD_BACK, "unmapped_terms")
+    assert "12 of 100 adverse event records of 12 patients" in stop.value.what
+    assert "Rossi" not in str(stop.value.what) + str(stop.value.details)
+    again = refresh(settings, more, accepted=frozenset({"unmapped_terms"}), reason="known")
+    assert again.status == "published"
+
+
+@pytest.mark.parametrize(
+    ("n_records", "n_patients", "stops_it"),
+    [(21, 6, True), (20, 6, False), (21, 5, False)],
+)
+def test_unknown_terms_are_judged_by_patients_and_share(n_records, n_patients, stops_it):
+    def counts(n_records, n_patients):
+        return {
+            "drug": {"n_records": n_records, "n_patients": n_patients, "n_records_staged": 1000}
+        }
+
+    before, now = counts(10, 1), counts(n_records, n_patients)
+    found = [finding.rule for finding in publish_rules.about_unmapped_terms(now, before)]
+    assert found == (["unmapped_terms"] if stops_it else [])
+    assert publish_rules.about_unmapped_terms(now, {}) == []
+
+
+def test_a_score_that_became_missing_stops_the_publish(settings):
+    refresh(settings)
+    deliver(settings, "without EASI")
+    with pytest.raises(Stop) as stop:
+        refresh(settings, Shape(n_without_easi=20, load_id="load-2"))
+    assert (stop.value.code, stop.value.rule) == (ExitCode.HELD_BACK, "emptied")
+    assert "easi_score became missing for 20 of the 20 patients" in stop.value.what
+    few = refresh(settings, Shape(n_without_easi=4, load_id="load-2"))
+    assert few.status == "published"
 
 
 def test_half_the_patients_missing_stops_the_publish(settings):
