@@ -273,6 +273,11 @@ def _check_columns(export_name: str, source: FileSource) -> None:
     absent = [name for name in required if source.columns and name not in source.columns]
     if absent:
         raise ValueError(f"{where}: required and not mapped: " + ", ".join(absent))
+    scores: dict[tuple[str, ...], str] = {}
+    for name, column in source.columns.items():
+        headers = tuple(header.strip().lower() for header in column.headers)
+        if name.endswith("_score") and scores.setdefault(headers, name) != name:
+            raise ValueError(f"{where}: {scores[headers]} and {name} have the same source")
     needed = [name for name in source.may_be_absent if name in required]
     if needed:
         raise ValueError(f"{where}: may_be_absent: required: " + ", ".join(needed))

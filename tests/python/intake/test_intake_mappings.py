@@ -11,7 +11,7 @@ from intake_deliveries import KEY, as_csv, judge, table, write_delivery
 
 from intake.delivery import open_delivery
 from intake.loader import load_delivery
-from intake.mapping import MAPPINGS_FOLDER, load_mapping
+from intake.mapping import MAPPINGS_FOLDER, MappingContent, load_mapping
 from intake.refusals import IntakeError, MappingError
 
 GOOD = """\
@@ -320,3 +320,17 @@ def test_a_delivery_file_of_many_megabytes_is_refused_unread(tmp_path):
     (tmp_path / "delivery.yml").write_text("label: " + "x" * (1 << 20) + "\n")
     with pytest.raises(MappingError, match=r"delivery.yml: has more than 1 MiB"):
         open_delivery(tmp_path)
+
+
+def test_two_scores_from_one_column_are_refused():
+    columns = {name: name for name in ("visit_id", "patient_id", "visit_date")}
+    columns |= {"easi_score": "score", "poem_score": "Score "}
+    exports = {
+        "patients": {"files": [{"file": "patients"}]},
+        "visits": {"files": [{"file": "visits", "columns": columns}]},
+    }
+    given = {"version": 1, "source_system": "x", "label": "x", "exports": exports}
+    with pytest.raises(ValueError, match="easi_score and poem_score have the same source"):
+        MappingContent.model_validate(given)
+    columns["poem_score"] = "poem"
+    MappingContent.model_validate(given)
