@@ -2,7 +2,9 @@
     the source's missing codes are null. `missing_codes` is an SQL list. Most cells need no trimming, and
     finding that out is ten times cheaper than trimming. -#}
 {% macro clean_text(cell, missing_codes) -%}
-    {%- set blanks = "' ' || chr(9) || chr(160) || chr(8203) || chr(8239) || chr(65279)" -%}
+    {%- set blanks = "' ' || chr(9)" -%}
+    {%- set others = [160, 5760] + range(8192, 8204) | list + [8239, 8287, 8288, 12288, 65279] -%}
+    {%- set blanks = blanks ~ ' || chr(' ~ others | join(') || chr(') ~ ')' -%}
     {%- set may_have_blanks -%}
     strlen({{ cell }}) != length({{ cell }}) or contains({{ cell }}, ' ') or contains({{ cell }}, chr(9))
     {%- endset -%}
@@ -12,11 +14,11 @@
             end
 {%- endmacro %}
 
-{#- A term or a product name for comparison: lower case, single blanks. -#}
+{#- A term or a product name for comparison: lower case, single blanks; a blank of any script is a blank. -#}
 {% macro plain_term(text) -%}
     case
-        when contains({{ text }}, '  ') or contains({{ text }}, chr(9))
-            then regexp_replace(lower({{ text }}), '\s+', ' ', 'g')
+        when contains({{ text }}, '  ') or contains({{ text }}, chr(9)) or strlen({{ text }}) != length({{ text }})
+            then regexp_replace(lower({{ text }}), '[\s\pZ\x{200B}\x{2060}\x{FEFF}]+', ' ', 'g')
         else lower({{ text }})
     end
 {%- endmacro %}

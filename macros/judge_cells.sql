@@ -25,7 +25,7 @@
     arranged as (
         select cleaned.*,
             known_words.code as word_code,
-            upper(replace(cell_text, ' ', '')) as atc_code,
+            upper(replace({{ plain_term('cell_text') }}, ' ', '')) as atc_code,
             translate(cell_text, decimal_mark || '.', '.' || decimal_mark) as number_text,
             translate(cell_text, date_separator || '-', '-' || date_separator) as dashed,
             case
@@ -37,7 +37,7 @@
             end as iso_date
         from cleaned
         left join {{ known_words }} as known_words
-            on cleaned.word_kind = known_words.word_kind and lower(cell_text) = known_words.word
+            on cleaned.word_kind = known_words.word_kind and {{ plain_term('cell_text') }} = known_words.word
     ),
 
     {#- A year or a month is completed to its middle, 1 July or day 15. #}

@@ -11,7 +11,7 @@ cohort_patients as (
 
 cohort_terms as (
     select * from {{ ref('cohort_terms') }}
-    where term_kind = 'adverse_event'
+    where term_kind = 'adverse_event' and code != 'none'
 ),
 
 final as (

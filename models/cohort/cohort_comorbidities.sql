@@ -7,7 +7,7 @@ with stg_clinic__comorbidities as (
 
 cohort_terms as (
     select * from {{ ref('cohort_terms') }}
-    where term_kind = 'comorbidity'
+    where term_kind = 'comorbidity' and code != 'none'
 ),
 
 final as (

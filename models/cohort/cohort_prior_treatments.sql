@@ -1,5 +1,6 @@
 -- Treatments before the index treatment: courses that started on an earlier day, of the classes
 -- that count as prior treatment. One row per patient with a day 0 and prior treatment.
+-- A drug on no list may be one of them, unless it is topical: unmapped.
 
 with cohort_index_dates as (
     select * from {{ ref('cohort_index_dates') }}
@@ -21,15 +22,21 @@ treatment_classes as (
 prior_treatment_drugs as (
     select
         cohort_drugs.drug_number,
-        case treatment_classes.prior_treatment_level
-            when 'class' then cohort_drugs.treatment_class_code
-            when 'substance'
+        case
+            when treatment_classes.treatment_class_code is null then 'unmapped'
+            when treatment_classes.prior_treatment_level = 'class' then cohort_drugs.treatment_class_code
+            when treatment_classes.prior_treatment_level = 'substance'
                 then coalesce(cohort_drugs.substance_code, cohort_drugs.treatment_class_code)
         end as prior_treatment_code
     from cohort_drugs
-    inner join treatment_classes
+    left join treatment_classes
         on cohort_drugs.treatment_class_code = treatment_classes.treatment_class_code
-    where treatment_classes.prior_treatment_level != 'none'
+    where
+        treatment_classes.prior_treatment_level != 'none'
+        or (
+            cohort_drugs.treatment_class_code = 'unmapped'
+            and cohort_drugs.route_code is distinct from 'topical'
+        )
 ),
 
 earlier_courses as (

@@ -1,5 +1,6 @@
 -- What each comorbidity and adverse event term is, as it was written: the mapping's own word first,
--- our term list second, unmapped where neither knows it. One row per kind of term and term.
+-- our term list second, none where it denies ("no known comorbidities", "no asthma"), unmapped
+-- where nothing knows it. One row per kind of term and term.
 
 with stg_clinic__comorbidities as (
     select * from {{ ref('stg_clinic__comorbidities') }}
@@ -15,6 +16,10 @@ comorbidity_terms as (
 
 adverse_event_terms as (
     select * from {{ ref('adverse_event_terms') }}
+),
+
+denial_words as (
+    select * from {{ ref('denial_words') }}
 ),
 
 stg_intake__source_words as (
@@ -47,11 +52,76 @@ listed_terms as (
     from adverse_event_terms
 ),
 
+-- Words that may deny: the whole term, or those before a listed term at its end.
+openings as (
+    select
+        written_terms.term_kind,
+        written_terms.term,
+        written_terms.term as opening,
+        true as is_whole_term
+    from written_terms
+    union all
+    select
+        written_terms.term_kind,
+        written_terms.term,
+        left(
+            written_terms.term, length(written_terms.term) - length(listed_terms.term) - 1
+        ) as opening,
+        false as is_whole_term
+    from written_terms
+    inner join listed_terms
+        on
+            written_terms.term_kind = listed_terms.term_kind
+            and ends_with(written_terms.term, ' ' || listed_terms.term)
+),
+
+opening_words as (
+    select
+        term_kind,
+        term,
+        opening,
+        is_whole_term,
+        unnest(string_split_regex(opening, '[^\pL\d]+')) as word
+    from openings
+),
+
+-- All of its words are words of a denial, and one of them denies. Before a listed term nothing may
+-- be denied already and no mark may separate: "no other comorbidities, asthma" is asthma.
+denied_terms as (
+    select distinct
+        opening_words.term_kind,
+        opening_words.term
+    from opening_words
+    left join denial_words
+        on opening_words.word = denial_words.word
+    where opening_words.word != ''
+    group by
+        opening_words.term_kind,
+        opening_words.term,
+        opening_words.opening,
+        opening_words.is_whole_term
+    having
+        count(*) = count(denial_words.word)
+        and bool_or(denial_words.word_role = 'denial')
+        and (
+            opening_words.is_whole_term
+            or not (
+                bool_or(denial_words.word_role = 'noun')
+                or regexp_matches(opening_words.opening, '[,;:.]')
+            )
+        )
+),
+
 final as (
     select
         written_terms.term_kind,
         written_terms.term,
-        coalesce(stg_intake__source_words.code, listed_terms.code, 'unmapped') as code
+        coalesce(
+            stg_intake__source_words.code,
+            listed_terms.code,
+            case when denied_terms.term is not null then 'none' end,
+            'unmapped'
+        ) as code
     from written_terms
     left join stg_intake__source_words
         on
@@ -61,6 +131,10 @@ final as (
         on
             written_terms.term_kind = listed_terms.term_kind
             and written_terms.term = listed_terms.term
+    left join denied_terms
+        on
+            written_terms.term_kind = denied_terms.term_kind
+            and written_terms.term = denied_terms.term
 )
 
 select * from final

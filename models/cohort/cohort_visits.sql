@@ -1,5 +1,5 @@
--- The visit of a timepoint: of the visits inside its window the one nearest to the
--- target day. The clinic's own label is compared with it and decides nothing. One row per enrolled
+-- The visit of a timepoint: of the visits with a score inside its window the one nearest to the
+-- target day; one without any score only where there is no other. The clinic's own label is compared with it and decides nothing. One row per enrolled
 -- patient and attended timepoint.
 
 with stg_clinic__visits as (
@@ -33,22 +33,66 @@ visits_in_window as (
         on study_visits.visit_day between visit_windows.first_day and visit_windows.last_day
 ),
 
--- Tie: the earlier visit, because a later one may already reflect a treatment started there; then
--- visit_id.
+-- The records of one day are one visit: they complement each other. Where they contradict each
+-- other in a score, staging kept none of the values; in a label or in the review, none is known.
+-- A visit that is only unscheduled, or a review that is unknown, contradicts nothing.
+visit_days as (
+    select
+        patient_id,
+        timepoint_code,
+        visit_day,
+        days_from_target,
+        visit_date,
+        case
+            when count(nominal_timepoint_code) filter (nominal_timepoint_code != 'unscheduled') = 0
+                then min(nominal_timepoint_code)
+            when
+                min(nominal_timepoint_code) filter (nominal_timepoint_code != 'unscheduled')
+                = max(nominal_timepoint_code) filter (nominal_timepoint_code != 'unscheduled')
+                then min(nominal_timepoint_code) filter (nominal_timepoint_code != 'unscheduled')
+        end as nominal_timepoint_code,
+        case
+            when count(topical_adherence_code) filter (topical_adherence_code != 'unknown') = 0
+                then min(topical_adherence_code)
+            when
+                min(topical_adherence_code) filter (topical_adherence_code != 'unknown')
+                = max(topical_adherence_code) filter (topical_adherence_code != 'unknown')
+                then min(topical_adherence_code) filter (topical_adherence_code != 'unknown')
+        end as topical_adherence_code,
+        max(easi_score) as easi_score,
+        max(itch_nrs_score) as itch_nrs_score,
+        max(sleep_nrs_score) as sleep_nrs_score,
+        max(dlqi_score) as dlqi_score,
+        max(iga_score) as iga_score,
+        max(poem_score) as poem_score,
+        min({'source_file': source_file, 'record_number': record_number}) as record
+    from visits_in_window
+    group by patient_id, timepoint_code, visit_day, days_from_target, visit_date
+),
+
+-- A visit with a score before one without any; the choice is per visit, not per score. Tie: the
+-- earlier visit, because a later one may already reflect a treatment started there.
 nearest_visits as (
     select
-        visits_in_window.*,
+        visit_days.*,
         count(*)
-            over (partition by visits_in_window.patient_id, visits_in_window.timepoint_code)
+            over (partition by visit_days.patient_id, visit_days.timepoint_code)
             as n_visits_in_window
-    from visits_in_window
+    from visit_days
     qualify
         row_number() over (
-            partition by visits_in_window.patient_id, visits_in_window.timepoint_code
+            partition by visit_days.patient_id, visit_days.timepoint_code
             order by
-                abs(visits_in_window.days_from_target),
-                visits_in_window.visit_date,
-                visits_in_window.visit_id
+                coalesce(
+                    visit_days.easi_score,
+                    visit_days.itch_nrs_score,
+                    visit_days.sleep_nrs_score,
+                    visit_days.dlqi_score,
+                    visit_days.iga_score,
+                    visit_days.poem_score
+                ) is null,
+                abs(visit_days.days_from_target),
+                visit_days.visit_date
         ) = 1
 ),
 
@@ -68,8 +112,8 @@ final as (
         visit_day,
         days_from_target,
         visit_date,
-        source_file,
-        record_number,
+        record['source_file'] as source_file,
+        record['record_number'] as record_number,
         -- A visit labelled unscheduled claims no timepoint, so it disagrees with none.
         case
             when

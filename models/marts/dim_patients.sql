@@ -17,11 +17,16 @@ code_labels as (
     select * from {{ ref('code_labels') }}
 ),
 
+cohort_delivery as (
+    select * from {{ ref('cohort_delivery') }}
+),
+
 -- Rhinoconjunctivitis is one term for two comorbidities.
 comorbidity_flags as (
     select
         patient_id,
         count(*) as n_comorbidities,
+        bool_or(comorbidity_code = 'unmapped') as has_unmapped,
         bool_or(comorbidity_code in ('rhinitis', 'rhinoconjunctivitis')) as has_rhinitis,
         bool_or(comorbidity_code in ('conjunctivitis', 'rhinoconjunctivitis'))
             as has_conjunctivitis,
@@ -31,9 +36,15 @@ comorbidity_flags as (
     group by patient_id
 ),
 
+-- A group code such as L04A is kept under its class: any substance of it may have been meant.
 prior_treatment_flags as (
     select
         patient_id,
+        bool_or(prior_treatment_code = 'unmapped') as has_unmapped,
+        bool_or(prior_treatment_code in ('unmapped', 'systemic_immunosuppressant'))
+            as has_unnamed_immunosuppressant,
+        bool_or(prior_treatment_code in ('unmapped', 'systemic_retinoid'))
+            as has_unnamed_retinoid,
         bool_or(prior_treatment_code = 'ciclosporin') as has_prior_ciclosporin,
         bool_or(prior_treatment_code = 'systemic_corticosteroid')
             as has_prior_systemic_corticosteroids,
@@ -43,6 +54,33 @@ prior_treatment_flags as (
         bool_or(prior_treatment_code = 'azathioprine') as has_prior_azathioprine
     from cohort_prior_treatments
     group by patient_id
+),
+
+-- What is not recorded is absent (false) where all that is recorded is understood, else unknown
+-- (null): a term or drug on the worklist may be it, and so may what was never delivered. True or
+-- null is true, false or null is null.
+unrecorded as (
+    select
+        cohort_patients.patient_id,
+        case when cohort_delivery.has_comorbidities_export then false end as comorbidity,
+        case
+            when
+                comorbidity_flags.has_unmapped is not true
+                and cohort_delivery.has_comorbidities_export
+                then false
+        end as named_comorbidity,
+        case when prior_treatment_flags.has_unmapped is not true then false end
+            as prior_treatment,
+        case when prior_treatment_flags.has_unnamed_immunosuppressant is not true then false end
+            as prior_immunosuppressant,
+        case when prior_treatment_flags.has_unnamed_retinoid is not true then false end
+            as prior_retinoid
+    from cohort_patients
+    cross join cohort_delivery
+    left join comorbidity_flags
+        on cohort_patients.patient_id = comorbidity_flags.patient_id
+    left join prior_treatment_flags
+        on cohort_patients.patient_id = prior_treatment_flags.patient_id
 ),
 
 final as (
@@ -63,7 +101,11 @@ final as (
         cast(cohort_patients.age_at_data_collection_years as integer)
             as age_at_data_collection_years,
         cast(cohort_patients.age_at_diagnosis_years as integer) as age_at_diagnosis_years,
-        cast(coalesce(comorbidity_flags.n_comorbidities, 0) as integer) as n_comorbidities,
+        case
+            -- No record of a comorbidity is none where the export has come.
+            when not unrecorded.named_comorbidity
+                then cast(coalesce(comorbidity_flags.n_comorbidities, 0) as integer)
+        end as n_comorbidities,
         cohort_patients.is_evaluable,
         cohort_patients.is_birth_date_partial,
         cohort_patients.involves_face,
@@ -71,19 +113,26 @@ final as (
         cohort_patients.involves_genitalia,
         cohort_patients.source_file,
         cohort_patients.record_number as source_record_number,
-        comorbidity_flags.patient_id is not null as has_comorbidity,
-        coalesce(comorbidity_flags.has_rhinitis, false) as has_rhinitis,
-        coalesce(comorbidity_flags.has_conjunctivitis, false) as has_conjunctivitis,
-        coalesce(comorbidity_flags.has_asthma, false) as has_asthma,
-        coalesce(comorbidity_flags.has_food_allergy, false) as has_food_allergy,
-        coalesce(prior_treatment_flags.has_prior_ciclosporin, false) as has_prior_ciclosporin,
-        coalesce(prior_treatment_flags.has_prior_systemic_corticosteroids, false)
+        comorbidity_flags.patient_id is not null or unrecorded.comorbidity as has_comorbidity,
+        comorbidity_flags.has_rhinitis is true or unrecorded.named_comorbidity as has_rhinitis,
+        comorbidity_flags.has_conjunctivitis is true or unrecorded.named_comorbidity as has_conjunctivitis,
+        comorbidity_flags.has_asthma is true or unrecorded.named_comorbidity as has_asthma,
+        comorbidity_flags.has_food_allergy is true or unrecorded.named_comorbidity as has_food_allergy,
+        prior_treatment_flags.has_prior_ciclosporin is true or unrecorded.prior_immunosuppressant
+            as has_prior_ciclosporin,
+        prior_treatment_flags.has_prior_systemic_corticosteroids is true or unrecorded.prior_treatment
             as has_prior_systemic_corticosteroids,
-        coalesce(prior_treatment_flags.has_prior_phototherapy, false) as has_prior_phototherapy,
-        coalesce(prior_treatment_flags.has_prior_methotrexate, false) as has_prior_methotrexate,
-        coalesce(prior_treatment_flags.has_prior_alitretinoin, false) as has_prior_alitretinoin,
-        coalesce(prior_treatment_flags.has_prior_azathioprine, false) as has_prior_azathioprine
+        prior_treatment_flags.has_prior_phototherapy is true or unrecorded.prior_treatment
+            as has_prior_phototherapy,
+        prior_treatment_flags.has_prior_methotrexate is true or unrecorded.prior_immunosuppressant
+            as has_prior_methotrexate,
+        prior_treatment_flags.has_prior_alitretinoin is true or unrecorded.prior_retinoid
+            as has_prior_alitretinoin,
+        prior_treatment_flags.has_prior_azathioprine is true or unrecorded.prior_immunosuppressant
+            as has_prior_azathioprine
     from cohort_patients
+    inner join unrecorded
+        on cohort_patients.patient_id = unrecorded.patient_id
     left join comorbidity_flags
         on cohort_patients.patient_id = comorbidity_flags.patient_id
     left join prior_treatment_flags

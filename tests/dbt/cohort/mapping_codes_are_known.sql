@@ -21,6 +21,11 @@ with known_codes as (
         adverse_event_code as code
     from {{ ref('adverse_event_codes') }}
     union all
+    -- A word that denies.
+    select
+        unnest(['comorbidity', 'adverse_event']) as word_kind,
+        'none' as code
+    union all
     select distinct
         word_kind,
         code

@@ -36,6 +36,7 @@ from intake.refusals import FILE_REFUSALS, NOTICES, RECORD_FAULTS
 
 PAGE = document("docs/data_contract.md")
 PATIENT_RULES = {"orphan", "parent_rejected", "before_birth"}
+DAY_RULES = {"contradicting_visit": "value"}
 REPEAT_RULES = {
     "duplicate_exact": "duplicate",
     "repeated_record": "duplicate",
@@ -113,7 +114,7 @@ def test_every_rule_is_listed_once_with_what_it_costs() -> None:
                 costs[rule].add(found.costs[column])
     for rule in PATIENT_RULES:
         costs[rule].add("record")
-    for rule, cost in REPEAT_RULES.items():
+    for rule, cost in (REPEAT_RULES | DAY_RULES).items():
         costs[rule].add(cost)
     for rule in RECORD_FAULTS:
         costs[rule].add("record")

@@ -72,6 +72,66 @@ judged as (
     ) }}
 ),
 
+-- Days on which a patient has more than one visit.
+repeated_days as (
+    select
+        patient_id,
+        visit_date
+    from judged
+    where record_disposition = 'staged'
+    group by patient_id, visit_date
+    having count(*) > 1
+),
+
+-- Where visits of one patient on one day give a score different values, none of them is kept.
+contradictions as (
+    select
+        judged.patient_id,
+        judged.visit_date,
+        {%- for score in score_codes() %}
+        coalesce(min(judged.{{ score }}_score) != max(judged.{{ score }}_score), false)
+            as has_other_{{ score }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from judged
+    inner join repeated_days
+        on
+            judged.patient_id = repeated_days.patient_id
+            and judged.visit_date = repeated_days.visit_date
+    where judged.record_disposition = 'staged'
+    group by judged.patient_id, judged.visit_date
+),
+
+compared as (
+    select
+        judged.* exclude (faults),
+        {%- for score in score_codes() %}
+        contradictions.has_other_{{ score }} and judged.{{ score }}_score is not null
+            as is_{{ score }}_contradicted,
+        {%- endfor %}
+        case
+            when contradictions.patient_id is null then judged.faults
+            else nullif(
+                list_concat(judged.faults, list_filter([
+                    {%- for score in score_codes() %}
+                    {{ fault(
+                        "'" ~ score ~ "_score'",
+                        "if(is_" ~ score ~ "_contradicted, 'contradicting_visit', null)",
+                        "'value'",
+                        "cast(judged." ~ score ~ "_score as varchar)"
+                    ) }}{{ ',' if not loop.last }}
+                    {%- endfor %}
+                ], each -> each.rule_code is not null)),
+                []
+            )
+        end as faults
+    from judged
+    left join contradictions
+        on
+            judged.record_disposition = 'staged'
+            and judged.patient_id = contradictions.patient_id
+            and judged.visit_date = contradictions.visit_date
+),
+
 final as (
     select
         source_file,
@@ -81,16 +141,22 @@ final as (
         patient_id,
         nominal_timepoint as nominal_timepoint_code,
         topical_adherence as topical_adherence_code,
-        cast(easi_score as decimal(4, 1)) as easi_score,
-        cast(itch_nrs_score as integer) as itch_nrs_score,
-        cast(sleep_nrs_score as integer) as sleep_nrs_score,
-        cast(dlqi_score as integer) as dlqi_score,
-        cast(iga_score as integer) as iga_score,
-        cast(poem_score as integer) as poem_score,
+        case when is_easi_contradicted is not true then cast(easi_score as decimal(4, 1)) end
+            as easi_score,
+        case when is_itch_nrs_contradicted is not true then cast(itch_nrs_score as integer) end
+            as itch_nrs_score,
+        case when is_sleep_nrs_contradicted is not true then cast(sleep_nrs_score as integer) end
+            as sleep_nrs_score,
+        case when is_dlqi_contradicted is not true then cast(dlqi_score as integer) end
+            as dlqi_score,
+        case when is_iga_contradicted is not true then cast(iga_score as integer) end
+            as iga_score,
+        case when is_poem_contradicted is not true then cast(poem_score as integer) end
+            as poem_score,
         visit_date,
         record_disposition,
         faults
-    from judged
+    from compared
 )
 
 select * from final
