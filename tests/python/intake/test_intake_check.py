@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
+from dbt.adapters.duckdb.utils import SourceConfig
 from dbt_common.exceptions import DbtRuntimeError
 from intake_deliveries import as_csv, table, write_delivery
 
@@ -85,6 +86,10 @@ def test_checking_makes_no_key(tmp_path, monkeypatch):
     assert not (tmp_path / "config").exists()
 
 
+def source(**meta: str) -> SourceConfig:
+    return SourceConfig("intake", "incoming_delivery", "raw", "our-select", meta, [])
+
+
 def plugin(path: Path) -> tuple[Plugin, duckdb.DuckDBPyConnection]:
     connection = duckdb.connect()
     made = Plugin("intake", {})
@@ -98,13 +103,14 @@ def test_the_plugin_reads_the_delivery_of_the_environment_before_the_source(tmp_
     write_delivery(tmp_path / "one")
     write_delivery(tmp_path / "two", 30)
     loader, connection = plugin(tmp_path)
-    meta = {"delivery": str(tmp_path / "one"), "mapping": "clinic"}
+    meta = source(delivery=str(tmp_path / "one"), mapping="clinic")
     monkeypatch.delenv("REGISTRY_DELIVERY", raising=False)
     monkeypatch.delenv("REGISTRY_MAPPING", raising=False)
     assert loader.load(meta).num_rows == 1
     assert connection.sql("select count(*) from raw.visits").fetchone() == (20,)
     monkeypatch.setenv("REGISTRY_DELIVERY", str(tmp_path / "two"))
     loader.load(meta)
+    assert meta.table_name() == "raw.incoming_delivery"
     assert connection.sql("select count(*) from raw.visits").fetchone() == (30,)
 
 
@@ -142,6 +148,6 @@ def test_the_plugin_stops_dbt_with_the_message_alone(tmp_path, monkeypatch):
     monkeypatch.setenv("REGISTRY_DELIVERY", str(tmp_path / "one"))
     loader, connection = plugin(tmp_path)
     with pytest.raises(Exception, match=r"visits\.csv: has 0 bytes\. Export it again\.") as caught:
-        loader.load({})
+        loader.load(source())
     assert caught.type.__name__ == "DbtRuntimeError"
     assert connection.sql("select count(*) from duckdb_tables()").fetchone() == (0,)
