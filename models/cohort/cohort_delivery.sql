@@ -8,19 +8,24 @@ stg_intake__delivery_files as (
     select * from {{ ref('stg_intake__delivery_files') }}
 ),
 
+comorbidity_files as (
+    select count(*) > 0 as has_comorbidities_export
+    from stg_intake__delivery_files
+    where export_name = 'comorbidities'
+),
+
 final as (
     select
-        load_id,
-        source_system,
-        mapping_version,
-        delivery_label,
-        n_files,
-        is_synthetic,
-        exists (
-            select 1 from stg_intake__delivery_files where export_name = 'comorbidities'
-        ) as has_comorbidities_export,
-        extraction_date
+        stg_intake__delivery.load_id,
+        stg_intake__delivery.source_system,
+        stg_intake__delivery.mapping_version,
+        stg_intake__delivery.delivery_label,
+        stg_intake__delivery.n_files,
+        stg_intake__delivery.is_synthetic,
+        comorbidity_files.has_comorbidities_export,
+        stg_intake__delivery.extraction_date
     from stg_intake__delivery
+    cross join comorbidity_files
 )
 
 select * from final

@@ -135,10 +135,10 @@ product_meanings as (
     select
         product_words.route_code,
         product_words.atc_code,
+        classified_codes.steroid_potency_code,
         product_words.parts[1] as first_word,
         array_to_string(product_words.parts, ' ') || ' ' as product_text,
         array_length(product_words.parts, 1) as n_words,
-        classified_codes.steroid_potency_code,
         coalesce(
             product_words.treatment_class_code, classified_codes.treatment_class_code
         ) as treatment_class_code,
@@ -153,12 +153,12 @@ product_places as (
     select
         name_words.drug_number,
         name_words.word_place as first_place,
-        name_words.word_place + product_meanings.n_words - 1 as last_place,
         product_meanings.route_code,
         product_meanings.atc_code,
         product_meanings.treatment_class_code,
         product_meanings.substance_code,
         product_meanings.steroid_potency_code,
+        name_words.word_place + product_meanings.n_words - 1 as last_place,
         product_meanings.treatment_class_code
         || '/' || coalesce(product_meanings.substance_code, '') as drug_code
     from name_words
@@ -199,7 +199,7 @@ decided_places as (
     qualify
         row_number() over (
             partition by drug_number, first_place
-            order by route_code = 'any', last_place desc, drug_code, atc_code nulls last
+            order by route_code = 'any' asc, last_place desc, drug_code asc, atc_code asc nulls last
         ) = 1
 ),
 

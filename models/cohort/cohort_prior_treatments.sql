@@ -24,7 +24,8 @@ prior_treatment_drugs as (
         cohort_drugs.drug_number,
         case
             when treatment_classes.treatment_class_code is null then 'unmapped'
-            when treatment_classes.prior_treatment_level = 'class' then cohort_drugs.treatment_class_code
+            when treatment_classes.prior_treatment_level = 'class'
+                then cohort_drugs.treatment_class_code
             when treatment_classes.prior_treatment_level = 'substance'
                 then coalesce(cohort_drugs.substance_code, cohort_drugs.treatment_class_code)
         end as prior_treatment_code

@@ -42,16 +42,16 @@ uses as (
     select
         cohort_patients.patient_id,
         bool_or(cohort_topical_regimens.is_on_tacrolimus)
-            filter (cohort_topical_regimens.timepoint_code = 'baseline')
+        filter (cohort_topical_regimens.timepoint_code = 'baseline')
             as baseline,
         bool_or(cohort_topical_regimens.is_on_tacrolimus)
-            filter (cohort_topical_regimens.timepoint_code = 'week_04')
+        filter (cohort_topical_regimens.timepoint_code = 'week_04')
             as week_04,
         bool_or(cohort_topical_regimens.is_on_tacrolimus)
-            filter (cohort_topical_regimens.timepoint_code = 'week_16')
+        filter (cohort_topical_regimens.timepoint_code = 'week_16')
             as week_16,
         bool_or(cohort_topical_regimens.is_on_tacrolimus)
-            filter (cohort_topical_regimens.timepoint_code = 'week_52')
+        filter (cohort_topical_regimens.timepoint_code = 'week_52')
             as week_52
     from cohort_patients
     left join cohort_topical_regimens
@@ -97,6 +97,13 @@ final as (
         first_uses.topical_regimen_code as first_regimen_code,
         first_uses.tacrolimus_source_file as source_file,
         first_uses.tacrolimus_record_number as record_number,
+        risk_states.is_on_tacrolimus_at_baseline,
+        risk_states.is_at_risk_week_04,
+        risk_states.has_initiated_week_04,
+        risk_states.is_at_risk_week_16,
+        risk_states.has_initiated_week_16,
+        risk_states.is_at_risk_week_52,
+        risk_states.has_initiated_week_52,
         case
             when first_uses.patient_id is not null then null
             when last_evaluable.patient_id is null then 'topical_therapy_never_reviewed'
@@ -109,14 +116,7 @@ final as (
             as last_timepoint_number,
         coalesce(first_uses.nominal_month, last_evaluable.nominal_month, 0) as duration_months,
         coalesce(first_uses.visit_day, last_evaluable.visit_day, 0) as duration_days,
-        first_uses.patient_id is not null as is_event,
-        risk_states.is_on_tacrolimus_at_baseline,
-        risk_states.is_at_risk_week_04,
-        risk_states.has_initiated_week_04,
-        risk_states.is_at_risk_week_16,
-        risk_states.has_initiated_week_16,
-        risk_states.is_at_risk_week_52,
-        risk_states.has_initiated_week_52
+        first_uses.patient_id is not null as is_event
     from cohort_patients
     left join first_uses
         on cohort_patients.patient_id = first_uses.patient_id

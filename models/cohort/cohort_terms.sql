@@ -88,7 +88,7 @@ opening_words as (
 -- All of its words are words of a denial, and one of them denies. Before a listed term nothing may
 -- be denied already and no mark may separate: "no other comorbidities, asthma" is asthma.
 denied_terms as (
-    select distinct
+    select
         opening_words.term_kind,
         opening_words.term
     from opening_words

@@ -1,6 +1,6 @@
 -- The visit of a timepoint: of the visits with a score inside its window the one nearest to the
--- target day; one without any score only where there is no other. The clinic's own label is compared with it and decides nothing. One row per enrolled
--- patient and attended timepoint.
+-- target day; one without any score only where there is no other. The clinic's own label is
+-- compared with it and decides nothing. One row per enrolled patient and attended timepoint.
 
 with stg_clinic__visits as (
     select * from {{ ref('stg_clinic__visits') }}
@@ -65,7 +65,12 @@ visit_days as (
         max(dlqi_score) as dlqi_score,
         max(iga_score) as iga_score,
         max(poem_score) as poem_score,
-        min({'source_file': source_file, 'record_number': record_number}) as record
+        min(
+            {
+                'source_file': source_file,
+                'record_number': record_number
+            }
+        ) as record
     from visits_in_window
     group by patient_id, timepoint_code, visit_day, days_from_target, visit_date
 ),

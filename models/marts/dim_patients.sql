@@ -101,11 +101,13 @@ final as (
         cast(cohort_patients.age_at_data_collection_years as integer)
             as age_at_data_collection_years,
         cast(cohort_patients.age_at_diagnosis_years as integer) as age_at_diagnosis_years,
-        case
-            -- No record of a comorbidity is none where the export has come.
-            when not unrecorded.named_comorbidity
-                then cast(coalesce(comorbidity_flags.n_comorbidities, 0) as integer)
-        end as n_comorbidities,
+        -- No record of a comorbidity is none where the export has come.
+        cast(
+            case
+                when not unrecorded.named_comorbidity
+                    then coalesce(comorbidity_flags.n_comorbidities, 0)
+            end as integer
+        ) as n_comorbidities,
         cohort_patients.is_evaluable,
         cohort_patients.is_birth_date_partial,
         cohort_patients.involves_face,
@@ -115,12 +117,15 @@ final as (
         cohort_patients.record_number as source_record_number,
         comorbidity_flags.patient_id is not null or unrecorded.comorbidity as has_comorbidity,
         comorbidity_flags.has_rhinitis is true or unrecorded.named_comorbidity as has_rhinitis,
-        comorbidity_flags.has_conjunctivitis is true or unrecorded.named_comorbidity as has_conjunctivitis,
+        comorbidity_flags.has_conjunctivitis is true or unrecorded.named_comorbidity
+            as has_conjunctivitis,
         comorbidity_flags.has_asthma is true or unrecorded.named_comorbidity as has_asthma,
-        comorbidity_flags.has_food_allergy is true or unrecorded.named_comorbidity as has_food_allergy,
+        comorbidity_flags.has_food_allergy is true or unrecorded.named_comorbidity
+            as has_food_allergy,
         prior_treatment_flags.has_prior_ciclosporin is true or unrecorded.prior_immunosuppressant
             as has_prior_ciclosporin,
-        prior_treatment_flags.has_prior_systemic_corticosteroids is true or unrecorded.prior_treatment
+        prior_treatment_flags.has_prior_systemic_corticosteroids is true
+        or unrecorded.prior_treatment
             as has_prior_systemic_corticosteroids,
         prior_treatment_flags.has_prior_phototherapy is true or unrecorded.prior_treatment
             as has_prior_phototherapy,

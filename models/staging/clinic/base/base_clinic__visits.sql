@@ -88,10 +88,11 @@ contradictions as (
     select
         judged.patient_id,
         judged.visit_date,
-        {%- for score in score_codes() %}
-        coalesce(min(judged.{{ score }}_score) != max(judged.{{ score }}_score), false)
-            as has_other_{{ score }}{{ ',' if not loop.last }}
-        {%- endfor %}
+    {%- for score in score_codes() %}
+    coalesce(min(judged.{{ score }}_score) != max(judged.{{ score }}_score), false)
+        as has_other_{{ score }}{{ ',' if not loop.last }}
+    
+{%- endfor %}
     from judged
     inner join repeated_days
         on
@@ -141,17 +142,17 @@ final as (
         patient_id,
         nominal_timepoint as nominal_timepoint_code,
         topical_adherence as topical_adherence_code,
-        case when is_easi_contradicted is not true then cast(easi_score as decimal(4, 1)) end
+        cast(case when is_easi_contradicted is not true then easi_score end as decimal(4, 1))
             as easi_score,
-        case when is_itch_nrs_contradicted is not true then cast(itch_nrs_score as integer) end
+        cast(case when is_itch_nrs_contradicted is not true then itch_nrs_score end as integer)
             as itch_nrs_score,
-        case when is_sleep_nrs_contradicted is not true then cast(sleep_nrs_score as integer) end
+        cast(case when is_sleep_nrs_contradicted is not true then sleep_nrs_score end as integer)
             as sleep_nrs_score,
-        case when is_dlqi_contradicted is not true then cast(dlqi_score as integer) end
+        cast(case when is_dlqi_contradicted is not true then dlqi_score end as integer)
             as dlqi_score,
-        case when is_iga_contradicted is not true then cast(iga_score as integer) end
+        cast(case when is_iga_contradicted is not true then iga_score end as integer)
             as iga_score,
-        case when is_poem_contradicted is not true then cast(poem_score as integer) end
+        cast(case when is_poem_contradicted is not true then poem_score end as integer)
             as poem_score,
         visit_date,
         record_disposition,
