@@ -160,7 +160,8 @@ product_places as (
         product_meanings.steroid_potency_code,
         name_words.word_place + product_meanings.n_words - 1 as last_place,
         product_meanings.treatment_class_code
-        || '/' || coalesce(product_meanings.substance_code, '') as drug_code
+        || '/' || coalesce(product_meanings.substance_code, '') as drug_code,
+        name_words.word_place + product_meanings.n_words - 1 as last_place
     from name_words
     inner join product_meanings
         on

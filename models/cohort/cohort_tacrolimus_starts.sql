@@ -41,18 +41,18 @@ last_evaluable as (
 uses as (
     select
         cohort_patients.patient_id,
-        bool_or(cohort_topical_regimens.is_on_tacrolimus)
-        filter (cohort_topical_regimens.timepoint_code = 'baseline')
-            as baseline,
-        bool_or(cohort_topical_regimens.is_on_tacrolimus)
-        filter (cohort_topical_regimens.timepoint_code = 'week_04')
-            as week_04,
-        bool_or(cohort_topical_regimens.is_on_tacrolimus)
-        filter (cohort_topical_regimens.timepoint_code = 'week_16')
-            as week_16,
-        bool_or(cohort_topical_regimens.is_on_tacrolimus)
-        filter (cohort_topical_regimens.timepoint_code = 'week_52')
-            as week_52
+        bool_or(cohort_topical_regimens.is_on_tacrolimus) filter (
+            cohort_topical_regimens.timepoint_code = 'baseline'
+        ) as baseline,
+        bool_or(cohort_topical_regimens.is_on_tacrolimus) filter (
+            cohort_topical_regimens.timepoint_code = 'week_04'
+        ) as week_04,
+        bool_or(cohort_topical_regimens.is_on_tacrolimus) filter (
+            cohort_topical_regimens.timepoint_code = 'week_16'
+        ) as week_16,
+        bool_or(cohort_topical_regimens.is_on_tacrolimus) filter (
+            cohort_topical_regimens.timepoint_code = 'week_52'
+        ) as week_52
     from cohort_patients
     left join cohort_topical_regimens
         on cohort_patients.patient_id = cohort_topical_regimens.patient_id
