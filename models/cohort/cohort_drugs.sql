@@ -158,7 +158,6 @@ product_places as (
         product_meanings.treatment_class_code,
         product_meanings.substance_code,
         product_meanings.steroid_potency_code,
-        name_words.word_place + product_meanings.n_words - 1 as last_place,
         product_meanings.treatment_class_code
         || '/' || coalesce(product_meanings.substance_code, '') as drug_code,
         name_words.word_place + product_meanings.n_words - 1 as last_place
