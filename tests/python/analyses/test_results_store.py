@@ -53,7 +53,7 @@ def test_missing_is_null_and_nothing_is_empty_text_nan(written: Path) -> None:
         "count(*) filter (where p_value is null) from results.estimates",
     )
     assert found[0][0] == 0
-    assert found[0][1] == 1
+    assert found[0][1] == 5
     assert found[0][2] > 0
 
 

@@ -92,6 +92,8 @@ COMMANDS = (
     ),
     Command(
         '.venv/bin/dbt test --select "base_clinic__visits,test_type:unit"',
+        ".venv/bin/dbt build --quiet; "
+        '.venv/bin/dbt test --select "base_clinic__visits,test_type:unit"',
     ),
     Command(
         'dbt test --select "<model>,test_type:unit"', why_not="the same with a model's name above"

@@ -386,7 +386,7 @@ def test_a_refresh_that_fails_says_what_is_done_and_what_not_and_the_next_run_co
     stop = stopped.value
     assert stop.code == ExitCode.DELIVERY_REFUSED
     assert "not erased yet: patients.csv: is cut" in stop.what
-    assert [line.split(":")[0] for line in stop.details] == ["done", "not done"]
+    assert [line.split(":")[0] for line in stop.details][:2] == ["done", "not done"]
     assert "run the same command again" in stop.todo
     assert len(versions.listed(registry)) == N_DELIVERIES
     assert any("erasure was not finished" in f.text for f in doctor.examine(registry))
