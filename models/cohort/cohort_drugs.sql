@@ -269,13 +269,16 @@ other_words as (
     group by name_words.drug_number
 ),
 
+-- The product that a name mentions. Only a name of which every word is understood says what the
+-- course is; any name may contradict its code.
 named_products as (
     select
         decided_places.drug_number,
         decided_places.atc_code as product_atc_code,
         decided_places.treatment_class_code,
         decided_places.substance_code,
-        decided_places.steroid_potency_code
+        decided_places.steroid_potency_code,
+        several_drugs.drug_number is null and other_words.drug_number is null as is_understood
     from decided_drugs
     inner join decided_places
         on
@@ -285,7 +288,6 @@ named_products as (
         on decided_drugs.drug_number = several_drugs.drug_number
     left join other_words
         on decided_drugs.drug_number = other_words.drug_number
-    where several_drugs.drug_number is null and other_words.drug_number is null
 ),
 
 own_words as (
@@ -304,18 +306,27 @@ classified as (
         classified_codes.steroid_potency_code as code_potency,
         coalesce(
             own_words.treatment_class_code, named_products.treatment_class_code
-        ) as name_class,
-        -- The mapping's own word gives a class only; the product list does not speak for it.
-        case when own_words.drug_name is null then named_products.substance_code end
-            as name_substance,
-        case when own_words.drug_name is null then named_products.steroid_potency_code end
-            as name_potency,
+        ) as mentioned_class,
+        case
+            when own_words.drug_name is not null then own_words.treatment_class_code
+            when named_products.is_understood then named_products.treatment_class_code
+        end as name_class,
+        -- The mapping's own word gives a class only; the product list does not add to it.
+        case
+            when own_words.drug_name is null and named_products.is_understood
+                then named_products.substance_code
+        end as name_substance,
+        case
+            when own_words.drug_name is null and named_products.is_understood
+                then named_products.steroid_potency_code
+        end as name_potency,
+        named_products.is_understood,
         -- A group code such as D11AH says less than a name whose own code lies in the group.
         coalesce(
             starts_with(named_products.product_atc_code, written_drugs.atc_code)
             and named_products.product_atc_code != written_drugs.atc_code,
             false
-        ) as is_name_more_precise,
+        ) as is_product_in_code_group,
         -- A mapping's own word says what the whole cell means.
         own_words.drug_name is null
         and (
@@ -338,8 +349,9 @@ classified as (
 decided as (
     select
         *,
-        code_class is not null and not is_name_more_precise and not is_not_one_course
-            as is_decided_by_code
+        code_class is not null
+        and not (is_product_in_code_group and is_understood)
+        and not is_not_one_course as is_decided_by_code
     from classified
 ),
 
@@ -365,7 +377,8 @@ final as (
             when atc_code is not null and not is_not_one_course then 'atc_code'
             else 'none'
         end as class_source_code,
-        coalesce(code_class != name_class and not is_name_more_precise, false)
+        -- Without a code or without a product in the name there is nothing to contradict.
+        coalesce(code_class != mentioned_class and not is_product_in_code_group, false)
             as has_code_name_contradiction
     from decided
 )

@@ -17,10 +17,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("name", list(OWN_FAULTS)[:: 1 if is_long else ONE_IN])
 
 
-def test_a_neighbour_of_a_listed_fault_ends_as_it_should(name, track, tmp_path, request):
-    if name == "mojibake":
-        # Open: beside an ATC code, a name with a damaged word is no longer compared with the code.
-        request.applymarker(pytest.mark.xfail(strict=True, reason="damaged word beside a code"))
+def test_a_neighbour_of_a_listed_fault_ends_as_it_should(name, track, tmp_path):
     fault = OWN_FAULTS[name]
     folder = tmp_path / "delivery"
     touched = make_own(fault, track.clean, folder)
