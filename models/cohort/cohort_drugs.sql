@@ -304,6 +304,7 @@ classified as (
         classified_codes.treatment_class_code as code_class,
         classified_codes.substance_code as code_substance,
         classified_codes.steroid_potency_code as code_potency,
+        named_products.is_understood,
         coalesce(
             own_words.treatment_class_code, named_products.treatment_class_code
         ) as mentioned_class,
@@ -320,7 +321,6 @@ classified as (
             when own_words.drug_name is null and named_products.is_understood
                 then named_products.steroid_potency_code
         end as name_potency,
-        named_products.is_understood,
         -- A group code such as D11AH says less than a name whose own code lies in the group.
         coalesce(
             starts_with(named_products.product_atc_code, written_drugs.atc_code)
