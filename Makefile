@@ -42,12 +42,12 @@ lint: $(STAMP) ## ruff, mypy and sqlfluff
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check --quiet $(SOURCES)
 	@$(BIN)/mypy
-	@mkdir -p build && $(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models tests/dbt
+	@REGISTRY_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models tests/dbt
 
 format: $(STAMP) ## Write ruff's and sqlfluff's own layout
 	@$(BIN)/ruff check --fix $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
-	@$(BIN)/sqlfluff fix --disable-progress-bar --processes 2 models tests/dbt
+	@REGISTRY_WAREHOUSE=:memory: $(BIN)/sqlfluff fix --disable-progress-bar --processes 2 models tests/dbt
 
 oracle: $(STAMP) ## Recompute the R oracles (needs R with package survival) and compare afresh
 	@tests/oracle/run_all.sh

@@ -88,11 +88,19 @@ contradictions as (
     select
         judged.patient_id,
         judged.visit_date,
-    {%- for score in score_codes() %}
-    coalesce(min(judged.{{ score }}_score) != max(judged.{{ score }}_score), false)
-        as has_other_{{ score }}{{ ',' if not loop.last }}
-    
-{%- endfor %}
+        -- A score that no visit of the day has is not contradicted.
+        coalesce(min(judged.easi_score) != max(judged.easi_score), false)
+            as has_other_easi,
+        coalesce(min(judged.itch_nrs_score) != max(judged.itch_nrs_score), false)
+            as has_other_itch_nrs,
+        coalesce(min(judged.sleep_nrs_score) != max(judged.sleep_nrs_score), false)
+            as has_other_sleep_nrs,
+        coalesce(min(judged.dlqi_score) != max(judged.dlqi_score), false)
+            as has_other_dlqi,
+        coalesce(min(judged.iga_score) != max(judged.iga_score), false)
+            as has_other_iga,
+        coalesce(min(judged.poem_score) != max(judged.poem_score), false)
+            as has_other_poem
     from judged
     inner join repeated_days
         on
