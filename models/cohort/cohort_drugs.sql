@@ -327,7 +327,8 @@ classified as (
             and named_products.product_atc_code != written_drugs.atc_code,
             false
         ) as is_product_in_code_group,
-        -- A mapping's own word says what the whole cell means.
+        -- A mapping's own word says what the whole cell means. A name without further words has no
+        -- remark, and one without a second drug has no code of one of two.
         own_words.drug_name is null
         and (
             coalesce(other_words.has_remark, false)
