@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- The records whose drug, comorbidity or adverse event no code list knows. What they say of their
 -- patient is unknown, not absent. One row per kind of term and record.
 
