@@ -146,7 +146,9 @@ def cox_data(
 def fit_cox(data: CoxData, ties: Ties) -> CoxFit:
     """Fit by partial likelihood; events at time 0 stay in their risk set, as in R.
 
-    A covariate that does not vary, or depends on those before it, is left out.
+    A covariate that does not vary among the patients at risk at the first event time, or depends
+    there on those before it, is left out: later risk sets are parts of that one, and a patient who
+    left before is in none.
 
     Parameters
     ----------
@@ -161,7 +163,8 @@ def fit_cox(data: CoxData, ties: Ties) -> CoxFit:
     R: ``coxph(Surv(time, event) ~ x, ties = "breslow")``.
     """
     names = data.names
-    kept = regression.independent_columns(data.covariates)
+    first_event = data.durations[data.events].min(initial=math.inf)
+    kept = regression.independent_columns(data.covariates[data.durations >= first_event])
     if 0 < len(kept) < len(names):
         data = replace(
             data, names=tuple(names[i] for i in kept), covariates=data.covariates[:, kept]

@@ -23,8 +23,11 @@ from analysis_py.estimators.intervals import NOT_ESTIMABLE, Interval, exponentia
 NO_PATIENTS = "not fitted: no patient has all covariates"
 NO_EVENTS = "not fitted: no patient had the event"
 NO_CONTRAST = "not fitted: every patient had the event"
-COLLINEAR = "not fitted: no covariate varies among the patients"
-DEPENDENT = "not estimated: the term does not vary, or the terms before it determine it"
+COLLINEAR = "not fitted: no covariate varies among the patients at risk"
+DEPENDENT = (
+    "not estimated: among the patients at risk the term does not vary, or the terms before it "
+    "determine it"
+)
 ALL_AT_ONCE = "not fitted: everybody at risk had the event at the same time"
 SEPARATED = "not fitted: the outcome is separated by the covariates, the estimate is infinite"
 NOT_CONVERGED = "not fitted: the iterations did not converge"
@@ -41,8 +44,7 @@ SETTLED = 1e-10
 """Newton decrement squared, in units of the log likelihood: 1e-5 of a standard error."""
 SMALLEST_CURVATURE = 1e-9
 """Smallest eigenvalue of the information per event that is not rounding, for covariates of unit
-variance. It is smaller when a combination of covariates makes no difference to the likelihood:
-one that varies only in patients who left before the first event, for example."""
+variance. It is smaller when a combination of covariates makes no difference to the likelihood."""
 TOLERANCE = 1e-7
 
 
