@@ -28,5 +28,9 @@ MAX_STANDARDISED_DIFFERENCE = 0.1
 """Complete cases differ from all available cases when their means are more than a tenth of a
 standard deviation apart (Austin, Stat Med 2009;28:3083-3107)."""
 
+READING_STEPS = {"dlqi_baseline_score": (5, "points"), "age_at_index_years": (10, "years")}
+"""Covariate -> the step per which its ratios are shown: a ratio per point or per year is so near 1
+that two decimals do not show on which side of 1 its interval ends."""
+
 DAYS_PER_MONTH = 30.4375
 """Days in a mean Gregorian month, 365.25 / 12."""

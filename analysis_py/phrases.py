@@ -26,6 +26,7 @@ _SHORT_PHRASES = (
 _HYPHEN_MINUS = re.compile(r"(?<![\w)\]])-(?=\d)")
 
 NOT_ESTIMABLE = "not estimable"
+MOST_DECIMALS = 4
 
 
 def p_phrase(p_value: float | None) -> str:
@@ -86,6 +87,36 @@ def estimate_cell(row: Estimate | None, decimals: int = 1) -> str:
         return MISSING
     interval = interval_cell(row, decimals)
     return value_cell(row, decimals) + ("" if interval == MISSING else f" ({interval})")
+
+
+def ratio_decimals(row: Estimate, least: int = 2) -> int:
+    """Decimals of a ratio: more where an interval without 1 would be printed as ending at 1.
+
+    Examples
+    --------
+    >>> row = Estimate("A15", "all", "x", "odds_ratio", 0.9, 9, 9, ci_lower=0.8, ci_upper=0.998)
+    >>> ratio_decimals(row), ratio_cell(row)
+    (3, '0.900 (0.800–0.998)')
+    """
+    near = None
+    if not is_missing(row.ci_lower) and row.ci_lower > 1:
+        near = row.ci_lower
+    elif not is_missing(row.ci_upper) and row.ci_upper < 1:
+        near = row.ci_upper
+    decimals = least
+    while near is not None and round_half_up(near, decimals) == 1 and decimals < MOST_DECIMALS:
+        decimals += 1
+    return decimals
+
+
+def ratio_cell(row: Estimate | None) -> str:
+    """Give a hazard or odds ratio as "1.51 (1.03–2.21)"; see :func:`ratio_decimals`."""
+    return estimate_cell(row, 2 if row is None else ratio_decimals(row))
+
+
+def ratio_phrase(row: Estimate) -> str:
+    """Give a hazard or odds ratio as "1.51 (95% CI 1.03–2.21)"; see :func:`ratio_decimals`."""
+    return estimate_phrase(row, ratio_decimals(row))
 
 
 def estimate_phrase(row: Estimate | None, decimals: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis_py.results import Estimate, Results
-from analysis_py.vocabulary import ALL, ANY_TIME
+from analysis_py.vocabulary import ALL, ANY_TIME, per_step
 
 Key = tuple[str, str, str, str, str, float | None]
 
@@ -112,6 +112,20 @@ class ResultRows:
             for row in self._rows
             if row.analysis_id == analysis_id
             and all(getattr(row, name) == value for name, value in wanted.items())
+        ]
+
+    def ratios(self, analysis_id: str, statistic: str) -> list[Estimate]:
+        """Return the ratios of a model as they are shown: each per its step of READING_STEPS."""
+        return [
+            self.get(
+                analysis_id,
+                row.term,
+                statistic + per_step(row.term),
+                group=row.group,
+                timepoint=row.timepoint,
+            )
+            or row
+            for row in self.find(analysis_id, statistic=statistic)
         ]
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from analysis_py.phrases import ratio_decimals
 from analysis_py.rounding import format_interval, format_number, format_p
 from analysis_py.vocabulary import label
 
@@ -126,6 +127,8 @@ def _cells(estimate: Estimate) -> list[str]:
     decimals = next(
         (places for word, places in DECIMALS.items() if word in estimate.statistic), OTHER_DECIMALS
     )
+    if "ratio" in estimate.statistic:
+        decimals = ratio_decimals(estimate, decimals)
     is_count = estimate.unit == "patients" and float(estimate.value or 0).is_integer()
     moment = label(estimate.timepoint)
     if estimate.time_months is not None:

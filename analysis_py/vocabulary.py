@@ -6,6 +6,8 @@ A code that is not listed here (a new comorbidity, say) still gets a readable la
 
 from __future__ import annotations
 
+from analysis_py.conventions import READING_STEPS
+
 ANY_TIME = "any"
 ALL = "all"
 
@@ -71,6 +73,8 @@ _LABELS = {
     "global": "All terms together",
     "dlqi_baseline_score": "DLQI at baseline (per point)",
     "age_at_index_years": "Age at dupilumab initiation (per year)",
+    "dlqi_baseline_score_per_5_points": "DLQI at baseline (per 5 points)",
+    "age_at_index_years_per_10_years": "Age at dupilumab initiation (per 10 years)",
     "is_female": "Female sex (reference: male)",
     "is_relapsing": "Relapsing disease (reference: persistent or late onset)",
     "is_generalized": "Generalized disease (reference: not generalized)",
@@ -103,6 +107,17 @@ _LABELS = {
     "tacrolimus_then_proactive": "Tacrolimus, then proactively",
     "corticosteroid_course_then_tacrolimus": "Course of corticosteroids, then tacrolimus",
 }
+
+
+def per_step(term: str) -> str:
+    """End of the statistic of a ratio that is shown per a larger step; empty for other terms.
+
+    Examples
+    --------
+    >>> per_step("age_at_index_years"), per_step("is_female")
+    ('_per_10_years', '')
+    """
+    return "_per_{}_{}".format(*READING_STEPS[term]) if term in READING_STEPS else ""
 
 
 def label(code: str) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from analysis_py.analyses.verdicts import CENSORING
+from analysis_py.conventions import READING_STEPS
 from analysis_py.estimators.cox import CoxFit
 from analysis_py.estimators.describe import Summary, proportion
 from analysis_py.estimators.regression import ModelFit
 from analysis_py.results import LEFT_OUT, NOT_ASSESSED, Estimate
+from analysis_py.vocabulary import label, per_step
 
 EMPTY = "no patient in the denominator"
 SPREAD = {
@@ -146,6 +149,8 @@ def model_rows(
 ) -> list[Estimate]:
     """One row per term: hazard or odds ratio with Wald interval, p, n and denominator of the fit.
 
+    A term that is read in larger steps has a second row, per its step of READING_STEPS.
+
     Parameters
     ----------
     verdicts : dict, optional
@@ -167,12 +172,18 @@ def model_rows(
     how += f"; without {' and '.join(left_out)}" if left_out else ""
     missing = f"{fit.n_missing} {LEFT_OUT}" if fit.n_missing else ""
     unknown = unknown_use(n_unknown)
+    shown = [(term, "") for term in fit.terms]
+    shown += [
+        (term.per(READING_STEPS[term.name][0]), per_step(term.name))
+        for term in fit.terms
+        if term.name in READING_STEPS and math.isfinite(term.ratio)
+    ]
     return [
         Estimate(
             analysis_id,
             population,
             term.name,
-            statistic,
+            statistic + step,
             term.ratio,
             fit.n,
             fit.n + fit.n_missing + n_unknown,
@@ -181,7 +192,8 @@ def model_rows(
             method=how,
             assumptions_verdict=(verdicts or {}).get(term.name, ""),
             warning=both(term.failure or fit.warning, missing, unknown),
+            term_label=label(term.name + step),
             **fields,
         )
-        for term in fit.terms
+        for term, step in shown
     ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse, stats
@@ -64,6 +64,20 @@ class Term:
     interval: Interval
     p_value: float
     failure: str = ""
+
+    def per(self, units: float) -> Term:
+        """Return the term per several units of its covariate; its p-value stays.
+
+        R: ``exp(units * coef(fit)); exp(units * confint.default(fit))``.
+        """
+        coefficient, error = units * self.coefficient, units * self.standard_error
+        return replace(
+            self,
+            coefficient=coefficient,
+            standard_error=error,
+            ratio=math.exp(coefficient),
+            interval=exponential(coefficient, error),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

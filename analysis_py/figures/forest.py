@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from analysis_py.figures.style import BLUE, INK, QUIET, SMALL, Figure, canvas, finish, small_text
-from analysis_py.phrases import estimate_cell, estimate_phrase, is_trustworthy, p_phrase
+from analysis_py.phrases import is_trustworthy, p_phrase, ratio_cell, ratio_phrase
 from analysis_py.results import Estimate
 from analysis_py.rounding import format_p, is_missing
 from analysis_py.rows import NothingToShowError, ResultRows, known
@@ -28,12 +28,10 @@ def hazard_ratios(rows: ResultRows) -> Figure:
     """Draw the hazard ratios of A13 and A14, with the sensitivity analyses below."""
     return _draw(
         {
-            "All three terms together, Breslow ties": rows.find("A13", statistic="hazard_ratio"),
-            "Generalized disease alone, Breslow ties": rows.find("A14", statistic="hazard_ratio"),
-            "Sensitivity: each term alone": rows.find("A13", statistic="hazard_ratio_univariable"),
-            "Sensitivity: all three together, Efron ties": rows.find(
-                "A13", statistic="hazard_ratio_efron"
-            ),
+            "All three terms together, Breslow ties": rows.ratios("A13", "hazard_ratio"),
+            "Generalized disease alone, Breslow ties": rows.ratios("A14", "hazard_ratio"),
+            "Sensitivity: each term alone": rows.ratios("A13", "hazard_ratio_univariable"),
+            "Sensitivity: all three together, Efron ties": rows.ratios("A13", "hazard_ratio_efron"),
         },
         name="figure_s6_hazard_ratios",
         number="Figure S6",
@@ -49,11 +47,9 @@ def odds_ratios(rows: ResultRows) -> Figure:
     """Draw the odds ratios of A15, A18 and A19."""
     return _draw(
         {
-            "Tacrolimus at baseline, each term alone": rows.find("A15", statistic="odds_ratio"),
-            "First tacrolimus at week 4, both terms together": rows.find(
-                "A18", statistic="odds_ratio"
-            ),
-            "First tacrolimus at week 16": rows.find("A19", statistic="odds_ratio"),
+            "Tacrolimus at baseline, each term alone": rows.ratios("A15", "odds_ratio"),
+            "First tacrolimus at week 4, both terms together": rows.ratios("A18", "odds_ratio"),
+            "First tacrolimus at week 16": rows.ratios("A19", "odds_ratio"),
         },
         name="figure_s7_odds_ratios",
         number="Figure S7",
@@ -168,7 +164,7 @@ def _line(axes: Axes, line: int, row: Estimate) -> None:
         markeredgewidth=0.7,
         markersize=6 if is_main else 4.5,
     )
-    _text(axes, RATIO, line, estimate_cell(row, 2))
+    _text(axes, RATIO, line, ratio_cell(row))
     _text(axes, P_VALUE, line, format_p(row.p_value))
 
 
@@ -180,7 +176,7 @@ def _alternative(blocks: Blocks) -> str:
     parts = []
     for heading, rows in blocks.items():
         terms = [
-            f"{row.term_label} {estimate_phrase(row, 2)}, {p_phrase(row.p_value)}"
+            f"{row.term_label} {ratio_phrase(row)}, {p_phrase(row.p_value)}"
             if is_trustworthy(row)
             else f"{row.term_label}: not estimable or with a warning"
             for row in rows

@@ -10,6 +10,7 @@ from analysis_py.phrases import (
     p_phrase,
     percent,
     percent_phrase,
+    ratio_phrase,
     typographic,
     value_cell,
 )
@@ -247,7 +248,7 @@ def _initiation(rows: ResultRows) -> list[Finding]:
         )
     items += [
         finding(f"{row.term_label}: hazard ratio {_ratio(row)}.", row)
-        for row in rows.find("A13", statistic="hazard_ratio")
+        for row in rows.ratios("A13", "hazard_ratio")
     ]
     test = rows.get("A14", "is_generalized", "log_rank_chi_square")
     if test is not None:
@@ -260,7 +261,7 @@ def _initiation(rows: ResultRows) -> list[Finding]:
     ):
         items += [
             finding(f"{when}. {row.term_label}: odds ratio {_ratio(row)}.", row)
-            for row in rows.find(analysis, statistic="odds_ratio")
+            for row in rows.ratios(analysis, "odds_ratio")
         ]
     return items
 
@@ -268,7 +269,7 @@ def _initiation(rows: ResultRows) -> list[Finding]:
 def _ratio(row: Estimate) -> str:
     if not is_trustworthy(row):
         return "not to be read as an estimate"
-    return f"{estimate_phrase(row, 2)}, {p_phrase(row.p_value)}, n = {row.n}"
+    return f"{ratio_phrase(row)}, {p_phrase(row.p_value)}, n = {row.n}"
 
 
 def early_response(source: ReportSource, drawn: Drawn) -> Section:

@@ -8,8 +8,8 @@ from analysis_py.catalogue import ANALYSES
 from analysis_py.phrases import (
     NOT_ESTIMABLE,
     distinct,
-    estimate_cell,
     is_trustworthy,
+    ratio_cell,
     readable,
     sentence,
     share_cell,
@@ -54,7 +54,7 @@ def ratios(rows: ResultRows) -> Table:
         ("Ratio (95% CI)", "p", "Patients", "Assumptions", "Warning"),
     )
     for analysis, statistic, title in MODELS:
-        found = rows.find(analysis, statistic=statistic)
+        found = rows.ratios(analysis, statistic)
         if found:
             methods = distinct(readable(row.method) for row in found)
             table.heading(f"{title}. {sentence('; '.join(methods))}")
@@ -73,7 +73,7 @@ def _ratio_cells(row: Estimate) -> tuple[str, ...]:
     words = (share_cell(row), verdict, row.warning or MISSING)
     if is_missing(row.value):
         return (f"{NOT_ESTIMABLE} {WARNING_MARK}", MISSING, *words)
-    ratio = estimate_cell(row, 2)
+    ratio = ratio_cell(row)
     if not is_trustworthy(row):
         ratio = f"[{ratio}] {WARNING_MARK}"
     return (ratio, format_p(row.p_value), *words)

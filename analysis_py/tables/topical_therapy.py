@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis_py.phrases import estimate_cell, interval_cell, p_phrase, share_cell, value_cell
+from analysis_py.phrases import interval_cell, p_phrase, ratio_cell, share_cell, value_cell
 from analysis_py.results import Estimate
 from analysis_py.rounding import format_count, format_p
 from analysis_py.rows import NothingToShowError, ResultRows
@@ -82,7 +82,7 @@ def pairs(rows: ResultRows) -> Table:
         table.heading(f"{time.label}: {found[0].n} pairs of {found[0].denominator} evaluable")
         for test in found:
             counts = (rows.need("A11", test.term, m, timepoint=time.code).n for m in MARGINS)
-            ratio = marked(estimate_cell(test, 2), test)
+            ratio = marked(ratio_cell(test), test)
             table.line(label(test.term), *map(str, counts), ratio, format_p(test.p_value))
         tests += found
     return table.finished(

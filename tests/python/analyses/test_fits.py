@@ -95,6 +95,20 @@ def test_the_unit_of_a_covariate_does_not_matter(factor: float) -> None:
             assert scaled.p_value == pytest.approx(term.p_value, rel=1e-7)
 
 
+@pytest.mark.parametrize("units", [5, 10])
+def test_a_ratio_per_several_units_is_that_of_the_covariate_in_these_units(units: int) -> None:
+    durations, events, x = sample(2)
+    names = ["a", "b", "c"]
+    one = (fitted(durations, events, x, "breslow"), fit_logistic(names, x, events))
+    x = x / [units, 1, 1]
+    other = (fitted(durations, events, x, "breslow"), fit_logistic(names, x, events))
+    for before, after in zip(one, other, strict=True):
+        term, scaled = before.terms[0].per(units), after.terms[0]
+        assert term.ratio == pytest.approx(scaled.ratio, rel=1e-7)
+        assert term.interval[:2] == pytest.approx(scaled.interval[:2], rel=1e-7)
+        assert term.p_value == pytest.approx(scaled.p_value, rel=1e-7)
+
+
 small = st.lists(
     st.tuples(st.integers(0, 3), st.booleans(), st.integers(-2, 2), st.integers(0, 1)),
     min_size=3,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from analysis_py.phrases import ratio_cell, ratio_decimals
 from analysis_py.results import Results
 from analysis_py.rounding import format_p, round_half_up
 
 COX = "a13.evaluable.all.any.{}.hazard_ratio"
+LOGISTIC_KEY = "a15.evaluable.all.baseline.{}.odds_ratio"
 HAZARD_RATIOS = {
     "dlqi_baseline_score": ("0.964", "0.938", "0.992", "0.0109"),
     "age_at_index_years": ("0.987", "0.976", "0.999", "0.0310"),
@@ -111,6 +113,30 @@ def test_early_response(results: Results) -> None:
     assert (others.n, others.denominator) == (126, 226)
     assert str(round_half_up(test.p_value, 5)) == "0.02709"
     assert test.assumptions_verdict == "expected counts: holds (smallest 22.2)"
+
+
+def test_ratios_are_shown_so_that_their_intervals_agree_with_p(results: Results) -> None:
+    def shown(key: str) -> tuple[str, str]:
+        row = results[key]
+        return row.term_label, f"{ratio_cell(row)}, p = {format_p(row.p_value)}"
+
+    cox, odds = COX.format("age_at_index_years"), LOGISTIC_KEY.format("dlqi_baseline_score")
+    assert shown(f"{cox}_per_10_years") == (
+        "Age at dupilumab initiation (per 10 years)",
+        "0.88 (0.78–0.99), p = 0.031",
+    )
+    # Per point the interval ends at 0.99986, per 5 points at 0.9993: never printed as 1.00.
+    assert shown(odds)[1] == "0.9597 (0.9212–0.9999), p = 0.049"
+    assert shown(f"{odds}_per_5_points") == (
+        "DLQI at baseline (per 5 points)",
+        "0.814 (0.663–0.999), p = 0.049",
+    )
+    ratios = [row for row in results if "_ratio" in row.statistic and row.ci_lower is not None]
+    assert len(ratios) > 20
+    for row in ratios:
+        decimals = ratio_decimals(row)
+        low, high = (round_half_up(end, decimals) for end in (row.ci_lower, row.ci_upper or 9.9))
+        assert (low <= 1 <= high) == (row.p_value >= 0.05), row.result_id
 
 
 @pytest.mark.parametrize("timepoint", TABLE_2)
