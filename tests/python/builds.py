@@ -10,6 +10,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+
+from refresh.pack import content_of
+
 ROOT = Path(__file__).resolve().parents[2]
 PARSE_CACHE = "partial_parse.msgpack"
 
@@ -49,7 +53,7 @@ def run_dbt(
     *arguments: str,
     delivery: Path | None = None,
     mapping: str = "",
-    threads: int = 2,
+    settings: dict[str, str] | None = None,
     warehouse: Path | None = None,
     parsed: Build | None = None,
     project: Path = ROOT,
@@ -57,7 +61,8 @@ def run_dbt(
     """Run one dbt command with its own warehouse, target and logs below `folder`.
 
     The warehouse is named relative to its folder: with the same name and threads dbt need not parse
-    the project again when it is given the target of an earlier build, `parsed`.
+    the project again when it is given the target of an earlier build, `parsed`. `settings` are
+    further environment variables.
     """
     target = folder / "target"
     target.mkdir(parents=True, exist_ok=True)
@@ -70,9 +75,10 @@ def run_dbt(
         "REGISTRY_MAPPING": mapping,
         "REGISTRY_WAREHOUSE": warehouse.name,
         "PYTHONPATH": str(ROOT),
-        "REGISTRY_THREADS": str(threads),
+        "REGISTRY_THREADS": "2",
         "REGISTRY_KEY_FILE": str(ROOT / "build" / "test.key"),
         "DBT_USE_COLORS": "false",
+        **(settings or {}),
     }
     (ROOT / "build").mkdir(exist_ok=True)
     done = subprocess.run(
@@ -89,3 +95,24 @@ def run_dbt(
         check=False,
     )
     return Build(warehouse, target, done.stdout + done.stderr, done.returncode)
+
+
+def tables_of(db: duckdb.DuckDBPyConnection, catalog: str, schema: str) -> list[str]:
+    """Return the names of the tables of a schema, in order."""
+    rows = db.execute(
+        "select table_name from duckdb_tables() where database_name = ? and schema_name = ? "
+        "order by 1",
+        [catalog, schema],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def contents(warehouse: Path, *schemas: str) -> dict[str, str]:
+    """Return the content hash of every table of these schemas, free of the order of rows."""
+    with duckdb.connect(str(warehouse), read_only=True) as db:
+        catalog = db.execute("select current_database()").fetchone()[0]
+        return {
+            f"{schema}.{table}": content_of(db, catalog, schema, table).content_hash
+            for schema in schemas
+            for table in tables_of(db, catalog, schema)
+        }

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import fault_endings
+from builds import contents
 from fault_endings import BASES, Before, Ending, compare_patients, count_records, people_touched
-from short_road import BuildStep, contents
+from short_road import BuildStep
 
 from simulator.faults.cases import make_fault
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from builds import Build
+from builds import Build, tables_of
 
 from core.progress import Progress
 from core.settings import Settings
 from refresh.build import BuildResult, RanTests, build
-from refresh.pack import content_of
 
 ROOMS = ("staging", "quarantine", "cohort", "marts")
 BuildStep = Callable[[Settings, Progress, tuple[int, ...]], BuildResult]
@@ -50,7 +49,7 @@ class ShortRoad:
             db.execute("begin")
             for room in (*ROOMS, "reference"):
                 db.execute(f"create schema {room}")
-            for table in _tables(db, "demo", "reference"):
+            for table in tables_of(db, "demo", "reference"):
                 db.execute(f'create table reference."{table}" as from demo.reference."{table}"')
             for _, statement in self.models:
                 db.execute(statement)
@@ -97,23 +96,3 @@ def _statement(run: Path, node: dict) -> str:
 def through_dbt(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> BuildResult:
     """Build with dbt itself, as a refresh does; the slow form of `ShortRoad.build`."""
     return build(settings, progress, locks)
-
-
-def _tables(db: duckdb.DuckDBPyConnection, catalog: str, schema: str) -> list[str]:
-    rows = db.execute(
-        "select table_name from duckdb_tables() where database_name = ? and schema_name = ? "
-        "order by 1",
-        [catalog, schema],
-    ).fetchall()
-    return [row[0] for row in rows]
-
-
-def contents(warehouse: Path, *schemas: str) -> dict[str, str]:
-    """Return the content hash of every table of these schemas."""
-    with duckdb.connect(str(warehouse), read_only=True) as db:
-        catalog = db.execute("select current_database()").fetchone()[0]
-        return {
-            f"{schema}.{table}": content_of(db, catalog, schema, table).content_hash
-            for schema in schemas
-            for table in _tables(db, catalog, schema)
-        }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import shutil
 
@@ -162,6 +163,37 @@ def test_a_number_given_to_another_person_is_flagged_for_that_patient_alone(refr
             "select column_name from corrections where export_name = 'patients' order by 1"
         ).fetchall()
     assert kept == [("birth_date",), ("sex",)]
+
+
+def test_swapped_drug_codes_for_half_the_patients_stop_the_publish(
+    refresh, published, clean, tmp_path
+):
+    delivery = tmp_path / "swapped"
+    shutil.copytree(clean, delivery)
+    drugs = {"D11AH01": ("Elocon", "D07AC13"), "D07AC13": ("Protopic", "D11AH01")}
+    file = delivery / "prescriptions.csv"
+    with file.open(encoding="utf-8", newline="") as stream:
+        records = list(csv.DictReader(stream))
+    chosen = set(sorted({record["patient_id"] for record in records})[::2])
+    for record in records:
+        code = record["atc_code"]
+        if record["patient_id"] in chosen and code.startswith(("D07", "D11AH01")):
+            record["drug_name"], record["atc_code"] = drugs.get(code, drugs["D07AC13"])
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, records[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+    for name in ("vault", "published"):
+        shutil.copytree(getattr(published, name), tmp_path / name, symlinks=True)
+    settings = dataclasses.replace(
+        published,
+        delivery=delivery,
+        vault=tmp_path / "vault",
+        published=tmp_path / "published",
+    )
+    stop = stopped(refresh, settings, clean)
+    assert (stop.code, stop.rule) == (ExitCode.HELD_BACK, "recode")
+    assert any("topical_regimen_code" in line for line in [stop.what, *stop.details])
 
 
 def test_these_are_the_cases_with_two_deliveries(clean, tmp_path):

@@ -7,10 +7,10 @@ from pathlib import Path
 import fault_endings
 import judged_once
 import pytest
-from builds import ROOT, run_dbt
+from builds import ROOT, contents, run_dbt
 from fault_endings import Ending
 from own_faults import OwnFault, both, make_own
-from short_road import ROOMS, contents
+from short_road import ROOMS
 
 from expectations import gate
 from simulator.faults.cases import MAKERS
