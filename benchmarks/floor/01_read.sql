@@ -166,6 +166,8 @@ select * from read_csv(getvariable('seeds') || '/codelists/code_labels.csv');
 
 create temp table comorbidity_terms as
 select * from read_csv(getvariable('seeds') || '/codelists/comorbidity_terms.csv');
+create temp table comorbidity_codes as
+select * from read_csv(getvariable('seeds') || '/codelists/comorbidities.csv');
 
 create temp table adverse_event_terms as
 select

@@ -3,21 +3,29 @@
 create schema marts;
 
 create table marts.dim_patients as
-with comorbidity_flags as (
-    select
-        comorbidities.patient_id,
-        count(distinct coalesce(comorbidity_terms.comorbidity_code, 'unmapped'))
-            as n_comorbidities,
-        coalesce(bool_or(comorbidity_code in ('rhinitis', 'rhinoconjunctivitis')), false)
-            as has_rhinitis,
-        coalesce(bool_or(comorbidity_code in ('conjunctivitis', 'rhinoconjunctivitis')), false)
-            as has_conjunctivitis,
-        coalesce(bool_or(comorbidity_code = 'asthma'), false) as has_asthma,
-        coalesce(bool_or(comorbidity_code = 'food_allergy'), false) as has_food_allergy
-    from comorbidities
+with counted_comorbidities as (
+    select distinct
+        written.patient_id,
+        unnest(string_split(
+            coalesce(known.part_codes, comorbidity_terms.comorbidity_code, 'unmapped'), ' '
+        )) as comorbidity_code
+    from comorbidities as written
     left join comorbidity_terms
-        on comorbidities.comorbidity_term = comorbidity_terms.term
-    group by comorbidities.patient_id
+        on written.comorbidity_term = comorbidity_terms.term
+    left join comorbidity_codes as known
+        on comorbidity_terms.comorbidity_code = known.comorbidity_code
+),
+
+comorbidity_flags as (
+    select
+        patient_id,
+        count(*) as n_comorbidities,
+        bool_or(comorbidity_code = 'rhinitis') as has_rhinitis,
+        bool_or(comorbidity_code = 'conjunctivitis') as has_conjunctivitis,
+        bool_or(comorbidity_code = 'asthma') as has_asthma,
+        bool_or(comorbidity_code = 'food_allergy') as has_food_allergy
+    from counted_comorbidities
+    group by patient_id
 ),
 
 prior_flags as (

@@ -21,15 +21,13 @@ cohort_delivery as (
     select * from {{ ref('cohort_delivery') }}
 ),
 
--- Rhinoconjunctivitis is one term for two comorbidities.
 comorbidity_flags as (
     select
         patient_id,
         count(*) as n_comorbidities,
         bool_or(comorbidity_code = 'unmapped') as has_unmapped,
-        bool_or(comorbidity_code in ('rhinitis', 'rhinoconjunctivitis')) as has_rhinitis,
-        bool_or(comorbidity_code in ('conjunctivitis', 'rhinoconjunctivitis'))
-            as has_conjunctivitis,
+        bool_or(comorbidity_code = 'rhinitis') as has_rhinitis,
+        bool_or(comorbidity_code = 'conjunctivitis') as has_conjunctivitis,
         bool_or(comorbidity_code = 'asthma') as has_asthma,
         bool_or(comorbidity_code = 'food_allergy') as has_food_allergy
     from cohort_comorbidities

@@ -171,3 +171,10 @@ def test_terms_lead_to_known_codes_and_every_code_has_a_term(
 ) -> None:
     assert set(column(terms, key)) == set(column(codes, key))
     assert [t for t in column(terms, "term") if t != t.lower()] == []
+
+
+def test_parts_of_a_comorbidity_are_comorbidities_that_count_themselves() -> None:
+    parts = {row["comorbidity_code"]: row["part_codes"].split() for row in seed("comorbidities")}
+    for code, others in parts.items():
+        assert len(others) != 1, code
+        assert all(parts[other] == [] for other in others), code
