@@ -72,7 +72,8 @@ early_visits as (
     group by cohort_index_dates.patient_id
 ),
 
--- On a systemic anti-inflammatory drug on any of these days, first and last day included.
+-- On a systemic anti-inflammatory drug on any of these days, first and last day included; perhaps
+-- on it, where only the month or year of its start or end is known.
 concomitant_patients as (
     select distinct cohort_index_dates.patient_id
     from cohort_index_dates
@@ -83,9 +84,9 @@ concomitant_patients as (
     cross join concomitant_systemic
     where
         treatment_classes.is_systemic_anti_inflammatory
-        and cohort_prescriptions.start_date
+        and cohort_prescriptions.earliest_start_date
         <= cohort_index_dates.index_date + concomitant_systemic.last_day
-        and coalesce(cohort_prescriptions.end_date, date 'infinity')
+        and coalesce(cohort_prescriptions.latest_end_date, date 'infinity')
         >= cohort_index_dates.index_date + concomitant_systemic.first_day
 ),
 

@@ -1,4 +1,5 @@
--- Day 0: the first day of the index treatment. One row per patient who ever received it.
+-- Day 0: the first day of the index treatment. A patient whose first course may have begun on several
+-- days, because only its month or year is known, has none. One row per patient with a day 0.
 
 with cohort_prescriptions as (
     select * from {{ ref('cohort_prescriptions') }}
@@ -17,19 +18,31 @@ index_courses as (
             and treatment_classes.is_index_treatment
 ),
 
-final as (
+-- The first day on which a course may have begun; day 0 where one surely began by then.
+first_possible_days as (
     select
         patient_id,
-        is_start_date_partial as is_index_date_partial,
-        start_date as index_date,
-        source_file,
-        record_number
+        min(earliest_start_date) as index_date
     from index_courses
+    group by patient_id
+),
+
+final as (
+    select
+        index_courses.patient_id,
+        first_possible_days.index_date,
+        index_courses.source_file,
+        index_courses.record_number
+    from index_courses
+    inner join first_possible_days
+        on
+            index_courses.patient_id = first_possible_days.patient_id
+            and index_courses.latest_start_date = first_possible_days.index_date
     -- Two courses may start on one day; file and record number make the choice the same every time.
     qualify
         row_number() over (
-            partition by patient_id
-            order by start_date, source_file, record_number
+            partition by index_courses.patient_id
+            order by index_courses.source_file, index_courses.record_number
         ) = 1
 )
 

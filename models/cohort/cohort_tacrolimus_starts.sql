@@ -15,6 +15,7 @@ visit_windows as (
     select * from {{ ref('visit_windows') }}
 ),
 
+-- Whether the patient was on tacrolimus is known there, with corticosteroids or without.
 evaluable_regimens as (
     select
         cohort_topical_regimens.*,
@@ -23,7 +24,7 @@ evaluable_regimens as (
     from cohort_topical_regimens
     inner join visit_windows
         on cohort_topical_regimens.timepoint_code = visit_windows.timepoint_code
-    where cohort_topical_regimens.is_regimen_evaluable
+    where cohort_topical_regimens.is_on_tacrolimus is not null
 ),
 
 first_uses as (

@@ -1,7 +1,8 @@
 -- What an evaluable patient was on at an attended timepoint: two flags from the courses active on
 -- the day of the visit (end day included, no end date = ongoing), and the four-level regimen
 -- derived from them. Where topical therapy was not reviewed at the visit, no prescription is not
--- proof of no treatment: not evaluable. One row per evaluable patient and attended timepoint.
+-- proof of no treatment, and a course with a partial date may have been active or not: not
+-- evaluable. One row per evaluable patient and attended timepoint.
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}
@@ -59,36 +60,56 @@ evaluable_visits as (
         cohort_visits.timepoint_code,
         cohort_visits.visit_date,
         cohort_visits.visit_day,
-        cohort_visits.topical_adherence_code
+        -- Not recorded is not reviewed.
+        coalesce(cohort_visits.topical_adherence_code = 'adherent', false) as is_reviewed
     from cohort_visits
     inner join cohort_patients
         on cohort_visits.patient_id = cohort_patients.patient_id and cohort_patients.is_evaluable
 ),
 
-active_courses as (
+-- The courses that may have been active on the day of the visit; certain where they were on every
+-- possible day of their start and end.
+possible_courses as (
     select
         evaluable_visits.patient_id,
         evaluable_visits.timepoint_code,
-        count(*) as n_active_courses,
-        bool_or(topical_courses.is_tacrolimus) as is_on_tacrolimus,
-        bool_or(not topical_courses.is_tacrolimus) as is_on_corticosteroids,
-        max(topical_courses.potency_rank) as highest_potency_rank,
-        -- The tacrolimus course that a reviewer is shown: the one that started first.
-        min(
-            {
-                'start_date': topical_courses.start_date,
-                'source_file': topical_courses.source_file,
-                'record_number': topical_courses.record_number
-            }
-        ) filter (topical_courses.is_tacrolimus) as tacrolimus_course
+        topical_courses.is_tacrolimus,
+        topical_courses.potency_rank,
+        topical_courses.earliest_start_date,
+        topical_courses.source_file,
+        topical_courses.record_number,
+        evaluable_visits.visit_date >= topical_courses.latest_start_date
+        and evaluable_visits.visit_date
+        <= coalesce(topical_courses.earliest_end_date, date 'infinity') as is_certain
     from evaluable_visits
     inner join topical_courses
         on
             evaluable_visits.patient_id = topical_courses.patient_id
-            and evaluable_visits.visit_date >= topical_courses.start_date
+            and evaluable_visits.visit_date >= topical_courses.earliest_start_date
             and evaluable_visits.visit_date
-            <= coalesce(topical_courses.end_date, date 'infinity')
-    group by evaluable_visits.patient_id, evaluable_visits.timepoint_code
+            <= coalesce(topical_courses.latest_end_date, date 'infinity')
+),
+
+-- Null where no course of the kind may have been active.
+active_courses as (
+    select
+        patient_id,
+        timepoint_code,
+        count(*) filter (is_certain) as n_active_courses,
+        bool_or(is_certain) filter (is_tacrolimus) as is_tacrolimus_certain,
+        bool_or(is_certain) filter (not is_tacrolimus) as is_corticosteroid_certain,
+        max(potency_rank) as highest_possible_rank,
+        max(potency_rank) filter (is_certain) as highest_certain_rank,
+        -- The tacrolimus course that a reviewer is shown: the one that started first.
+        min(
+            {
+                'start_date': earliest_start_date,
+                'source_file': source_file,
+                'record_number': record_number
+            }
+        ) filter (is_tacrolimus and is_certain) as tacrolimus_course
+    from possible_courses
+    group by patient_id, timepoint_code
 ),
 
 flagged as (
@@ -96,20 +117,25 @@ flagged as (
         evaluable_visits.patient_id,
         evaluable_visits.timepoint_code,
         evaluable_visits.visit_day,
-        active_courses.highest_potency_rank,
+        evaluable_visits.is_reviewed,
         active_courses.tacrolimus_course,
-        -- Not recorded is not reviewed.
-        coalesce(evaluable_visits.topical_adherence_code = 'adherent', false)
-            as is_regimen_evaluable,
-        -- At a reviewed visit no active course means none.
+        -- At a reviewed visit no course that may be active means none.
         case
-            when evaluable_visits.topical_adherence_code = 'adherent'
-                then coalesce(active_courses.is_on_tacrolimus, false)
+            when not evaluable_visits.is_reviewed then null
+            when active_courses.is_tacrolimus_certain then true
+            when active_courses.is_tacrolimus_certain is null then false
         end as is_on_tacrolimus,
         case
-            when evaluable_visits.topical_adherence_code = 'adherent'
-                then coalesce(active_courses.is_on_corticosteroids, false)
+            when not evaluable_visits.is_reviewed then null
+            when active_courses.is_corticosteroid_certain then true
+            when active_courses.is_corticosteroid_certain is null then false
         end as is_on_corticosteroids,
+        -- The strongest is not known where a stronger one may have been active.
+        case
+            when active_courses.highest_possible_rank = active_courses.highest_certain_rank
+                then active_courses.highest_certain_rank
+        end as highest_potency_rank,
+        -- No row: no active course.
         coalesce(active_courses.n_active_courses, 0) as n_active_courses
     from evaluable_visits
     left join active_courses
@@ -123,25 +149,29 @@ final as (
         flagged.patient_id,
         flagged.timepoint_code,
         flagged.n_active_courses,
-        flagged.is_regimen_evaluable,
         flagged.is_on_tacrolimus,
         flagged.is_on_corticosteroids,
         flagged.visit_day,
         case
             when flagged.is_on_tacrolimus and flagged.is_on_corticosteroids
                 then 'corticosteroids_and_tacrolimus'
-            when flagged.is_on_tacrolimus then 'tacrolimus'
-            when flagged.is_on_corticosteroids then 'corticosteroids'
-            when flagged.is_regimen_evaluable then 'none'
+            when flagged.is_on_tacrolimus and not flagged.is_on_corticosteroids then 'tacrolimus'
+            when not flagged.is_on_tacrolimus and flagged.is_on_corticosteroids
+                then 'corticosteroids'
+            when not flagged.is_on_tacrolimus and not flagged.is_on_corticosteroids then 'none'
         end as topical_regimen_code,
-        case when not flagged.is_regimen_evaluable then 'not_reviewed' end
-            as regimen_not_evaluable_reason_code,
-        case when flagged.is_regimen_evaluable then steroid_potencies.code end
-            as steroid_potency_code,
+        case
+            when not flagged.is_reviewed then 'not_reviewed'
+            when flagged.is_on_tacrolimus is null or flagged.is_on_corticosteroids is null
+                then 'course_dates_partial'
+        end as regimen_not_evaluable_reason_code,
+        case when flagged.is_reviewed then steroid_potencies.code end as steroid_potency_code,
         case when flagged.is_on_tacrolimus then flagged.tacrolimus_course['source_file'] end
             as tacrolimus_source_file,
         case when flagged.is_on_tacrolimus then flagged.tacrolimus_course['record_number'] end
-            as tacrolimus_record_number
+            as tacrolimus_record_number,
+        flagged.is_on_tacrolimus is not null and flagged.is_on_corticosteroids is not null
+            as is_regimen_evaluable
     from flagged
     left join steroid_potencies
         on flagged.highest_potency_rank = steroid_potencies.code_number

@@ -34,7 +34,8 @@ comorbidity_flags as (
     group by patient_id
 ),
 
--- A group code such as L04A is kept under its class: any substance of it may have been meant.
+-- A group code such as L04A is kept under its class: any substance of it may have been meant. A
+-- flag is null without a course, and false where day 0 may have come first.
 prior_treatment_flags as (
     select
         patient_id,
@@ -43,13 +44,18 @@ prior_treatment_flags as (
             as has_unnamed_immunosuppressant,
         bool_or(prior_treatment_code in ('unmapped', 'systemic_retinoid'))
             as has_unnamed_retinoid,
-        bool_or(prior_treatment_code = 'ciclosporin') as has_prior_ciclosporin,
-        bool_or(prior_treatment_code = 'systemic_corticosteroid')
+        bool_or(is_certainly_earlier) filter (prior_treatment_code = 'ciclosporin')
+            as has_prior_ciclosporin,
+        bool_or(is_certainly_earlier) filter (prior_treatment_code = 'systemic_corticosteroid')
             as has_prior_systemic_corticosteroids,
-        bool_or(prior_treatment_code = 'phototherapy') as has_prior_phototherapy,
-        bool_or(prior_treatment_code = 'methotrexate') as has_prior_methotrexate,
-        bool_or(prior_treatment_code = 'alitretinoin') as has_prior_alitretinoin,
-        bool_or(prior_treatment_code = 'azathioprine') as has_prior_azathioprine
+        bool_or(is_certainly_earlier) filter (prior_treatment_code = 'phototherapy')
+            as has_prior_phototherapy,
+        bool_or(is_certainly_earlier) filter (prior_treatment_code = 'methotrexate')
+            as has_prior_methotrexate,
+        bool_or(is_certainly_earlier) filter (prior_treatment_code = 'alitretinoin')
+            as has_prior_alitretinoin,
+        bool_or(is_certainly_earlier) filter (prior_treatment_code = 'azathioprine')
+            as has_prior_azathioprine
     from cohort_prior_treatments
     group by patient_id
 ),
@@ -120,19 +126,36 @@ final as (
         comorbidity_flags.has_asthma is true or unrecorded.named_comorbidity as has_asthma,
         comorbidity_flags.has_food_allergy is true or unrecorded.named_comorbidity
             as has_food_allergy,
-        prior_treatment_flags.has_prior_ciclosporin is true or unrecorded.prior_immunosuppressant
-            as has_prior_ciclosporin,
-        prior_treatment_flags.has_prior_systemic_corticosteroids is true
-        or unrecorded.prior_treatment
-            as has_prior_systemic_corticosteroids,
-        prior_treatment_flags.has_prior_phototherapy is true or unrecorded.prior_treatment
-            as has_prior_phototherapy,
-        prior_treatment_flags.has_prior_methotrexate is true or unrecorded.prior_immunosuppressant
-            as has_prior_methotrexate,
-        prior_treatment_flags.has_prior_alitretinoin is true or unrecorded.prior_retinoid
-            as has_prior_alitretinoin,
-        prior_treatment_flags.has_prior_azathioprine is true or unrecorded.prior_immunosuppressant
-            as has_prior_azathioprine
+        case
+            when prior_treatment_flags.has_prior_ciclosporin is null
+                then unrecorded.prior_immunosuppressant
+            when prior_treatment_flags.has_prior_ciclosporin then true
+        end as has_prior_ciclosporin,
+        case
+            when prior_treatment_flags.has_prior_systemic_corticosteroids is null
+                then unrecorded.prior_treatment
+            when prior_treatment_flags.has_prior_systemic_corticosteroids then true
+        end as has_prior_systemic_corticosteroids,
+        case
+            when prior_treatment_flags.has_prior_phototherapy is null
+                then unrecorded.prior_treatment
+            when prior_treatment_flags.has_prior_phototherapy then true
+        end as has_prior_phototherapy,
+        case
+            when prior_treatment_flags.has_prior_methotrexate is null
+                then unrecorded.prior_immunosuppressant
+            when prior_treatment_flags.has_prior_methotrexate then true
+        end as has_prior_methotrexate,
+        case
+            when prior_treatment_flags.has_prior_alitretinoin is null
+                then unrecorded.prior_retinoid
+            when prior_treatment_flags.has_prior_alitretinoin then true
+        end as has_prior_alitretinoin,
+        case
+            when prior_treatment_flags.has_prior_azathioprine is null
+                then unrecorded.prior_immunosuppressant
+            when prior_treatment_flags.has_prior_azathioprine then true
+        end as has_prior_azathioprine
     from cohort_patients
     inner join unrecorded
         on cohort_patients.patient_id = unrecorded.patient_id

@@ -19,6 +19,10 @@ final as (
         is_end_date_partial,
         start_date,
         end_date,
+        earliest_start_date,
+        latest_start_date,
+        earliest_end_date,
+        latest_end_date,
         source_file,
         record_number
     from base_pharmacy__prescriptions

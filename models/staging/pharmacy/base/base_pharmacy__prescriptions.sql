@@ -87,6 +87,10 @@ final as (
         is_end_date_partial,
         start_date,
         end_date,
+        start_date_first_day as earliest_start_date,
+        start_date_last_day as latest_start_date,
+        end_date_first_day as earliest_end_date,
+        end_date_last_day as latest_end_date,
         record_disposition,
         faults
     from judged
