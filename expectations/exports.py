@@ -24,6 +24,7 @@ from expectations.rules import (
     value_between,
 )
 from intake.contract import EXPORTS, column_names
+from intake.mapping import NOT_SELECTED
 
 SCORES = [name for name in column_names("visits") if name.endswith("_score")]
 STAGED = {
@@ -96,6 +97,9 @@ more than both of them share is a default of a form, or the day of a migration."
 LARGEST_REFUSED_SHARE, FEW_RECORDS = 0.10, 5
 """No file may lose more than both of its records, or of its values."""
 
+OF_NO_EXPORT = f"ends_with(source_file, '#{NOT_SELECTED}')"
+"""SQL: the line of the ledger of records that no part of the mapping selects."""
+
 _REPEATED = ("duplicate_exact", "conflicting_duplicate")
 _BETWEEN_RECORDS = (
     *_REPEATED, "repeated_record", "orphan", "parent_rejected", "before_birth", "end_before_start",
@@ -148,10 +152,10 @@ def _export(export: str, facts: Facts) -> Suite:
 
 
 def _n_read(export: str) -> str:
-    """Return SQL: records of the export's files."""
+    """Return SQL: records of the export's files, without those that belong to no export."""
     return (
         "(select coalesce(sum(n_records_read), 0)::bigint from quarantine.record_ledger "
-        f"where export_name = '{export}')"
+        f"where export_name = '{export}' and not {OF_NO_EXPORT})"
     )
 
 
@@ -215,7 +219,7 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
     """Yield the shares of broken records, refused cells, repeated keys and unknown patients."""
     yield _share(
         "record_sound",
-        _n_refused("column_name = '(record)'"),
+        _n_refused(f"column_name = '(record)' and rule_code <> '{NOT_SELECTED}'"),
         _n_read(export),
         MOST_BROKEN_PCT,
         category=CONFORMANCE,
@@ -344,7 +348,8 @@ def _ledger() -> Suite:
         [
             rows_between("files", 1, None, "A delivery has files."),
             no_rows(
-                "record_loss_small", f"select 1 from {{batch}} where n_quarantined > {allowed}",
+                "record_loss_small",
+                f"select 1 from {{batch}} where n_quarantined > {allowed} and not {OF_NO_EXPORT}",
                 CONFORMANCE, "No file loses more than one record in ten (and more than 5).",
                 "no file",
             ),
@@ -354,5 +359,11 @@ def _ledger() -> Suite:
                 "No file loses more values than a tenth of its records (and more than 5).",
                 "no file",
             ),
+            no_rows(
+                "records_selected", f"select 1 from {{batch}} where {OF_NO_EXPORT}", CONFORMANCE,
+                "Records of a file belong to no export (rule not_selected): an event, an arm or an "
+                "instrument that the records of the mapping do not name.",
+                "no file",
+            ).as_warning(),
         ],
     )  # fmt: skip

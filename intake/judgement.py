@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,9 +24,9 @@ from intake.file_bytes import (
     with_head,
     with_line_feeds,
 )
-from intake.mapping import ColumnSource
+from intake.mapping import NOT_SELECTED, ColumnSource
 from intake.raw_tables import export_schema
-from intake.records import Layout, Tally, normal_header
+from intake.records import PLACE_FIELDS, Layout, Tally, normal_header
 from intake.refusals import FileRefusedError, shown_name
 from privacy.pseudonyms import PseudonymKey
 
@@ -36,6 +36,7 @@ MOST_FAULTY_RECORDS = 5
 
 _LEAST_UNDECODABLE = 3
 _MOST_COLUMNS_NOTED = 50
+_LONGEST_DETAIL = 60
 
 FileProgress = Callable[[str, int], None]
 """Called with the name of a file and the number of its bytes that were just read."""
@@ -117,6 +118,24 @@ class Projection:
             is_chosen = pc.and_(is_chosen, pc.fill_null(pc.is_in(text, pa.array(texts)), False))
         return is_chosen
 
+    def as_not_selected(self, batch: pa.Table) -> pa.Table:
+        """Return records as faulty ones without cells; the detail is what this use asked for."""
+        asked = [batch.column(self._place[normal_header(name)]) for name in self.use.source.records]
+        detail = pc.binary_join_element_wise(*asked, ", ", null_handling="replace")
+        n = batch.num_rows
+        found = {
+            "record_fault": _constant(NOT_SELECTED, n),
+            "record_fault_detail": pc.utf8_slice_codeunits(detail, 0, _LONGEST_DETAIL),
+        }
+        places = {field.name for field in PLACE_FIELDS}
+        return pa.Table.from_arrays(
+            [
+                found.get(name, batch.column(name) if name in places else pa.nulls(n, pa.string()))
+                for name in batch.schema.names
+            ],
+            schema=batch.schema,
+        )
+
     def _selected(self, batch: pa.Table) -> pa.Table:
         if self._takes_faulty and not self.use.source.records:
             return batch
@@ -164,11 +183,9 @@ class FileJudgement:
     tally : Tally
         Records and faults.
     projections : list of Projection
-        One per use of the file, with its counts.
+        One per use of the file, with its counts; one more for records that no use takes, if any.
     notices : list of tuple
         Code and detail.
-    n_unselected : int
-        Sound records that no use of the file takes.
     refusal : FileRefusedError or None
         Why the file cannot be trusted.
     """
@@ -179,7 +196,6 @@ class FileJudgement:
     tally: Tally = field(default_factory=Tally)
     projections: list[Projection] = field(default_factory=list)
     notices: list[tuple[str, str]] = field(default_factory=list)
-    n_unselected: int = 0
     refusal: FileRefusedError | None = None
 
 
@@ -244,7 +260,7 @@ def judged_rows(
         for batch in reader.batches():
             if not judgement.projections:
                 judgement.projections = _projections(planned, reader.layout, key)
-            yield from _projected(judgement, batch)
+            yield from _projected(judgement, batch, reader.layout, key)
         if not judgement.projections:
             judgement.projections = _projections(planned, reader.layout, key)
         _note_columns(judgement, reader.layout)
@@ -299,17 +315,36 @@ def _projections(
     ]
 
 
-def _projected(judgement: FileJudgement, batch: pa.Table) -> Iterator[tuple[Projection, pa.Table]]:
-    """Give a batch to every use of the file; count the records that no use takes."""
-    for projection in judgement.projections:
+def _projected(
+    judgement: FileJudgement, batch: pa.Table, layout: Layout | None, key: PseudonymKey | None
+) -> Iterator[tuple[Projection, pa.Table]]:
+    """Give a batch to every use of the file, then the records that none of them takes."""
+    uses = judgement.planned.uses
+    by_use = judgement.projections[: len(uses)]
+    for projection in by_use:
         rows = projection.rows(batch)
         if rows.num_rows:
             yield projection, rows
-    if all(projection.use.source.records for projection in judgement.projections):
+    if all(use.source.records for use in uses):
         is_taken = pc.is_valid(batch.column("record_fault"))
-        for projection in judgement.projections:
+        for projection in by_use:
             is_taken = pc.or_(is_taken, projection.selects(batch))
-        judgement.n_unselected += batch.num_rows - (pc.sum(is_taken).as_py() or 0)
+        rest = batch.filter(pc.invert(is_taken))
+        if rest.num_rows:
+            if len(judgement.projections) == len(uses):
+                judgement.projections.append(_of_the_rest(judgement.planned, layout, key))
+            projection = judgement.projections[-1]
+            yield projection, projection.rows(by_use[0].as_not_selected(rest))
+
+
+def _of_the_rest(
+    planned: PlannedFile, layout: Layout | None, key: PseudonymKey | None
+) -> Projection:
+    """Return the projection of records that no use takes: faulty records of the first export."""
+    assert layout is not None
+    first = planned.uses[0]
+    source = first.source.model_copy(update={"part": NOT_SELECTED, "records": {}})
+    return Projection(replace(first, source=source), planned.name, layout, key, takes_faulty=True)
 
 
 def _note_columns(judgement: FileJudgement, layout: Layout | None) -> None:
@@ -352,10 +387,28 @@ def _judge_whole(judgement: FileJudgement) -> None:
             f"{tally.n_faulty} of {tally.n_records} records are faulty "
             f"(more than {MOST_FAULTY_SHARE:.0%}): {tally.words()}.",
         )
-    for projection in judgement.projections:
-        if projection.n_records == 0 and tally.n_records:
+    if tally.n_records > tally.n_faulty:
+        _require_selected(judgement)
+
+
+def _require_selected(judgement: FileJudgement) -> None:
+    """Refuse a file from which an export gets no record; note a single use that selects none."""
+    selected: dict[str, list[Projection]] = {}
+    for projection in judgement.projections[: len(judgement.planned.uses)]:
+        selected.setdefault(projection.use.export_name, []).append(projection)
+        if projection.n_records == projection.n_faulty:
             judgement.notices.append(("no_records", f"{projection.source_file}: none selected"))
-    if judgement.n_unselected:
+    for export_name, projections in selected.items():
+        if all(each.n_records == each.n_faulty for each in projections) and not all(
+            each.use.source.may_be_empty for each in projections
+        ):
+            asked = [name for each in projections for name in each.use.source.records]
+            raise FileRefusedError(
+                "none_selected",
+                f"holds no record of {export_name}: none has what the mapping asks of "
+                f"{', '.join(map(shown_name, dict.fromkeys(asked)))}.",
+            )
+    for projection in judgement.projections[len(judgement.planned.uses) :]:
         judgement.notices.append(
-            ("unselected_records", f"{judgement.n_unselected} records belong to no export")
+            ("unselected_records", f"{projection.n_records} records belong to no export")
         )

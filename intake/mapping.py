@@ -51,6 +51,9 @@ WORD_KINDS = (
     "drug",
 )
 
+NOT_SELECTED = "not_selected"
+"""Rule of a record that the `records` of no use select, and the part under which it is counted."""
+
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
@@ -249,6 +252,8 @@ def _check_uses(exports: dict[str, ExportSource]) -> None:
             uses.setdefault(source.file.lower(), []).append((source.part, reading))
     for file, found in uses.items():
         parts = [part for part, _ in found]
+        if NOT_SELECTED in parts:
+            raise ValueError(f"exports: {file}: the part name {NOT_SELECTED} is reserved")
         if len(found) > 1 and (None in parts or len(set(parts)) < len(parts)):
             raise ValueError(
                 f"exports: the file {file} is used {len(found)} times; "

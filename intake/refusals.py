@@ -22,6 +22,7 @@ FILE_REFUSALS = {
     "changed_while_read": "Wait until the delivery is complete, then load it again.",
     "empty_file": "Export it again.",
     "no_records": "Export it again, or declare may_be_empty.",
+    "none_selected": "Correct the texts under records in the mapping, or declare may_be_empty.",
     "wrong_kind": "Export it in the format that its name says, or correct the name.",
     "wrong_encoding": "Declare the encoding in the mapping, or export the file again.",
     "mixed_line_ends": "Export it again with one kind of line end.",
@@ -49,9 +50,9 @@ FILE_REFUSALS = {
 
 RECORD_FAULTS = (
     "empty_record", "field_count", "header_repeated", "bad_quoting", "control_character",
-    "invalid_utf8", "cell_too_long",
+    "invalid_utf8", "cell_too_long", "not_selected",
 )  # fmt: skip
-"""Codes of records that cannot be split into cells; seed rejection_rules explains them."""
+"""Codes of records without cells: broken, or of no export; seed rejection_rules explains them."""
 
 NOTICES = (
     "extra_column", "optional_column_absent", "optional_file_absent", "ignored_file",

@@ -79,7 +79,11 @@ def test_a_redcap_export_becomes_five_exports(tmp_path):
     ) == [
         ("1", "0", "1", "0", "", "redcap_export.csv#patients", 1, 2, None),
         ("2", "1", "", "", "", "redcap_export.csv#patients", 6, 8, None),
+        (*[None] * 5, "redcap_export.csv#not_selected", 7, 9, "not_selected"),
         (*[None] * 5, "redcap_export.csv#patients", 8, 10, "field_count"),
+    ]
+    assert found("select record_fault_detail from raw.patients where record_number = 7") == [
+        ("telephone_call_arm_1, ",)
     ]
     assert found(
         "select visit_id, visit_date, easi_score from raw.visits order by record_number"
@@ -106,6 +110,7 @@ def test_a_redcap_export_becomes_five_exports(tmp_path):
         ("redcap_export.csv#asthma", 1, 0),
         ("redcap_export.csv#conjunctivitis", 0, 0),
         ("redcap_export.csv#food_allergy", 0, 0),
+        ("redcap_export.csv#not_selected", 1, 1),
         ("redcap_export.csv#patients", 3, 1),
         ("redcap_export.csv#prescriptions", 2, 0),
         ("redcap_export.csv#rhinitis", 1, 0),
@@ -123,6 +128,7 @@ def test_redcap_labels_and_a_repeating_event(tmp_path):
         redcap_row("1", "baseline_arm_1", sex="0", birth_date="1980", **labels),
         redcap_row("1", "unscheduled_arm_1", "", "1", visit_date="2019-02-01"),
         redcap_row("1", "unscheduled_arm_1", "", "2", visit_date="2019-02-08"),
+        redcap_row("1", "baseline_arm_1", "prescription", "1", drug_name="Dupixent"),
     ]
     (tmp_path / "redcap_export.csv").write_text(as_csv(rows), newline="")
     connection = duckdb.connect()
@@ -135,6 +141,21 @@ def test_redcap_labels_and_a_repeating_event(tmp_path):
         ("1|unscheduled_arm_1|1",),
         ("1|unscheduled_arm_1|2",),
     ]
+
+
+def test_a_filter_that_selects_nothing_refuses_the_file(tmp_path):
+    """Check boxes in words that the mapping does not list: every comorbidity would be gone."""
+    labels = {f"comorbidities___{n}": "S\u00ec" if n == 2 else "No" for n in range(1, 5)}
+    rows = [
+        FIELDS,
+        redcap_row("1", "baseline_arm_1", sex="0", birth_date="1980", **labels),
+        redcap_row("1", "baseline_arm_1", "prescription", "1", drug_name="Dupixent"),
+    ]
+    (tmp_path / "redcap_export.csv").write_text(as_csv(rows), newline="")
+    refusal = judge(tmp_path, "redcap")["redcap_export.csv"].refusal
+    assert refusal is not None
+    assert refusal.code == "none_selected"
+    assert "holds no record of comorbidities" in refusal.cause
 
 
 @pytest.fixture
@@ -174,7 +195,8 @@ def test_a_real_redcap_export_is_read_through_a_mapping(longitudinal):
     connection = duckdb.connect()
     load_delivery(open_delivery(folder, "longitudinal", **options), KEY, connection)
     patients = connection.sql(
-        "select patient_id, sex, birth_date, involves_face from raw.patients order by all"
+        "select patient_id, sex, birth_date, involves_face from raw.patients "
+        "where record_fault is null order by all"
     ).fetchall()
     assert [row[:3] for row in patients] == [
         ("100", "1", "1983-09-23"),
