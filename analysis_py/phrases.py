@@ -27,6 +27,8 @@ _HYPHEN_MINUS = re.compile(r"(?<![\w)\]])-(?=\d)")
 
 NOT_ESTIMABLE = "not estimable"
 MOST_DECIMALS = 4
+MOST_DECIMALS_OF_MOVE = 8
+DECIMALS_OF_UNIT = {"patients": 1, "percent": 1, "points": 1, "years": 1, "months": 1}
 
 
 def p_phrase(p_value: float | None) -> str:
@@ -128,6 +130,32 @@ def estimate_phrase(row: Estimate | None, decimals: int) -> str:
         return typographic(number)
     interval = format_interval(row.ci_lower, row.ci_upper, decimals)
     return typographic(f"{number} (95% CI {interval})")
+
+
+def move_phrases(before: float | None, after: float | None, unit: str) -> tuple[str, str]:
+    """Give a number of results before and after a change, with as many decimals as show it.
+
+    Examples
+    --------
+    >>> move_phrases(1110, 1112, "patients"), move_phrases(72.22, 72.24, "percent")
+    (('1,110', '1,112'), ('72.22', '72.24'))
+    >>> move_phrases(29.5, None, "points")
+    ('29.5', '–')
+    """
+    known = [value for value in (before, after) if not is_missing(value)]
+    decimals = DECIMALS_OF_UNIT.get(unit, 3)
+    if unit == "patients" and all(value.is_integer() for value in map(float, known)):
+        decimals = 0
+    while (
+        len({round_half_up(value, decimals) for value in known}) < len(set(known))
+        and decimals < MOST_DECIMALS_OF_MOVE
+    ):
+        decimals += 1
+    first, second = (
+        MISSING if is_missing(value) else f"{round_half_up(value, decimals):,}"
+        for value in (before, after)
+    )
+    return typographic(first), typographic(second)
 
 
 def serious_warning(row: Estimate) -> str:

@@ -22,7 +22,7 @@ from typing import Literal
 import pandas as pd
 
 from analysis_py.estimators.intervals import Interval
-from analysis_py.vocabulary import ALL, ANY_TIME, label
+from analysis_py.vocabulary import ALL, ANY_TIME, label, statistic_label
 
 Role = Literal["estimate", "assumption", "sensitivity", "curve", "flow"]
 
@@ -42,6 +42,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "term": ("VARCHAR", "What was measured, counted or modelled. In a flow: to"),
     "term_label": ("VARCHAR", "Label of the term for people"),
     "statistic": ("VARCHAR", "Kind of number"),
+    "label": ("VARCHAR", "Term, group, timepoint and kind of number in words for people"),
     "comparator": ("VARCHAR", "Timepoint, group or reference compared with; empty: none"),
     "time_months": ("DOUBLE", "Months since the index date, of a point of a curve"),
     "value": ("DOUBLE", "The number, unrounded; NULL: not estimable, see warning"),
@@ -126,6 +127,18 @@ class Estimate:
             statistic=self.statistic,
             time_months=self.time_months,
         )
+
+    @property
+    def label(self) -> str:
+        """What the number is, for people: "EASI, Week 4: mean"."""
+        moment = "" if self.timepoint == ANY_TIME else label(self.timepoint)
+        if self.time_months is not None:
+            moment = f"month {self.time_months:g}"
+        if self.role == "flow":
+            what = [f"{label(self.group)} → {self.term_label}", moment]
+        else:
+            what = [self.term_label, "" if self.group == ALL else label(self.group), moment]
+        return f"{', '.join(filter(None, what))}: {statistic_label(self.statistic)}"
 
 
 @dataclass(slots=True)

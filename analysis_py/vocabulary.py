@@ -108,6 +108,59 @@ _LABELS = {
     "corticosteroid_course_then_tacrolimus": "Course of corticosteroids, then tacrolimus",
 }
 
+# Statistics whose code does not read as words.
+_STATISTICS = {
+    "n": "patients",
+    "n_flow": "patients",
+    "n_patients": "patients left",
+    "n_missing": "not recorded",
+    "n_at_baseline": "on it at baseline",
+    "n_at_visit": "on it at the timepoint",
+    "n_entered": "came to it",
+    "n_left": "left it",
+    "n_never": "on it at neither",
+    "n_lost": "lost from baseline",
+    "n_failing": "do not meet it",
+    "percent": "share",
+    "percentage_point_difference": "difference of shares",
+    "sd": "standard deviation",
+    "survival": "share that has not started",
+    "f_statistic": "F",
+    "f_statistic_uncorrected": "F, uncorrected",
+    "t_statistic": "t",
+    "chi_square": "chi-square",
+    "log_rank_chi_square": "log-rank chi-square",
+    "restricted_mean_se": "standard error of the restricted mean",
+    "hazard_ratio_efron": "hazard ratio, Efron's ties",
+    "hazard_ratio_univariable": "hazard ratio, this term alone",
+    "odds_ratio_joint": "odds ratio, terms together",
+    "greenhouse_geisser_epsilon": "Greenhouse-Geisser ε",
+    "mauchly_w": "sphericity: Mauchly's W",
+    "standardised_difference_from_all": "complete cases against all, in SD",
+    "proportional_hazards_chi_square": "proportional hazards: chi-square",
+    "largest_standardised_dfbeta": "influence of one patient, in standard errors",
+    "hazard_ratio_lowest_without_one_patient": "lowest hazard ratio without one patient",
+    "hazard_ratio_highest_without_one_patient": "highest hazard ratio without one patient",
+}
+
+
+def statistic_label(code: str) -> str:
+    """Readable label of a kind of number, for the middle of a sentence.
+
+    Examples
+    --------
+    >>> statistic_label("n_lost"), statistic_label("n_at_risk"), statistic_label("mean_change")
+    ('lost from baseline', 'at risk', 'mean change')
+    """
+    known = _STATISTICS.get(code.partition("_per_")[0])
+    return known or code.partition("_per_")[0].removeprefix("n_").replace("_", " ")
+
+
+def statistic_heading(code: str) -> str:
+    """Readable label of a kind of number, with a capital."""
+    text = statistic_label(code)
+    return text[0].upper() + text[1:]
+
 
 def per_step(term: str) -> str:
     """End of the statistic of a ratio that is shown per a larger step; empty for other terms.

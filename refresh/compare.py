@@ -45,7 +45,6 @@ EXPORT_KEYS: dict[str, tuple[str, ...]] = {
     "adverse_events": ("adverse_event_id",),
 }
 NOT_COMPARED = frozenset({"line_number", "record_number", "source_file", "pseudonym"})
-RESULT_LABELS = ("population", "group", "timepoint", "term", "statistic")
 RESULT_NUMBERS = ("value", "ci_lower", "ci_upper", "p_value", "n")
 PREVIOUS = "previous_version"
 PREVIOUS_VAULT = "previous_vault"
@@ -399,9 +398,7 @@ def _sum_up_patients(db: duckdb.DuckDBPyConnection) -> None:
 def _compare_results(db: duckdb.DuckDBPyConnection, work: str) -> None:
     columns = set(dict(columns_of(db, work, "results", "estimates")))
     columns &= set(dict(columns_of(db, PREVIOUS, "results", "estimates")))
-    labels = [name for name in RESULT_LABELS if name in columns]
-    condition = _same_key("b", "a", ("result_id", *labels))
-    label = ", ".join(f"coalesce(a.{quote(n)}, b.{quote(n)})::varchar" for n in labels) or "null"
+    condition = _same_key("b", "a", ("result_id",))
 
     def pick(side: str, name: str, kind: str) -> str:
         return f"{side}.{quote(name)}::{kind}" if name in columns else f"null::{kind}"
@@ -417,7 +414,8 @@ def _compare_results(db: duckdb.DuckDBPyConnection, work: str) -> None:
         insert into quality.result_changes
         select coalesce(a.result_id, b.result_id),
             coalesce({pick("a", "analysis_id", "varchar")}, {pick("b", "analysis_id", "varchar")}),
-            concat_ws(', ', {label}),
+            coalesce({pick("a", "label", "varchar")}, {pick("b", "label", "varchar")}),
+            coalesce({pick("a", "unit", "varchar")}, {pick("b", "unit", "varchar")}),
             case when b.is_there is null then 'added' when a.is_there is null then 'vanished'
                 else 'changed' end,
             {pick("b", "value", "double")}, {pick("a", "value", "double")},

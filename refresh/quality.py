@@ -146,7 +146,8 @@ TABLES: dict[str, DescribedTable] = {
         {
             "result_id": ("varchar", "Identifier of the result in results.estimates."),
             "analysis_id": ("varchar", "Analysis that made it."),
-            "label": ("varchar", "Population, group, timepoint, term and statistic."),
+            "label": ("varchar", "What the number is, in words."),
+            "unit": ("varchar", "Unit of the values; empty: none."),
             "change_code": ("varchar", "added, vanished or changed."),
             "value_before": ("double", "Value in the previous version, in the result's unit."),
             "value_after": ("double", "Value now."),

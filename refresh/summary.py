@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from analysis_py.phrases import move_phrases
 from core import duck
 from core.settings import Settings
 from refresh import versions
@@ -256,9 +257,11 @@ def _columns_of(line: dict[str, Any]) -> str:
 
 def describe_move(row: dict[str, Any]) -> str:
     """Return one line about a result that moved, with its denominator where that moved too."""
-    line = f"{row['result_id']}: {row['value_before']:g} -> {row['value_after']:g}"
+    unit = row["unit"] or ""
+    before, after = move_phrases(row["value_before"], row["value_after"], unit)
+    line = f"{row['label'] or row['result_id']}: {before} -> {after} {unit}".rstrip()
     counts = row["n_before"], row["n_after"]
-    if None in counts or counts[0] == counts[1]:
+    if None in counts or counts[0] == counts[1] or unit == "patients":
         return line
     return f"{line} (n {counts[0]:,} -> {counts[1]:,})"
 

@@ -24,7 +24,7 @@ from analysis_py.report.blocks import (
 from analysis_py.report.source import ReportSource
 from analysis_py.results import Estimate
 from analysis_py.rounding import MISSING, format_number
-from analysis_py.vocabulary import ALL, ANY_TIME, POPULATIONS, label
+from analysis_py.vocabulary import ANY_TIME, POPULATIONS
 
 STATUS_LABELS = {
     published.DIFFERS: "Differs",
@@ -241,14 +241,8 @@ def _methods(rows: list[Estimate]) -> list[str]:
 
 
 def _carriers(rows: list[Estimate]) -> str:
-    names = []
-    for row in rows[:6]:
-        parts = [row.term_label, row.statistic.replace("_", " ")]
-        parts += [label(row.group)] if row.group != ALL else []
-        parts += [label(row.timepoint)] if row.timepoint != ANY_TIME else []
-        names.append(", ".join(parts))
     more = f"; and {len(rows) - 6} more" if len(rows) > 6 else ""
-    return "; ".join(names) + more
+    return "; ".join(row.label for row in rows[:6]) + more
 
 
 def _version(name: str) -> str:

@@ -14,7 +14,7 @@ from unicodedata import category
 import duckdb
 
 from analysis_py.marts import schema_of
-from analysis_py.phrases import typographic
+from analysis_py.phrases import move_phrases
 from analysis_py.report.blocks import Block, Facts, Grid, Note, Section, Subheading, Text
 from analysis_py.rounding import format_number, format_p
 from core.duck import rows, scalar
@@ -37,6 +37,7 @@ STATES = {
     "error": "!\u00a0could not be evaluated",
     "not_applicable": "–\u00a0not applicable",
 }
+COMPARED = {"export": "records of the export", "mart": "published rows"}
 NOT_MET = ("failed", "error")
 SUBJECTS = {"export": "exports", "mart": "marts"}
 MOST_RESULTS = 200
@@ -73,9 +74,7 @@ FROM_QUALITY = {
         order by comparison_code, table_name, column_name nulls first, change_code
     """,
     "results": """
-        select coalesce(label, result_id) as label, change_code, value_before, value_after,
-            value_difference, p_value_before, p_value_after
-        from {quality}.result_changes order by result_id
+        select * from {quality}.result_changes order by result_id
     """,
 }
 FROM_QUARANTINE = {
@@ -309,11 +308,9 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
 def _changes(quality: Quality) -> list[Block]:
     results = [
         row
-        | {"change": _words(row["change_code"])}
-        | {
-            name: typographic(format_number(row[name], 3))
-            for name in ("value_before", "value_after", "value_difference")
-        }
+        | {"change": _words(row["change_code"]), "label": row["label"] or row["result_id"]}
+        # A version of before this column has no unit.
+        | _moved(row, row.get("unit") or "")
         | {name: format_p(row[name]) for name in ("p_value_before", "p_value_after")}
         for row in quality["results"][:MOST_RESULTS]
     ]
@@ -321,14 +318,19 @@ def _changes(quality: Quality) -> list[Block]:
         Subheading("What changed since the previous version", "changed"),
         _grid(
             "Records that changed",
-            [row | {"change": _words(row["change_code"])} for row in quality["changes"]],
+            [
+                row
+                | {"change": _words(row["change_code"])}
+                | {"compared": COMPARED.get(row["comparison_code"], row["comparison_code"])}
+                for row in quality["changes"]
+            ],
             {
                 "Table": "table_name",
                 "Column": "column_name",
                 "Change": "change",
                 "#Records": "n_records",
                 "#Patients": "n_patients",
-                "Compared": "comparison_code",
+                "Compared": "compared",
             },
         ),
         _grid(
@@ -339,7 +341,7 @@ def _changes(quality: Quality) -> list[Block]:
                 "Change": "change",
                 "#Before": "value_before",
                 "#Now": "value_after",
-                "#Difference": "value_difference",
+                "Unit": "unit",
                 "#p before": "p_value_before",
                 "#p now": "p_value_after",
             },
@@ -354,3 +356,8 @@ def _changes(quality: Quality) -> list[Block]:
             )
         )
     return blocks
+
+
+def _moved(row: dict[str, Any], unit: str) -> dict[str, Any]:
+    before, after = move_phrases(row["value_before"], row["value_after"], unit)
+    return {"value_before": before, "value_after": after, "unit": unit}

@@ -19,7 +19,7 @@ from analysis_py.results import Estimate
 from analysis_py.rounding import MISSING, format_p, is_missing
 from analysis_py.rows import ResultRows
 from analysis_py.tables.table import WARNING_MARK, Table
-from analysis_py.vocabulary import ANY_TIME, label
+from analysis_py.vocabulary import ANY_TIME, label, statistic_heading
 
 # Analysis, statistic, title of the block.
 MODELS = (
@@ -33,16 +33,6 @@ MODELS = (
     ("A15", "odds_ratio_joint", "Sensitivity: tacrolimus at baseline, both together"),
 )
 TITLES = {analysis.analysis_id: analysis.title for analysis in ANALYSES}
-CHECKS = {
-    "greenhouse_geisser_epsilon": "Greenhouse-Geisser ε",
-    "mauchly_w": "Sphericity: Mauchly's W",
-    "standardised_difference_from_all": "Complete cases against all, in SD",
-    "proportional_hazards_chi_square": "Proportional hazards: chi-square",
-    "largest_standardised_dfbeta": "Influence of one patient, in standard errors",
-    "hazard_ratio_lowest_without_one_patient": "Lowest hazard ratio without one patient",
-    "hazard_ratio_highest_without_one_patient": "Highest hazard ratio without one patient",
-    "smallest_expected_count": "Smallest expected count",
-}
 
 
 def ratios(rows: ResultRows) -> Table:
@@ -94,7 +84,7 @@ def assumptions(rows: ResultRows) -> Table:
             time = "" if row.timepoint == ANY_TIME else f", {label(row.timepoint).lower()}"
             table.line(
                 row.term_label + time,
-                CHECKS.get(row.statistic, label(row.statistic)),
+                statistic_heading(row.statistic),
                 value_cell(row, 3),
                 format_p(row.p_value),
                 share_cell(row),

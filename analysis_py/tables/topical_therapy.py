@@ -7,18 +7,13 @@ from analysis_py.results import Estimate
 from analysis_py.rounding import format_count, format_p
 from analysis_py.rows import NothingToShowError, ResultRows
 from analysis_py.tables.table import Table, marked, tested_notes
-from analysis_py.vocabulary import ALL, REGIMENS, label
+from analysis_py.vocabulary import ALL, REGIMENS, label, statistic_heading
 
 COMBINED = ("any_tacrolimus", "any_corticosteroids")
-MARGINS = {
-    "n_at_baseline": "On it at baseline",
-    "n_at_visit": "On it at the timepoint",
-    "n_stayed": "Stayed",
-    "n_left": "Left it",
-    "n_entered": "Came to it",
-    "n_never": "On it at neither",
-    "n_lost": "Lost from baseline",
-}
+MARGINS = (
+    *("n_at_baseline", "n_at_visit", "n_stayed", "n_left", "n_entered", "n_never"),
+    "n_lost",
+)
 
 
 def regimens(rows: ResultRows) -> Table:
@@ -72,7 +67,7 @@ def pairs(rows: ResultRows) -> Table:
         "Table S5",
         "Change of topical therapy against baseline: the pairs",
         "Topical therapy",
-        (*MARGINS.values(), "Odds ratio (95% CI)", "p"),
+        (*map(statistic_heading, MARGINS), "Odds ratio (95% CI)", "p"),
     )
     tests = []
     for time in rows.timepoints[1:]:

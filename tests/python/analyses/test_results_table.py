@@ -67,6 +67,7 @@ def test_every_row_names_who_it_speaks_of(results: Results) -> None:
         assert row.denominator is not None, row.result_id
         assert row.method, row.result_id
         assert row.term_label, row.result_id
+        assert "_" not in row.label, row.result_id
 
 
 def test_every_interval_holds_its_estimate(results: Results) -> None:
@@ -130,6 +131,20 @@ def test_bands_of_a_group_add_up(results: Results) -> None:
 def test_labels_are_for_people() -> None:
     assert label("easi_below_7") == "EASI < 7"
     assert label("some_new_code") == "Some new code"
+
+
+def test_a_result_is_named_in_words(results: Results) -> None:
+    for key, words in {
+        "a04.assessed.all.week_04.easi.mean": "EASI, Week 4: mean",
+        "a10.evaluable.none.week_04.tacrolimus.n_flow": (
+            "None (emollients only) → Tacrolimus, Week 4: patients"
+        ),
+        "a14.evaluable.generalized.any.tacrolimus_start.n_at_risk.month_4": (
+            "Start of tacrolimus, alone or with corticosteroids, Generalized disease, month 4: "
+            "at risk"
+        ),
+    }.items():
+        assert results[key].label == words
 
 
 def test_catalogue_lists_every_analysis_once() -> None:

@@ -234,6 +234,10 @@ def test_a_corrected_score_changes_marts_and_results_and_is_reported(registry, c
     assert moved
     assert all(corrected["before"][result] == before for result, before, _ in moved)
     assert "results moved" in corrected["said"]
+    assert registry.query(
+        "select label, unit from quality.result_changes "
+        "where result_id = 'a04.assessed.all.week_04.easi.mean'"
+    ) == [("EASI, Week 4: mean", "points")]
 
 
 def test_only_the_corrected_patient_differs(registry, corrected):

@@ -577,21 +577,24 @@ def test_the_manifest_line_is_inside_the_published_file(settings):
 
 
 def test_the_summary_shows_the_results_that_moved_most_with_their_denominators(capsys):
-    def row(name, before, after, n_after=341):
+    def row(name, before, after, n_after=341, unit="points"):
         return {
-            "result_id": name, "change_code": "changed", "value_before": before,
-            "value_after": after, "n_before": 342, "n_after": n_after,
+            "result_id": f"a04.{name}", "label": name, "unit": unit, "change_code": "changed",
+            "value_before": before, "value_after": after, "n_before": 342, "n_after": n_after,
         }  # fmt: skip
 
     moved = [row(f"same_{i}", 25.0, 25.0) for i in range(9)]
-    moved += [row("little", 100.0, 101.0, 342), row("much", 10.0, 20.0), row("new", None, 3.0)]
+    moved += [row("EASI: mean", 100.0, 101.0, 342), row("new", None, 3.0)]
+    moved += [row("Started: patients", 1100.0, 2200.0, 2200, "patients")]
+    moved += [row("DLQI: mean", 10.0, 10.04)]
     found = Summary("published", {"seq": 2}, result_changes=moved)
     summary.show(found)
     lines = [line.strip() for line in capsys.readouterr().out.splitlines() if "->" in line]
-    assert lines[:3] == [
-        "much: 10 -> 20 (n 342 -> 341)",
-        "little: 100 -> 101",
-        "same_0: 25 -> 25 (n 342 -> 341)",
+    assert lines[:4] == [
+        "Started: patients: 1,100 -> 2,200 patients",
+        "EASI: mean: 100.0 -> 101.0 points",
+        "DLQI: mean: 10.00 -> 10.04 points (n 342 -> 341)",
+        "same_0: 25.0 -> 25.0 points (n 342 -> 341)",
     ]
     assert len(lines) == summary.SHOWN_RESULTS
 

@@ -115,8 +115,8 @@ def publish(build: Path, path: Path, source: ReportSource) -> Path:
         db.execute("create table metadata.build as select ? as manifest_entry", [entry])
         db.execute(
             "insert into quality.result_changes by name "
-            "select 'a04.x' as result_id, 'EASI at week 4' as label, 'changed' as change_code, "
-            "8.5 as value_before, 8.4 as value_after"
+            "select 'a04.x' as result_id, 'EASI at week 4' as label, 'points' as unit, "
+            "'changed' as change_code, 8.5 as value_before, 8.4 as value_after"
         )
         db.execute("drop schema quarantine cascade")
         db.execute("drop schema raw cascade")
