@@ -1,293 +1,17 @@
--- What each drug is, as it was written: treatment class from the ATC code first, the mapping's own
--- words second, the product list third, always with the route respected. A name that says two drugs
--- or "stopped" is no running course of one: unmapped. Drugs are few where prescriptions are many:
--- each is decided once. One row per drug name, ATC code and route.
+-- What each drug is: treatment class from the ATC code first, the mapping's own words second, the
+-- product list third. A name that says two drugs or "stopped" is no running course of one:
+-- unmapped. One row per drug name, ATC code and route.
 
-with stg_pharmacy__prescriptions as (
-    select * from {{ ref('stg_pharmacy__prescriptions') }}
+with cohort_drug_names as (
+    select * from {{ ref('cohort_drug_names') }}
+),
+
+cohort_atc_classes as (
+    select * from {{ ref('cohort_atc_classes') }}
 ),
 
 stg_intake__source_words as (
     select * from {{ ref('stg_intake__source_words') }}
-),
-
-atc_codes as (
-    select * from {{ ref('atc_codes') }}
-),
-
-drug_products as (
-    select * from {{ ref('drug_products') }}
-),
-
-word_list as (
-    select * from {{ ref('word_list') }}
-),
-
-drug_name_words as (
-    select * from {{ ref('drug_name_words') }}
-),
-
-distinct_drugs as (
-    select distinct
-        drug_name,
-        atc_code,
-        route_code
-    from stg_pharmacy__prescriptions
-),
-
--- The three together are unique, so the numbers are the same every time.
-written_drugs as (
-    select
-        drug_name,
-        atc_code,
-        route_code,
-        row_number() over (
-            order by drug_name, atc_code nulls last, route_code nulls last
-        ) as drug_number
-    from distinct_drugs
-),
-
-written_codes as (
-    select atc_code
-    from written_drugs
-    where atc_code is not null
-    union distinct
-    select atc_code
-    from drug_products
-    where atc_code is not null
-),
-
--- The longest prefix says most: D11AH01 before D11AH.
-classified_codes as (
-    select
-        written_codes.atc_code,
-        atc_codes.treatment_class_code,
-        atc_codes.substance_code,
-        atc_codes.steroid_potency_code
-    from written_codes
-    inner join atc_codes
-        on starts_with(written_codes.atc_code, atc_codes.atc_prefix)
-    qualify
-        row_number() over (
-            partition by written_codes.atc_code
-            order by length(atc_codes.atc_prefix) desc
-        ) = 1
-),
-
--- The words of each name, and what follows each of them.
-name_parts as (
-    select
-        drug_number,
-        string_to_array({{ name_words('drug_name') }}, ' ') as parts
-    from written_drugs
-),
-
-placed_words as (
-    select
-        drug_number,
-        parts,
-        unnest(parts) as word,
-        generate_subscripts(parts, 1) as word_place
-    from name_parts
-),
-
-name_words as (
-    select
-        drug_number,
-        word,
-        word_place,
-        array_to_string(parts[word_place:], ' ') || ' ' as text_from_here
-    from placed_words
-    where word != ''
-),
-
--- Where no route is recorded, a word of the name may tell it: ointment, tablets. Two routes tell
--- nothing.
-name_routes as (
-    select
-        name_words.drug_number,
-        min(word_list.code) as route_code
-    from name_words
-    inner join word_list
-        on name_words.word = word_list.word and word_list.word_kind = 'route'
-    group by name_words.drug_number
-    having count(distinct word_list.code) = 1
-),
-
-routed_drugs as (
-    select
-        written_drugs.drug_number,
-        written_drugs.atc_code,
-        coalesce(written_drugs.route_code, name_routes.route_code) as known_route_code
-    from written_drugs
-    left join name_routes
-        on written_drugs.drug_number = name_routes.drug_number
-),
-
-product_words as (
-    select
-        drug_products.*,
-        string_to_array({{ name_words('drug_products.product_name') }}, ' ') as parts
-    from drug_products
-),
-
-product_meanings as (
-    select
-        product_words.route_code,
-        product_words.atc_code,
-        classified_codes.steroid_potency_code,
-        product_words.parts[1] as first_word,
-        array_to_string(product_words.parts, ' ') || ' ' as product_text,
-        array_length(product_words.parts, 1) as n_words,
-        coalesce(
-            product_words.treatment_class_code, classified_codes.treatment_class_code
-        ) as treatment_class_code,
-        coalesce(product_words.substance_code, classified_codes.substance_code) as substance_code
-    from product_words
-    left join classified_codes
-        on product_words.atc_code = classified_codes.atc_code
-),
-
--- Where a name has the words of a product, whatever its route.
-product_places as (
-    select
-        name_words.drug_number,
-        name_words.word_place as first_place,
-        product_meanings.route_code,
-        product_meanings.atc_code,
-        product_meanings.treatment_class_code,
-        product_meanings.substance_code,
-        product_meanings.steroid_potency_code,
-        product_meanings.treatment_class_code
-        || '/' || coalesce(product_meanings.substance_code, '') as drug_code,
-        name_words.word_place + product_meanings.n_words - 1 as last_place
-    from name_words
-    inner join product_meanings
-        on
-            name_words.word = product_meanings.first_word
-            and starts_with(name_words.text_from_here, product_meanings.product_text)
-),
-
--- A longer product name says more than one inside it: "hydrocortisone butyrate".
-named_places as (
-    select
-        product_places.*,
-        routed_drugs.known_route_code,
-        coalesce(routed_drugs.atc_code, '') != ''
-        and starts_with(product_places.atc_code, routed_drugs.atc_code) as is_in_written_code
-    from product_places
-    inner join routed_drugs
-        on product_places.drug_number = routed_drugs.drug_number
-    where
-        not exists (
-            select 1
-            from product_places as longer
-            where
-                longer.drug_number = product_places.drug_number
-                and longer.first_place <= product_places.first_place
-                and longer.last_place >= product_places.last_place
-                and longer.last_place - longer.first_place
-                > product_places.last_place - product_places.first_place
-        )
-),
-
--- A product of the known route wins over one of any route; without either the place is undecided.
-decided_places as (
-    select *
-    from named_places
-    where route_code = 'any' or route_code = known_route_code
-    qualify
-        row_number() over (
-            partition by drug_number, first_place
-            order by route_code = 'any' asc, last_place desc, drug_code asc, atc_code asc nulls last
-        ) = 1
-),
-
--- The drug that the decided places mean together, if it is one.
-decided_drugs as (
-    select
-        drug_number,
-        min(drug_code) as drug_code,
-        min(first_place) as first_place
-    from decided_places
-    group by drug_number
-    having count(distinct drug_code) = 1
-),
-
--- A name with two drugs is no drug: every place must be able to mean the one that was decided, as
--- in "tacrolimus (Protopic)".
-place_verdicts as (
-    select
-        named_places.drug_number,
-        named_places.first_place,
-        bool_or(named_places.is_in_written_code) as is_in_written_code,
-        count(decided_drugs.drug_number) > 0 as is_of_decided_drug
-    from named_places
-    left join decided_drugs
-        on
-            named_places.drug_number = decided_drugs.drug_number
-            and named_places.drug_code = decided_drugs.drug_code
-    group by named_places.drug_number, named_places.first_place
-),
-
-several_drugs as (
-    select
-        drug_number,
-        -- A code of its own beside two names is a combination; the code of one of them is not.
-        coalesce(bool_or(is_in_written_code), false) as is_code_of_one
-    from place_verdicts
-    group by drug_number
-    having count(*) > 1 and not bool_and(is_of_decided_drug)
-),
-
--- What is no product must be a form, a strength or a schedule. Numbers are strengths, but a year
--- is a remark, as "stopped" and "never" are. Any other word is not understood.
-other_words as (
-    select
-        name_words.drug_number,
-        bool_or(drug_name_words.meaning_code = 'remark') as has_remark
-    from name_words
-    left join drug_name_words
-        on regexp_replace(name_words.word, '^\d+|\d+$', '', 'g') = drug_name_words.word
-    left join word_list
-        on name_words.word = word_list.word and word_list.word_kind = 'route'
-    where
-        word_list.word is null
-        and (drug_name_words.word is null or drug_name_words.meaning_code = 'remark')
-        and (
-            not regexp_full_match(name_words.word, '\d+')
-            or regexp_full_match(name_words.word, '20(0[1-9]|[1-4]\d)')
-        )
-        and not exists (
-            select 1
-            from named_places
-            where
-                named_places.drug_number = name_words.drug_number
-                and name_words.word_place
-                between named_places.first_place and named_places.last_place
-        )
-    group by name_words.drug_number
-),
-
--- The product that a name mentions. Only a name of which every word is understood says what the
--- course is; any name may contradict its code.
-named_products as (
-    select
-        decided_places.drug_number,
-        decided_places.atc_code as product_atc_code,
-        decided_places.treatment_class_code,
-        decided_places.substance_code,
-        decided_places.steroid_potency_code,
-        several_drugs.drug_number is null and other_words.drug_number is null as is_understood
-    from decided_drugs
-    inner join decided_places
-        on
-            decided_drugs.drug_number = decided_places.drug_number
-            and decided_drugs.first_place = decided_places.first_place
-    left join several_drugs
-        on decided_drugs.drug_number = several_drugs.drug_number
-    left join other_words
-        on decided_drugs.drug_number = other_words.drug_number
 ),
 
 own_words as (
@@ -300,51 +24,45 @@ own_words as (
 
 classified as (
     select
-        written_drugs.*,
-        classified_codes.treatment_class_code as code_class,
-        classified_codes.substance_code as code_substance,
-        classified_codes.steroid_potency_code as code_potency,
-        named_products.is_understood,
+        cohort_drug_names.drug_number,
+        cohort_drug_names.drug_name,
+        cohort_drug_names.atc_code,
+        cohort_drug_names.route_code,
+        cohort_drug_names.is_understood,
+        cohort_atc_classes.treatment_class_code as code_class,
+        cohort_atc_classes.substance_code as code_substance,
+        cohort_atc_classes.steroid_potency_code as code_potency,
         coalesce(
-            own_words.treatment_class_code, named_products.treatment_class_code
+            own_words.treatment_class_code, cohort_drug_names.treatment_class_code
         ) as mentioned_class,
         case
             when own_words.drug_name is not null then own_words.treatment_class_code
-            when named_products.is_understood then named_products.treatment_class_code
+            when cohort_drug_names.is_understood then cohort_drug_names.treatment_class_code
         end as name_class,
         -- The mapping's own word gives a class only; the product list does not add to it.
         case
-            when own_words.drug_name is null and named_products.is_understood
-                then named_products.substance_code
+            when own_words.drug_name is null and cohort_drug_names.is_understood
+                then cohort_drug_names.substance_code
         end as name_substance,
         case
-            when own_words.drug_name is null and named_products.is_understood
-                then named_products.steroid_potency_code
+            when own_words.drug_name is null and cohort_drug_names.is_understood
+                then cohort_drug_names.steroid_potency_code
         end as name_potency,
         -- A group code such as D11AH says less than a name whose own code lies in the group.
         coalesce(
-            starts_with(named_products.product_atc_code, written_drugs.atc_code)
-            and named_products.product_atc_code != written_drugs.atc_code,
+            starts_with(cohort_drug_names.product_atc_code, cohort_drug_names.atc_code)
+            and cohort_drug_names.product_atc_code != cohort_drug_names.atc_code,
             false
         ) as is_product_in_code_group,
-        -- A mapping's own word says what the whole cell means. A name without further words has no
-        -- remark, and one without a second drug has no code of one of two.
+        -- A mapping's own word says what the whole cell means.
         own_words.drug_name is null
-        and (
-            coalesce(other_words.has_remark, false)
-            or coalesce(several_drugs.is_code_of_one, false)
-        ) as is_not_one_course
-    from written_drugs
-    left join classified_codes
-        on written_drugs.atc_code = classified_codes.atc_code
+        and (cohort_drug_names.has_remark or cohort_drug_names.is_code_of_one_of_two)
+            as is_not_one_course
+    from cohort_drug_names
+    left join cohort_atc_classes
+        on cohort_drug_names.atc_code = cohort_atc_classes.atc_code
     left join own_words
-        on written_drugs.drug_name = own_words.drug_name
-    left join named_products
-        on written_drugs.drug_number = named_products.drug_number
-    left join several_drugs
-        on written_drugs.drug_number = several_drugs.drug_number
-    left join other_words
-        on written_drugs.drug_number = other_words.drug_number
+        on cohort_drug_names.drug_name = own_words.drug_name
 ),
 
 decided as (

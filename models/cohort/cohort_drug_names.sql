@@ -1,0 +1,270 @@
+-- Which product of the list the name of each drug mentions, and whether the name is one drug and
+-- nothing else. Drugs are few where prescriptions are many: each is read once. One row per drug
+-- name, ATC code and route.
+
+with stg_pharmacy__prescriptions as (
+    select * from {{ ref('stg_pharmacy__prescriptions') }}
+),
+
+cohort_atc_classes as (
+    select * from {{ ref('cohort_atc_classes') }}
+),
+
+drug_products as (
+    select * from {{ ref('drug_products') }}
+),
+
+word_list as (
+    select * from {{ ref('word_list') }}
+),
+
+drug_name_words as (
+    select * from {{ ref('drug_name_words') }}
+),
+
+-- The three together are unique, so the numbers are the same every time.
+written_drugs as (
+    select
+        drug_name,
+        atc_code,
+        route_code,
+        row_number() over (
+            order by drug_name, atc_code nulls last, route_code nulls last
+        ) as drug_number
+    from stg_pharmacy__prescriptions
+    group by drug_name, atc_code, route_code
+),
+
+-- The words of each name, and what follows each of them.
+name_parts as (
+    select
+        drug_number,
+        string_to_array({{ name_words('drug_name') }}, ' ') as parts
+    from written_drugs
+),
+
+placed_words as (
+    select
+        drug_number,
+        parts,
+        unnest(parts) as word,
+        generate_subscripts(parts, 1) as word_place
+    from name_parts
+),
+
+name_words as (
+    select
+        drug_number,
+        word,
+        word_place,
+        array_to_string(parts[word_place:], ' ') || ' ' as text_from_here
+    from placed_words
+    where word != ''
+),
+
+-- Where no route is recorded, a word of the name may tell it: ointment, tablets. Two routes tell
+-- nothing.
+name_routes as (
+    select
+        name_words.drug_number,
+        min(word_list.code) as route_code
+    from name_words
+    inner join word_list
+        on name_words.word = word_list.word and word_list.word_kind = 'route'
+    group by name_words.drug_number
+    having count(distinct word_list.code) = 1
+),
+
+routed_drugs as (
+    select
+        written_drugs.drug_number,
+        written_drugs.atc_code,
+        coalesce(written_drugs.route_code, name_routes.route_code) as known_route_code
+    from written_drugs
+    left join name_routes
+        on written_drugs.drug_number = name_routes.drug_number
+),
+
+product_words as (
+    select
+        drug_products.*,
+        string_to_array({{ name_words('drug_products.product_name') }}, ' ') as parts
+    from drug_products
+),
+
+product_meanings as (
+    select
+        product_words.route_code,
+        product_words.atc_code,
+        cohort_atc_classes.steroid_potency_code,
+        product_words.parts[1] as first_word,
+        array_to_string(product_words.parts, ' ') || ' ' as product_text,
+        array_length(product_words.parts, 1) as n_words,
+        coalesce(
+            product_words.treatment_class_code, cohort_atc_classes.treatment_class_code
+        ) as treatment_class_code,
+        coalesce(product_words.substance_code, cohort_atc_classes.substance_code) as substance_code
+    from product_words
+    left join cohort_atc_classes
+        on product_words.atc_code = cohort_atc_classes.atc_code
+),
+
+-- Where a name has the words of a product, whatever its route.
+product_places as (
+    select
+        name_words.drug_number,
+        name_words.word_place as first_place,
+        product_meanings.route_code,
+        product_meanings.atc_code,
+        product_meanings.treatment_class_code,
+        product_meanings.substance_code,
+        product_meanings.steroid_potency_code,
+        product_meanings.treatment_class_code
+        || '/' || coalesce(product_meanings.substance_code, '') as drug_code,
+        name_words.word_place + product_meanings.n_words - 1 as last_place
+    from name_words
+    inner join product_meanings
+        on
+            name_words.word = product_meanings.first_word
+            and starts_with(name_words.text_from_here, product_meanings.product_text)
+),
+
+-- A longer product name says more than one inside it: "hydrocortisone butyrate".
+named_places as (
+    select
+        product_places.*,
+        routed_drugs.known_route_code,
+        coalesce(routed_drugs.atc_code, '') != ''
+        and starts_with(product_places.atc_code, routed_drugs.atc_code) as is_in_written_code
+    from product_places
+    inner join routed_drugs
+        on product_places.drug_number = routed_drugs.drug_number
+    where
+        not exists (
+            select 1
+            from product_places as longer
+            where
+                longer.drug_number = product_places.drug_number
+                and longer.first_place <= product_places.first_place
+                and longer.last_place >= product_places.last_place
+                and longer.last_place - longer.first_place
+                > product_places.last_place - product_places.first_place
+        )
+),
+
+-- A product of the known route wins over one of any route; without either the place is undecided.
+decided_places as (
+    select *
+    from named_places
+    where route_code = 'any' or route_code = known_route_code
+    qualify
+        row_number() over (
+            partition by drug_number, first_place
+            order by route_code = 'any' asc, last_place desc, drug_code asc, atc_code asc nulls last
+        ) = 1
+),
+
+-- The drug that the decided places mean together, if it is one.
+decided_drugs as (
+    select
+        drug_number,
+        min(drug_code) as drug_code,
+        min(first_place) as first_place
+    from decided_places
+    group by drug_number
+    having count(distinct drug_code) = 1
+),
+
+-- A name with two drugs is no drug: every place must be able to mean the one that was decided, as
+-- in "tacrolimus (Protopic)".
+place_verdicts as (
+    select
+        named_places.drug_number,
+        named_places.first_place,
+        bool_or(named_places.is_in_written_code) as is_in_written_code,
+        count(decided_drugs.drug_number) > 0 as is_of_decided_drug
+    from named_places
+    left join decided_drugs
+        on
+            named_places.drug_number = decided_drugs.drug_number
+            and named_places.drug_code = decided_drugs.drug_code
+    group by named_places.drug_number, named_places.first_place
+),
+
+several_drugs as (
+    select
+        drug_number,
+        -- A code of its own beside two names is a combination; the code of one of them is not.
+        coalesce(bool_or(is_in_written_code), false) as is_code_of_one
+    from place_verdicts
+    group by drug_number
+    having count(*) > 1 and not bool_and(is_of_decided_drug)
+),
+
+-- What is no product must be a form, a strength or a schedule. Numbers are strengths, but a year
+-- is a remark, as "stopped" and "never" are. Any other word is not understood.
+other_words as (
+    select
+        name_words.drug_number,
+        bool_or(drug_name_words.meaning_code = 'remark') as has_remark
+    from name_words
+    left join drug_name_words
+        on regexp_replace(name_words.word, '^\d+|\d+$', '', 'g') = drug_name_words.word
+    left join word_list
+        on name_words.word = word_list.word and word_list.word_kind = 'route'
+    where
+        word_list.word is null
+        and (drug_name_words.word is null or drug_name_words.meaning_code = 'remark')
+        and (
+            not regexp_full_match(name_words.word, '\d+')
+            or regexp_full_match(name_words.word, '20(0[1-9]|[1-4]\d)')
+        )
+        and not exists (
+            select 1
+            from named_places
+            where
+                named_places.drug_number = name_words.drug_number
+                and name_words.word_place
+                between named_places.first_place and named_places.last_place
+        )
+    group by name_words.drug_number
+),
+
+-- The product that a name mentions. Only a name of which every word is understood says what the
+-- course is; any name may contradict its code.
+mentioned_products as (
+    select decided_places.*
+    from decided_drugs
+    inner join decided_places
+        on
+            decided_drugs.drug_number = decided_places.drug_number
+            and decided_drugs.first_place = decided_places.first_place
+),
+
+final as (
+    select
+        written_drugs.drug_number,
+        written_drugs.drug_name,
+        written_drugs.atc_code,
+        written_drugs.route_code,
+        mentioned_products.atc_code as product_atc_code,
+        mentioned_products.treatment_class_code,
+        mentioned_products.substance_code,
+        mentioned_products.steroid_potency_code,
+        mentioned_products.drug_number is not null
+        and several_drugs.drug_number is null
+        and other_words.drug_number is null as is_understood,
+        -- A name without further words has no remark, and one without a second drug has no code of
+        -- one of two.
+        coalesce(other_words.has_remark, false) as has_remark,
+        coalesce(several_drugs.is_code_of_one, false) as is_code_of_one_of_two
+    from written_drugs
+    left join mentioned_products
+        on written_drugs.drug_number = mentioned_products.drug_number
+    left join several_drugs
+        on written_drugs.drug_number = several_drugs.drug_number
+    left join other_words
+        on written_drugs.drug_number = other_words.drug_number
+)
+
+select * from final
