@@ -9,9 +9,7 @@
     strlen({{ cell }}) != length({{ cell }}) or contains({{ cell }}, ' ') or contains({{ cell }}, chr(9))
     {%- endset -%}
     {%- set trimmed = 'if(' ~ may_have_blanks ~ ', trim(' ~ cell ~ ', ' ~ blanks ~ '), ' ~ cell ~ ')' -%}
-    case
-                when not list_contains({{ missing_codes }}, {{ trimmed }}) then nullif({{ trimmed }}, '')
-            end
+    case when not list_contains({{ missing_codes }}, {{ trimmed }}) then nullif({{ trimmed }}, '') end
 {%- endmacro %}
 
 {#- A term or a product name for comparison: lower case, single blanks; a blank of any script and a line break

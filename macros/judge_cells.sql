@@ -16,7 +16,8 @@
     cleaned as (
         select column_rules.*,
             written.cell,
-            {{ clean_text('written.cell', 'column_rules.missing_codes') }} as cell_text
+            {{ clean_text('written.cell', 'column_rules.missing_codes') }} as cell_text,
+            {{ plain_term('cell_text') }} as term
         from written
         inner join {{ column_rules }} as column_rules on written.column_name = column_rules.column_name
     ),
@@ -25,7 +26,7 @@
     arranged as (
         select cleaned.*,
             known_words.code as word_code,
-            upper(replace({{ plain_term('cell_text') }}, ' ', '')) as atc_code,
+            upper(replace(term, ' ', '')) as atc_code,
             translate(cell_text, decimal_mark || '.', '.' || decimal_mark) as number_text,
             translate(cell_text, date_separator || '-', '-' || date_separator) as dashed,
             case
@@ -37,7 +38,7 @@
             end as iso_date
         from cleaned
         left join {{ known_words }} as known_words
-            on cleaned.word_kind = known_words.word_kind and {{ plain_term('cell_text') }} = known_words.word
+            on cleaned.word_kind = known_words.word_kind and cleaned.term = known_words.word
     ),
 
     {#- A year or a month is completed to its middle, 1 July or day 15. #}
@@ -81,8 +82,7 @@
     )
 
     select
-        column_name, cell, cell_text,
-        {{ plain_term('cell_text') }} as term,
+        column_name, cell, cell_text, term,
         if(kind_code = 'atc', if(rule_code is null, atc_code, null), word_code) as code,
         if(rule_code is null, points, null) as points,
         if(rule_code is null, first_day, null) as first_day,

@@ -50,9 +50,8 @@
     {%- endfor -%}
     {%- set rules = judged.values() | map('first') -%}
     select
-        records.source_file, records.record_number, records.line_number,
-        {%- for column in identifiers + kept %}
-        records.{{ column }},
+        {% for column in ['source_file', 'record_number', 'line_number'] + identifiers + kept -%}
+        records.{{ column }}{{ ', ' }}
         {%- endfor %}
         {%- for column, reading in columns.items() %}
         {%- if column in not_before %}
@@ -84,8 +83,7 @@
         {%- set cell = 'records.' ~ identifier %}
         case
             when {{ cell }} is null then 'missing_required'
-            when length({{ cell }}) > 128 then 'id_format'
-            when not regexp_full_match({{ cell }}, '[\pL\d][\pL\d ._/|:,%&()+-]*') then 'id_format'
+            when length({{ cell }}) > 128 or not regexp_full_match({{ cell }}, '[\pL\d][\pL\d ._/|:,%&()+-]*') then 'id_format'
             when (contains({{ cell }}, 'E') or contains({{ cell }}, 'e'))
                 and regexp_full_match({{ cell }}, '\d+([.,]\d+[eE][+-]?|[eE]\+)\d+') then 'id_format'
         end as {{ identifier }}_rule,

@@ -1,20 +1,21 @@
 -- Every refusal, one row per refused record or value and rule, with what to do about it. A refused
 -- value (scope value) leaves its record in staging; a duplicate (scope duplicate) leaves its first
 -- copy there.
-{%- set base_models = {
-    'patients': 'base_clinic__patients',
-    'visits': 'base_clinic__visits',
-    'comorbidities': 'base_clinic__comorbidities',
-    'adverse_events': 'base_clinic__adverse_events',
-    'prescriptions': 'base_pharmacy__prescriptions'
-} %}
+{%- set base_models = [
+    ('patients', 'base_clinic__patients'),
+    ('visits', 'base_clinic__visits'),
+    ('visits', 'base_clinic__contradicting_visits'),
+    ('comorbidities', 'base_clinic__comorbidities'),
+    ('adverse_events', 'base_clinic__adverse_events'),
+    ('prescriptions', 'base_pharmacy__prescriptions'),
+] %}
 
 with rejection_rules as (
     select * from {{ ref('rejection_rules') }}
 ),
 
 all_faults as (
-    {%- for export, base_model in base_models.items() %}
+    {%- for export, base_model in base_models %}
     select
         '{{ export }}' as export_name,
         source_file,

@@ -72,75 +72,6 @@ judged as (
     ) }}
 ),
 
--- Days on which a patient has more than one visit.
-repeated_days as (
-    select
-        patient_id,
-        visit_date
-    from judged
-    where record_disposition = 'staged'
-    group by patient_id, visit_date
-    having count(*) > 1
-),
-
--- Where visits of one patient on one day give a score different values, none of them is kept.
-contradictions as (
-    select
-        judged.patient_id,
-        judged.visit_date,
-        -- A score that no visit of the day has is not contradicted.
-        coalesce(min(judged.easi_score) != max(judged.easi_score), false)
-            as has_other_easi,
-        coalesce(min(judged.itch_nrs_score) != max(judged.itch_nrs_score), false)
-            as has_other_itch_nrs,
-        coalesce(min(judged.sleep_nrs_score) != max(judged.sleep_nrs_score), false)
-            as has_other_sleep_nrs,
-        coalesce(min(judged.dlqi_score) != max(judged.dlqi_score), false)
-            as has_other_dlqi,
-        coalesce(min(judged.iga_score) != max(judged.iga_score), false)
-            as has_other_iga,
-        coalesce(min(judged.poem_score) != max(judged.poem_score), false)
-            as has_other_poem
-    from judged
-    inner join repeated_days
-        on
-            judged.patient_id = repeated_days.patient_id
-            and judged.visit_date = repeated_days.visit_date
-    where judged.record_disposition = 'staged'
-    group by judged.patient_id, judged.visit_date
-),
-
-compared as (
-    select
-        judged.* exclude (faults),
-        {%- for score in score_codes() %}
-        contradictions.has_other_{{ score }} and judged.{{ score }}_score is not null
-            as is_{{ score }}_contradicted,
-        {%- endfor %}
-        case
-            when contradictions.patient_id is null then judged.faults
-            else nullif(
-                list_concat(judged.faults, list_filter([
-                    {%- for score in score_codes() %}
-                    {{ fault(
-                        "'" ~ score ~ "_score'",
-                        "if(is_" ~ score ~ "_contradicted, 'contradicting_visit', null)",
-                        "'value'",
-                        "cast(judged." ~ score ~ "_score as varchar)"
-                    ) }}{{ ',' if not loop.last }}
-                    {%- endfor %}
-                ], each -> each.rule_code is not null)),
-                []
-            )
-        end as faults
-    from judged
-    left join contradictions
-        on
-            judged.record_disposition = 'staged'
-            and judged.patient_id = contradictions.patient_id
-            and judged.visit_date = contradictions.visit_date
-),
-
 final as (
     select
         source_file,
@@ -150,22 +81,16 @@ final as (
         patient_id,
         nominal_timepoint as nominal_timepoint_code,
         topical_adherence as topical_adherence_code,
-        cast(case when is_easi_contradicted is not true then easi_score end as decimal(4, 1))
-            as easi_score,
-        cast(case when is_itch_nrs_contradicted is not true then itch_nrs_score end as integer)
-            as itch_nrs_score,
-        cast(case when is_sleep_nrs_contradicted is not true then sleep_nrs_score end as integer)
-            as sleep_nrs_score,
-        cast(case when is_dlqi_contradicted is not true then dlqi_score end as integer)
-            as dlqi_score,
-        cast(case when is_iga_contradicted is not true then iga_score end as integer)
-            as iga_score,
-        cast(case when is_poem_contradicted is not true then poem_score end as integer)
-            as poem_score,
+        cast(easi_score as decimal(4, 1)) as easi_score,
+        cast(itch_nrs_score as integer) as itch_nrs_score,
+        cast(sleep_nrs_score as integer) as sleep_nrs_score,
+        cast(dlqi_score as integer) as dlqi_score,
+        cast(iga_score as integer) as iga_score,
+        cast(poem_score as integer) as poem_score,
         visit_date,
         record_disposition,
         faults
-    from compared
+    from judged
 )
 
 select * from final
