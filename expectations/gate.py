@@ -196,7 +196,7 @@ def _outcome(suite: Suite, rule: Rule, state: str, **found: Any) -> CheckOutcome
         column_name=rule.needs,
         state_code=state,
         severity_code=rule.severity,
-        door_code=suite.subject,
+        subject_code=suite.subject,
         kahn_category_code=rule.category,
         kahn_context_code=rule.context,
         reason=rule.reason,

@@ -31,7 +31,7 @@ class CheckOutcome:
     column_name: str | None
     state_code: str
     severity_code: str
-    door_code: str
+    subject_code: str
     kahn_category_code: str
     kahn_context_code: str
     reason: str

@@ -99,7 +99,7 @@ TABLES: dict[str, DescribedTable] = {
             "state_code": ("varchar", "passed, failed, error or not_applicable."),
             "trend_code": ("varchar", "new, persisting or resolved; empty when never failed."),
             "severity_code": ("varchar", "critical stops the publish; warning is shown."),
-            "door_code": ("varchar", "What was judged: export (a delivery) or mart."),
+            "subject_code": ("varchar", "What was judged: export (a delivery) or mart."),
             "kahn_category_code": ("varchar", "conformance, completeness or plausibility."),
             "kahn_context_code": ("varchar", "verification or validation."),
             "reason": ("varchar", "Why this is expected."),
@@ -272,9 +272,12 @@ def record_expectations(
     """
     if previous is not None:
         db.execute(f"attach {duck.literal(previous)} as previous_version (read_only)")
+        # A version of an earlier release may lack a column, or have another.
+        earlier = db.table("previous_version.quality.expectation_results").columns
+        shared = [duck.quote(c) for c in TABLES["expectation_results"].columns if c in earlier]
         db.execute(
-            "insert into quality.expectation_results by name "
-            "select * from previous_version.quality.expectation_results where build_number > ? - ?",
+            f"insert into quality.expectation_results by name select {', '.join(shared)} "
+            "from previous_version.quality.expectation_results where build_number > ? - ?",
             [build_number, EARLIER_BUILDS],
         )
         db.execute("detach previous_version")

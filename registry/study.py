@@ -69,8 +69,8 @@ def analyse(
     name: str | None, is_list: bool, style: str, save: bool, warehouse: Path | None
 ) -> None:
     """Run one analysis by NAME (A13, cox) and show its results; without NAME run all of them."""
-    from analysis_py import show
     from analysis_py.catalogue import ANALYSES, find
+    from registry import show
 
     if is_list:
         show.analyses(ANALYSES)
@@ -92,10 +92,11 @@ def analyse(
 
 
 def _analyse_all(path: Path, is_saved: bool) -> None:
-    from analysis_py import published, show
+    from analysis_py import published
     from analysis_py.catalogue import ANALYSES
     from analysis_py.store import write_results
     from analysis_py.study import run_study
+    from registry import show
 
     with show.progress(total=len(ANALYSES) + READ_AND_COMPARE + int(is_saved)) as step:
         study = run_study(path, step)
@@ -120,9 +121,10 @@ def compare(reasons: Path | None, warehouse: Path | None) -> int:
 
     Exit code 5: a number differs and no reason is given.
     """
-    from analysis_py import published, show
+    from analysis_py import published
     from analysis_py.catalogue import ANALYSES
     from analysis_py.study import read_reasons, run_study
+    from registry import show
 
     with _analysis_errors():
         known = read_reasons(reasons) if reasons else {}
@@ -151,8 +153,8 @@ def compare(reasons: Path | None, warehouse: Path | None) -> int:
 @options.WAREHOUSE
 def report(out: Path, warehouse: Path | None) -> None:
     """Write the report with its tables and figures into a folder."""
-    from analysis_py import show
     from analysis_py.report import write_report
+    from registry import show
 
     with _analysis_errors(), show.progress(total=1) as step:
         step("Writing the report")

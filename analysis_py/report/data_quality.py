@@ -57,7 +57,7 @@ FROM_QUALITY = {
     "expectations": """
         select * from {quality}.expectation_results
         qualify build_number = max(build_number) over ()
-        order by door_code, suite_name, expectation_code, column_name
+        order by subject_code, suite_name, expectation_code, column_name
     """,
     "trend": """
         select build_number, count(*) filter (state_code = 'passed') as n_passed,
@@ -268,7 +268,7 @@ def _expectations(quality: Quality) -> list[Block]:
         "Severity": "severity_code",
     }
     for code, subject in SUBJECTS.items():
-        shown = [_shown(row) for row in judged if row["door_code"] == code]
+        shown = [_shown(row) for row in judged if row["subject_code"] == code]
         bad = [row for row in shown if row["state_code"] in NOT_MET]
         good = [row for row in shown if row["state_code"] not in NOT_MET]
         blocks.append(_grid(f"Expectations on the {subject} that were not met", bad, columns))

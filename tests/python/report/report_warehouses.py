@@ -98,7 +98,7 @@ def publish(build: Path, path: Path, source: ReportSource) -> Path:
         for state in ("passed", "failed", "error", "not_applicable"):
             db.execute(
                 "insert into quality.expectation_results by name "
-                "select 1 as build_number, 'visits' as suite_name, 'export' as door_code, "
+                "select 1 as build_number, 'visits' as suite_name, 'export' as subject_code, "
                 "'enough_visits_' || $1 as expectation_code, $1 as state_code, "
                 "case when $1 = 'failed' then 'new' end as trend_code, "
                 "'completeness' as kahn_category_code, 'verification' as kahn_context_code, "
