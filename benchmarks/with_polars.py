@@ -186,7 +186,13 @@ def attend(visits: pl.LazyFrame, enrolled: pl.LazyFrame) -> pl.LazyFrame:
     )
     keys = ["patient_id", "timepoint_number"]
     order = [pl.col("days_from_target").abs(), pl.col("visit_date"), pl.col("visit_id")]
-    return in_windows.sort(*keys, *order).unique(keys, keep="first").drop("visit_id")
+    by_date = pl.col("easi_score").sort_by("visit_date")
+    counted = in_windows.with_columns(
+        pl.len().over(keys).cast(pl.Int32).alias("n_visits_in_window"),
+        by_date.first().over(keys).alias("easi_first_visit_score"),
+        by_date.last().over(keys).alias("easi_last_visit_score"),
+    )
+    return counted.sort(*keys, *order).unique(keys, keep="first").drop("visit_id")
 
 
 def regimens_of(attended: pl.LazyFrame, courses: pl.LazyFrame) -> pl.LazyFrame:
@@ -318,6 +324,11 @@ def patient_timepoints(
             "timepoint_number",
             "nominal_month",
             *score_columns(),
+            *(
+                (pl.col(f"easi_{which}_visit_score") / STEPS["easi"]).round(1)
+                for which in ("first", "last")
+            ),
+            "n_visits_in_window",
             *response_columns(),
             "is_evaluable",
             is_attended.alias("is_attended"),

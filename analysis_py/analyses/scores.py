@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from analysis_py.analyses import verdicts
-from analysis_py.analyses.rows import share_of, summary_rows
+from analysis_py.analyses.rows import EMPTY, count, share_of, summary_rows
 from analysis_py.conventions import MAX_STANDARDISED_DIFFERENCE
 from analysis_py.estimators.describe import summarise
 from analysis_py.estimators.hypothesis_tests import paired_t
@@ -27,6 +27,13 @@ EASI_LEVELS = {
     "is_easi_below_7": "easi_below_7",
     "is_easi_at_most_7": "easi_at_most_7",
 }
+CHOICES = {
+    "nearest": "easi_score",
+    "first": "easi_first_visit_score",
+    "last": "easi_last_visit_score",
+}
+"""Scored visit of a window that answers -> column with its EASI; the study's rule is nearest."""
+
 EASI_RESPONSES = {
     "has_easi_50_response": "easi_50",
     "has_easi_75_response": "easi_75",
@@ -47,7 +54,9 @@ def _reads(score: str, *flags: str) -> dict[str, list[str]]:
 
 
 READS = {
-    "easi": _reads("easi", *EASI_LEVELS, *EASI_RESPONSES),
+    "easi": _reads(
+        "easi", *EASI_LEVELS, *EASI_RESPONSES, *list(CHOICES.values())[1:], "n_visits_in_window"
+    ),
     "easi_change": _reads("easi"),
     "sleep": _reads("sleep_nrs", *SLEEP_RESPONSE),
     "itch": _reads("itch_nrs", *ITCH_RESPONSE),
@@ -56,12 +65,57 @@ READS = {
 
 
 def easi(frames: Frames) -> list[Estimate]:
-    """A04, Results: EASI at each timepoint, EASI above 21 (strict), and EASI-50, 75 and 90."""
+    """A04, Results: EASI at each timepoint, EASI above 21 (strict), and EASI-50, 75 and 90.
+
+    As sensitivity analysis, EASI where another visit of the window would answer.
+    """
     return [
         *_level_rows(frames, "A04", "easi"),
         *_flag_rows(frames, "A04", EASI_LEVELS),
         *_response_rows(frames, "A04", EASI_RESPONSES),
+        *_choice_rows(frames),
     ]
+
+
+def _choice_rows(frames: Frames) -> list[Estimate]:
+    """Patients with several visits in a window, and the mean EASI by the visit that answers."""
+    rows = []
+    for timepoint in timepoint_codes(frames):
+        part = at(frames[VISITS], timepoint)
+        part = part[is_true(part["is_attended"])]
+        several = int((numbers(part["n_visits_in_window"]) > 1).sum())
+        rows.append(
+            count(
+                "A04",
+                "attended",
+                "easi",
+                several,
+                len(part),
+                statistic="n_several_visits",
+                timepoint=timepoint,
+                role="sensitivity",
+            )
+        )
+        for choice, column in CHOICES.items():
+            summary = summarise(numbers(part[column]))
+            rows.append(
+                Estimate(
+                    "A04",
+                    "assessed",
+                    "easi",
+                    f"mean_{choice}_visit",
+                    summary.mean,
+                    summary.n,
+                    len(part),
+                    interval=summary.interval,
+                    timepoint=timepoint,
+                    unit="points",
+                    method=f"arithmetic mean of the {choice} scored visit; t interval",
+                    warning="" if summary.n else EMPTY,
+                    role="sensitivity",
+                )
+            )
+    return rows
 
 
 def easi_change(frames: Frames) -> list[Estimate]:

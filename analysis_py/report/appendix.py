@@ -142,6 +142,8 @@ def methods(source: ReportSource, drawn: Drawn) -> Section:
             ),
             Subheading("Assumptions checked", "assumptions"),
             drawn.table("assumptions"),
+            Subheading("Which visit answers", "which-visit"),
+            drawn.table("visit_choice"),
         ),
     )
 

@@ -29,6 +29,7 @@ TABLES: dict[str, Callable[[ResultRows], Table]] = {
     "assumptions": models.assumptions,
     "adverse_events": patients.adverse_events,
     "treatment_algorithm": topical_therapy.treatment_algorithm,
+    "visit_choice": scores.visit_choice,
 }
 
 

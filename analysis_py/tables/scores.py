@@ -1,4 +1,4 @@
-"""Tables of the scores: S2 (level and change), S3 (responses), S4 (analysis of variance)."""
+"""Tables of the scores: S2 (level, change), S3 (responses), S4 (variance), S13 (which visit)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from analysis_py.phrases import (
 )
 from analysis_py.results import Estimate
 from analysis_py.rounding import MISSING, format_interval, format_p, is_missing
-from analysis_py.rows import ResultRows
+from analysis_py.rows import NothingToShowError, ResultRows
 from analysis_py.tables.table import Table, mark_notes, marked, tested_notes
 from analysis_py.vocabulary import label
 
@@ -31,6 +31,11 @@ RESPONSES = (
     ("A06", ("sleep_nrs_response",)),
     ("A08", ("dlqi_below_10",)),
 )
+CHOICES = {
+    "nearest": "nearest scored visit: the study's rule",
+    "first": "first scored visit",
+    "last": "last scored visit",
+}
 STATISTICS = (
     *("n", "n_missing", "mean", "sd", "median", "first_quartile", "third_quartile"),
     *("minimum", "maximum"),
@@ -111,6 +116,24 @@ def _response(row: Estimate | None) -> str:
     if row is None or not row.denominator:
         return MISSING
     return f"{share_cell(row)}, {estimate_cell(row)}"
+
+
+def visit_choice(rows: ResultRows) -> Table:
+    """Lay out EASI by the visit that answers where a window has several."""
+    several = [row for _, row in rows.over_time("A04", "easi", "n_several_visits")]
+    if not any(row is not None and row.denominator for row in several):
+        raise NothingToShowError("no patient was seen in a window")
+    times = tuple(time.label for time in rows.timepoints)
+    table = Table("Table S13", "Sensitivity: which visit answers, EASI", "EASI", times)
+    table.line("Patients seen with several visits in the window", *map(share_cell, several))
+    for choice, name in CHOICES.items():
+        found = [row for _, row in rows.over_time("A04", "easi", f"mean_{choice}_visit")]
+        table.line(f"Mean (95% CI), {name}", *map(estimate_cell, found))
+    return table.finished(
+        "Enrolled patients seen at the timepoint. Where a window has several visits with a score, "
+        "the nearest to the target day answers; the other lines show the means if another did. "
+        "Intervals: t."
+    )
 
 
 def variance(rows: ResultRows) -> Table:

@@ -233,7 +233,17 @@ select
     visit_windows.timepoint_code,
     visit_windows.timepoint_number,
     visit_windows.nominal_month,
-    in_window.visit_day - visit_windows.target_day as days_from_target
+    in_window.visit_day - visit_windows.target_day as days_from_target,
+    count(*) over (partition by in_window.patient_id, visit_windows.timepoint_code)
+        as n_visits_in_window,
+    first_value(in_window.easi_score) over (
+        partition by in_window.patient_id, visit_windows.timepoint_code
+        order by in_window.visit_date
+    ) as easi_first_visit_score,
+    first_value(in_window.easi_score) over (
+        partition by in_window.patient_id, visit_windows.timepoint_code
+        order by in_window.visit_date desc
+    ) as easi_last_visit_score
 from in_window
 inner join visit_windows
     on in_window.visit_day between visit_windows.first_day and visit_windows.last_day

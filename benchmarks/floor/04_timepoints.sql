@@ -62,6 +62,8 @@ select
     100.0 * cast(paired.easi_score - paired.easi_baseline_score as double)
     / nullif(cast(paired.easi_baseline_score as double), 0)
         as easi_percent_change_from_baseline,
+    paired.easi_first_visit_score,
+    paired.easi_last_visit_score,
     paired.itch_nrs_score,
     paired.itch_nrs_baseline_score,
     paired.itch_nrs_score - paired.itch_nrs_baseline_score as itch_nrs_change_from_baseline,
@@ -136,6 +138,7 @@ select
         when paired.nominal_timepoint != 'unscheduled'
             then paired.nominal_timepoint = timepoints.timepoint_code
     end as is_nominal_timepoint_agreed,
+    cast(paired.n_visits_in_window as integer) as n_visits_in_window,
     cast(paired.visit_day as integer) as visit_day,
     cast(paired.days_from_target as integer) as days_from_target,
     case when paired.patient_id is not null then 'visits.csv' end as source_file,

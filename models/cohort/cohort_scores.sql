@@ -55,6 +55,9 @@ changes as (
         cohort_visits.{{ score }}_score - baselines.{{ score }}_score
             as {{ score }}_change_from_baseline,
         {%- endfor %}
+        cohort_visits.easi_first_visit_score,
+        cohort_visits.easi_last_visit_score,
+        cohort_visits.n_visits_in_window,
         cohort_visits.timepoint_code
     from cohort_visits
     left join cohort_visits as baselines
@@ -115,6 +118,9 @@ final as (
         changes.easi_score > thresholds.easi_above_21 as is_easi_above_21,
         changes.dlqi_score < thresholds.dlqi_below_10 as is_dlqi_below_10,
         changes.is_nominal_timepoint_agreed,
+        changes.easi_first_visit_score,
+        changes.easi_last_visit_score,
+        changes.n_visits_in_window,
         changes.visit_day,
         changes.days_from_target,
         changes.source_file,

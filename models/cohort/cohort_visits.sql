@@ -75,29 +75,51 @@ visit_days as (
     group by patient_id, timepoint_code, visit_day, days_from_target, visit_date
 ),
 
+-- Null on the days without any score.
+scored_days as (
+    select
+        *,
+        case
+            when
+                coalesce(
+                    easi_score,
+                    itch_nrs_score,
+                    sleep_nrs_score,
+                    dlqi_score,
+                    iga_score,
+                    poem_score
+                ) is not null
+                then visit_day
+        end as scored_day
+    from visit_days
+),
+
+window_days as (
+    select
+        *,
+        count(*) over (partition by patient_id, timepoint_code) as n_visits_in_window,
+        min(scored_day) over (partition by patient_id, timepoint_code) as first_scored_day,
+        max(scored_day) over (partition by patient_id, timepoint_code) as last_scored_day
+    from scored_days
+),
+
 -- A visit with a score before one without any; the choice is per visit, not per score. Tie: the
--- earlier visit, because a later one may already reflect a treatment started there.
+-- earlier visit, because a later one may already reflect a treatment started there. Beside it EASI
+-- of the first and of the last scored visit, to see what the choice changes.
 nearest_visits as (
     select
-        visit_days.*,
-        count(*)
-            over (partition by visit_days.patient_id, visit_days.timepoint_code)
-            as n_visits_in_window
-    from visit_days
+        *,
+        max(case when scored_day = first_scored_day then easi_score end)
+            over (partition by patient_id, timepoint_code)
+            as easi_first_visit_score,
+        max(case when scored_day = last_scored_day then easi_score end)
+            over (partition by patient_id, timepoint_code)
+            as easi_last_visit_score
+    from window_days
     qualify
         row_number() over (
-            partition by visit_days.patient_id, visit_days.timepoint_code
-            order by
-                coalesce(
-                    visit_days.easi_score,
-                    visit_days.itch_nrs_score,
-                    visit_days.sleep_nrs_score,
-                    visit_days.dlqi_score,
-                    visit_days.iga_score,
-                    visit_days.poem_score
-                ) is null,
-                abs(visit_days.days_from_target),
-                visit_days.visit_date
+            partition by patient_id, timepoint_code
+            order by scored_day is null, abs(days_from_target), visit_date
         ) = 1
 ),
 
@@ -113,6 +135,8 @@ final as (
         dlqi_score,
         iga_score,
         poem_score,
+        easi_first_visit_score,
+        easi_last_visit_score,
         n_visits_in_window,
         visit_day,
         days_from_target,

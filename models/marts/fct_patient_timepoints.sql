@@ -56,6 +56,8 @@ final as (
         cohort_scores.easi_score,
         cohort_scores.easi_baseline_score,
         cohort_scores.easi_percent_change_from_baseline,
+        cohort_scores.easi_first_visit_score,
+        cohort_scores.easi_last_visit_score,
         cohort_scores.itch_nrs_score,
         cohort_scores.itch_nrs_baseline_score,
         cohort_scores.itch_nrs_change_from_baseline,
@@ -91,6 +93,7 @@ final as (
         cohort_scores.is_nominal_timepoint_agreed,
         cohort_scores.source_file,
         cohort_scores.record_number as source_record_number,
+        cast(cohort_scores.n_visits_in_window as integer) as n_visits_in_window,
         cast(cohort_scores.visit_day as integer) as visit_day,
         cast(cohort_scores.days_from_target as integer) as days_from_target,
         cast(cohort_scores.easi_change_from_baseline as decimal(4, 1))

@@ -374,3 +374,33 @@ def test_use_at_baseline_that_is_not_known_is_in_neither_group(frames: Frames) -
     bands = [row for row in rows if row.analysis_id == "A17" and row.term == "study_mild"]
     bands = [row for row in bands if row.statistic == "n"]
     assert sum(row.denominator for row in bands) == len(assessed)
+
+
+def test_another_choice_of_the_visit_is_estimated_beside_the_rule(frames: Frames) -> None:
+    """Two of the 312 patients seen at week 4 have a second scored visit, 10 points higher."""
+    visits = frames["fct_patient_timepoints"]
+    at_week_04 = np.flatnonzero((visits["timepoint_code"] == "week_04") & visits["is_attended"])
+    later, several = visits["easi_score"].copy(), visits["n_visits_in_window"].copy()
+    chosen = visits.loc[at_week_04, "easi_score"].dropna().index[:2]
+    later[chosen] += 10
+    several[chosen] = 2
+    rows = run(
+        with_columns(
+            frames,
+            "fct_patient_timepoints",
+            easi_last_visit_score=later,
+            n_visits_in_window=several,
+        )
+    )
+    key = "a04.{}.all.week_04.easi.{}"
+    counted = rows[key.format("attended", "n_several_visits")]
+    assert (counted.n, counted.denominator) == (2, len(at_week_04))
+    rule, first, last = (
+        rows[key.format("assessed", f"mean_{choice}_visit")]
+        for choice in ("nearest", "first", "last")
+    )
+    level = rows[key.format("assessed", "mean")]
+    assert (rule.value, rule.ci_lower, rule.n) == (level.value, level.ci_lower, 312)
+    assert first.value == rule.value
+    assert last.value == pytest.approx(rule.value + 20 / 312)
+    assert {row.role for row in (counted, rule, first, last)} == {"sensitivity"}

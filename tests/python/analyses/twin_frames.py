@@ -153,6 +153,8 @@ def _visits(people: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     frame["itch_nrs_score"] = found["itch"].to_numpy(float)
     frame["sleep_nrs_score"] = found["sleep"].to_numpy(float)
     frame["dlqi_score"] = found["dlqi"].to_numpy(float)
+    frame["easi_first_visit_score"] = frame["easi_last_visit_score"] = frame["easi_score"]
+    frame["n_visits_in_window"] = frame["is_attended"].astype("Int64").replace(0, pd.NA)
     return _derived(frame.drop(columns=["twin_number", "letter", "attendance"]))
 
 
