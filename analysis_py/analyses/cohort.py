@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from analysis_py.analyses.rows import count, share, summary_rows
+from analysis_py.analyses.rows import count, share, share_of, summary_rows
 from analysis_py.estimators.describe import summarise
 from analysis_py.frames import Frames, codes, counted, is_code, is_known, is_true, numbers
 from analysis_py.results import Estimate
@@ -133,12 +133,17 @@ def clinical_features(frames: Frames) -> list[Estimate]:
 def history(frames: Frames) -> list[Estimate]:
     """A03, Results, first two paragraphs: comorbidities and earlier treatments.
 
-    A patient may have several; the denominator is always every enrolled patient.
+    A patient may have several. The denominator is every enrolled patient of whom it is known; one
+    of whom it is not, because a term or drug that no list knows may hide it, is counted apart.
     """
     patients = frames["dim_patients"]
+    n = len(patients)
     rows = []
     for column, term in HISTORY.items():
-        rows += share("A03", "enrolled", term, int(is_true(patients[column]).sum()), len(patients))
+        flags, known = is_true(patients[column]), is_known(patients[column])
+        n_unknown = n - int(known.sum())
+        rows += share_of("A03", "enrolled", term, flags, known)
+        rows.append(count("A03", "enrolled", term, n_unknown, n, statistic="n_not_known"))
     return rows
 
 

@@ -96,11 +96,12 @@ def patients(rows: ResultRows) -> Table:
         if block:
             table.heading(title)
         for row in block:
-            table.line(row.term_label, _count(row), "")
+            unknown = rows.need("A03", row.term, "n_not_known")
+            table.line(row.term_label, _count(row), str(unknown.n) if unknown.n else "")
     return table.finished(
-        "Percentages of all enrolled patients; a patient may have several comorbidities and "
-        "earlier treatments. A comorbidity or treatment that is not recorded counts as absent. "
-        "–: no patient.",
+        "Percentages of the enrolled patients in whom it is known; a patient may have several "
+        "comorbidities and earlier treatments. One that is not recorded counts as absent, unless "
+        "a term or drug that no list knows, or a partial date, may hide it. –: no patient.",
         "SD: sample standard deviation. Quartiles: linear interpolation (type 7).",
     )
 

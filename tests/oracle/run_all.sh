@@ -34,9 +34,23 @@ mkdir "$work/outputs"
 "$python" "$here/cohort_inputs.py" "$work/inputs"
 Rscript "$here/estimators.R" "$work/inputs" "$work/outputs"
 Rscript "$here/cohort.R" "$work/inputs" "$work/outputs"
+(cd "$root" && PYTHONPATH=$root "$python" "$here/edge_delivery.py" "$work/edge_delivery")
+Rscript "$here/exports.R" "$work/edge_delivery" "$work/edges"
+for cohort in "$work"/edges/*/; do
+    Rscript "$here/cohort.R" "$cohort" "$cohort"
+done
+# Of the parts of the edge delivery: what is estimated of tacrolimus, and what is not estimable.
+awk -F, '
+    FNR == 1 { n = split(FILENAME, part, "/"); cohort = part[n - 1]; next }
+    cohort == "everybody" { known[$1, $2] = $3 }
+    cohort == "everybody" || known[$1, $2] != $3 && ($3 == "NA" || $1 ~ /^a1[2-689]/) {
+        print cohort "," $0
+    }' "$work"/edges/everybody/cohort.csv "$work"/edges/[!e]*/cohort.csv |
+    cat <(echo cohort,result_id,field,value) - > "$work/outputs/edges.csv"
 Rscript "$here/versions.R" "$work/outputs"
 (cd "$root" && REGISTRY_ORACLE_OUTPUTS="$work/outputs" "$python" -m pytest -q \
-    tests/python/analyses/test_oracle_estimators.py tests/python/analyses/test_oracle_cohort.py)
+    tests/python/analyses/test_oracle_estimators.py tests/python/analyses/test_oracle_cohort.py \
+    tests/python/analyses/test_oracle_edges.py)
 
 if [ -n "$warehouse" ]; then
     mkdir "$work/cohort"
