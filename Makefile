@@ -12,7 +12,7 @@ export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install run build test lint format docs oracle torture bench clean distclean
+.PHONY: help install run build test pytest lint format docs oracle torture bench clean distclean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -35,7 +35,10 @@ run: $(STAMP) ## Demo exports -> warehouse -> expectations -> analyses -> publis
 build: $(STAMP) ## dbt build alone, into build/warehouse.duckdb
 	@$(BIN)/dbt build
 
-test: $(STAMP) lint ## Lint and run every test
+test: $(STAMP) ## Lint and run every test, side by side
+	@$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+pytest: $(STAMP)
 	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
 
 lint: $(STAMP) ## ruff, mypy and sqlfluff

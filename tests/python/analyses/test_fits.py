@@ -120,7 +120,7 @@ def is_estimated(fit: ModelFit, term: Term) -> bool:
     return fit.is_fitted and not term.failure
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(small)
 def test_calculus_and_linear_programme_give_one_verdict(rows: list[tuple[int, ...]]) -> None:
     data = np.array(rows, dtype=float)

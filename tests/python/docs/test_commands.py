@@ -90,11 +90,7 @@ COMMANDS = (
     Command(
         "make build", why_not="is `dbt build`; run with another delivery among `Your own exports`"
     ),
-    Command(
-        '.venv/bin/dbt test --select "base_clinic__visits,test_type:unit"',
-        ".venv/bin/dbt build --quiet; "
-        '.venv/bin/dbt test --select "base_clinic__visits,test_type:unit"',
-    ),
+    Command('.venv/bin/dbt test --select "base_clinic__visits,test_type:unit"'),
     Command(
         'dbt test --select "<model>,test_type:unit"', why_not="the same with a model's name above"
     ),
