@@ -13,6 +13,10 @@ cohort_prior_treatments as (
     select * from {{ ref('cohort_prior_treatments') }}
 ),
 
+atc_codes as (
+    select * from {{ ref('atc_codes') }}
+),
+
 code_labels as (
     select * from {{ ref('code_labels') }}
 ),
@@ -34,16 +38,29 @@ comorbidity_flags as (
     group by patient_id
 ),
 
--- A group code such as L04A is kept under its class: any substance of it may have been meant. A
--- flag is null without a course, and false where day 0 may have come first.
+-- A group code such as L04A is recorded as its class: any substance of the class may have been
+-- meant.
+possible_prior_treatments as (
+    select
+        patient_id,
+        prior_treatment_code,
+        is_certainly_earlier
+    from cohort_prior_treatments
+    union distinct
+    select
+        cohort_prior_treatments.patient_id,
+        atc_codes.substance_code as prior_treatment_code,
+        false as is_certainly_earlier
+    from cohort_prior_treatments
+    inner join atc_codes
+        on cohort_prior_treatments.prior_treatment_code = atc_codes.treatment_class_code
+),
+
+-- A flag is null without a course, and false where the treatment or its time is not certain.
 prior_treatment_flags as (
     select
         patient_id,
         bool_or(prior_treatment_code = 'unmapped') as has_unmapped,
-        bool_or(prior_treatment_code in ('unmapped', 'systemic_immunosuppressant'))
-            as has_unnamed_immunosuppressant,
-        bool_or(prior_treatment_code in ('unmapped', 'systemic_retinoid'))
-            as has_unnamed_retinoid,
         bool_or(is_certainly_earlier) filter (prior_treatment_code = 'ciclosporin')
             as has_prior_ciclosporin,
         bool_or(is_certainly_earlier) filter (prior_treatment_code = 'systemic_corticosteroid')
@@ -56,7 +73,7 @@ prior_treatment_flags as (
             as has_prior_alitretinoin,
         bool_or(is_certainly_earlier) filter (prior_treatment_code = 'azathioprine')
             as has_prior_azathioprine
-    from cohort_prior_treatments
+    from possible_prior_treatments
     group by patient_id
 ),
 
@@ -74,11 +91,7 @@ unrecorded as (
                 then false
         end as named_comorbidity,
         case when prior_treatment_flags.has_unmapped is not true then false end
-            as prior_treatment,
-        case when prior_treatment_flags.has_unnamed_immunosuppressant is not true then false end
-            as prior_immunosuppressant,
-        case when prior_treatment_flags.has_unnamed_retinoid is not true then false end
-            as prior_retinoid
+            as prior_treatment
     from cohort_patients
     cross join cohort_delivery
     left join comorbidity_flags
@@ -128,7 +141,7 @@ final as (
             as has_food_allergy,
         case
             when prior_treatment_flags.has_prior_ciclosporin is null
-                then unrecorded.prior_immunosuppressant
+                then unrecorded.prior_treatment
             when prior_treatment_flags.has_prior_ciclosporin then true
         end as has_prior_ciclosporin,
         case
@@ -143,17 +156,17 @@ final as (
         end as has_prior_phototherapy,
         case
             when prior_treatment_flags.has_prior_methotrexate is null
-                then unrecorded.prior_immunosuppressant
+                then unrecorded.prior_treatment
             when prior_treatment_flags.has_prior_methotrexate then true
         end as has_prior_methotrexate,
         case
             when prior_treatment_flags.has_prior_alitretinoin is null
-                then unrecorded.prior_retinoid
+                then unrecorded.prior_treatment
             when prior_treatment_flags.has_prior_alitretinoin then true
         end as has_prior_alitretinoin,
         case
             when prior_treatment_flags.has_prior_azathioprine is null
-                then unrecorded.prior_immunosuppressant
+                then unrecorded.prior_treatment
             when prior_treatment_flags.has_prior_azathioprine then true
         end as has_prior_azathioprine
     from cohort_patients
