@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from great_expectations import expectations as gxe
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from core import duck
-from expectations import exports, marts
+from expectations import exports, marts, periods
 from expectations.facts import Facts
 from expectations.outcomes import (
     ERROR,
@@ -42,8 +43,8 @@ MEMORY_LIMIT = "1200MB"
 """Memory that DuckDB may take for the expectations; more spills beside the file that is read."""
 ENGINE_ARGUMENTS = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 
-Numbers = dict[str, int]
-"""Of a suite: rows ("") , filled rows of each needed column, and the counts behind shares."""
+Numbers = dict[str, Any]
+"""Of a suite: rows (""), filled rows of each needed column, counts behind shares, and words."""
 
 
 def all_suites(facts: Facts) -> list[Suite]:
@@ -54,7 +55,7 @@ def all_suites(facts: Facts) -> list[Suite]:
     facts : Facts
         What volumes, dates and means are compared with.
     """
-    return [*exports.suites(facts), *marts.suites(facts)]
+    return [*exports.suites(facts), periods.suite(), *marts.suites(facts)]
 
 
 def run(work_file: Path, facts: Facts, suites: list[Suite] | None = None) -> CheckReport:
@@ -106,7 +107,8 @@ def _numbers(work_file: Path, suites: list[Suite]) -> dict[str, Numbers | str]:
             for rule in suite.rules:
                 if rule.needs:
                     wanted[rule.needs] = f'count("{rule.needs}")'
-                wanted |= {column: f'max("{column}")' for column in rule.counts or ()}
+                for column in (*(rule.counts or ()), *filter(None, [rule.words])):
+                    wanted[column] = f'max("{column}")'
             try:
                 query = f"select {', '.join(wanted.values())} from ({suite.query})"
                 row = db.execute(query).fetchone()
@@ -165,6 +167,8 @@ def _read(suite: Suite, rule: Rule, result: Any, numbers: Numbers) -> CheckOutco
     observed = result.result.get("observed_value")
     if rule.expectation == "UnexpectedRowsExpectation":
         return _outcome(suite, rule, state, n_unexpected=observed)
+    if rule.words and state == FAILED:
+        rule = replace(rule, reason=f"{rule.reason} ({numbers[rule.words]})")
     n_unexpected, n_judged = map(numbers.get, rule.counts or ("no count", "no count"))
     is_number = isinstance(observed, int | float) and not isinstance(observed, bool)
     return _outcome(

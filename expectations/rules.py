@@ -32,6 +32,8 @@ class Rule:
         A column without any value makes the rule not applicable.
     counts : tuple of str, optional
         Columns of the suite's one row that hold the number behind a share and its denominator.
+    words : str, optional
+        Column of the suite's one row that says what was found; shown after the reason of a failure.
     is_applicable : bool
         False when what it compares with does not exist (no earlier load).
     """
@@ -46,6 +48,7 @@ class Rule:
     context: str = VERIFICATION
     needs: str | None = None
     counts: tuple[str, str] | None = None
+    words: str | None = None
     is_applicable: bool = True
 
     def as_warning(self) -> Rule:

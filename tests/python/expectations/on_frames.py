@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from expectations.facts import SCORES, Facts
@@ -28,7 +29,8 @@ TABLES = {
     "comorbidities": "stg_clinic__comorbidities",
     "adverse_events": "stg_clinic__adverse_events",
 }
-
+STEPS = {"easi_score": 0.1}
+"""Steps of scores; any other is counted in whole points."""
 
 KIND_OF_TERM = {
     "prescriptions": "drug",
@@ -71,10 +73,12 @@ class Export:
     def of(cls, name: str, frames: Frames) -> Export:
         """Pick the rows of one export."""
         refused, ledger = frames["refused"], frames["ledger"]
+        is_of_no_export = ledger["source_file"].str.endswith("#not_selected")
+        is_of_export = (ledger["export_name"] == name) & ~is_of_no_export
         return cls(
             frames[name],
             refused[refused["export_name"] == name],
-            int(ledger[ledger["export_name"] == name]["n_records_read"].sum()),
+            int(ledger[is_of_export]["n_records_read"].sum()),
             int((frames["unmapped"]["term_kind"] == KIND_OF_TERM.get(name)).sum()),
         )
 
@@ -83,7 +87,7 @@ class Export:
         rules, columns = self.refused["rule_code"], self.refused["column_name"]
         is_refused = {
             "visit_before_extraction": (columns == "visit_date") & (rules == "date_range"),
-            "record_sound": columns == "(record)",
+            "record_sound": (columns == "(record)") & (rules != "not_selected"),
             "birth_date_possible": (columns == "birth_date")
             & rules.isin(["date_range", "age_range"]),
             "patient": (columns == "patient_id") & (rules != "parent_rejected"),
@@ -139,6 +143,10 @@ def verdict(suite: Suite, rule: Rule, frames: Frames, facts: Facts) -> Verdict:
         return Verdict("not_applicable")
     name = suite.name.partition("_")[2]
     given = rule.arguments
+    if rule.code.endswith("_by_month"):
+        score = rule.code.removesuffix("_by_month")
+        n = months_apart(frames["visits"], score, STEPS.get(score, 1))
+        return Verdict("not_applicable") if n is None else Verdict(_between(n, given), observed=n)
     if rule.expectation == "ExpectColumnMaxToBeBetween":
         value, n, of = Export.of(name, frames).number(rule.code, facts)
         if value is None:
@@ -224,7 +232,39 @@ def _lost(ledger: pd.DataFrame, column: str) -> int:
     return int((ledger[column] > (0.10 * ledger["n_records_read"]).clip(lower=5)).sum())
 
 
+def months_apart(visits: pd.DataFrame, score: str, step: float) -> int | None:
+    """Count the months whose level or grain of a score differs (expectations.periods)."""
+    rows = visits.dropna(subset=[score]).sort_values(["patient_id", "visit_date", score])
+    if rows.empty:
+        return None
+    value, of_patient = rows[score].astype(float), rows.groupby("patient_id")[score]
+    highest = of_patient.transform(lambda values: values.astype(float).cummax().shift())
+    is_coarse = (value > 0) & ((value / (10 * step)).round(9) % 1 == 0)
+    stratum = of_patient.cumcount().clip(upper=3)
+    n_alike = value.groupby(stratum).transform("size")
+    rows = rows.assign(
+        month=pd.to_datetime(rows["visit_date"]).dt.strftime("%Y-%m"),
+        shift=(value.groupby(stratum).rank() - 0.5) / n_alike - 0.5,
+        positive=(value > 0) if step < 1 else False,
+        coarse=is_coarse if step < 1 else False,
+        later=highest.notna(),
+        rise=is_coarse & (value > highest),
+    )
+    sums = rows.groupby("month")[["positive", "coarse", "later", "rise"]].sum().astype(float)
+    rest = sums.sum() - sums
+    shift, n = rows.groupby("month")["shift"].mean(), rows.groupby("month").size()
+    is_apart = (shift.abs() >= 1 / 3) & (6 * n * shift**2 >= 8)
+    for k, of in (("coarse", "positive"), ("rise", "later")):
+        q, p = sums[k] / sums[of], (rest[k] + 1) / (rest[of] + 2)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            both = q * np.log(q / p), (1 - q) * np.log((1 - q) / (1 - p))
+        evidence = sums[of] * sum(part.fillna(0) for part in both)
+        is_apart |= (q > p) & (evidence >= 8)
+    return int(is_apart.sum())
+
+
 QUERIES: dict[str, Callable] = {
+    "records_selected": lambda r, f: r["source_file"].str.endswith("#not_selected").sum(),
     "record_loss_small": lambda r, f: _lost(r, "n_quarantined"),
     "value_loss_small": lambda r, f: _lost(r, "n_values_refused"),
     "every_timepoint_present": lambda r, f: (

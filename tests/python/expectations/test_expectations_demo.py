@@ -189,6 +189,27 @@ def test_an_optional_column_without_values_is_not_applicable(built, known, tmp_p
     statement = "update staging.stg_clinic__visits set poem_score = null"
     states = states_of(changed(built, tmp_path, [statement]), known, "export_visits")
     assert (states["poem_score_refused"], states["poem_varied"]) == ("not_applicable",) * 2
+    by_month = states_of(changed(built, tmp_path, [statement]), known, "export_visits_by_month")
+    assert by_month.pop("poem_score_by_month") == "not_applicable"
+    assert set(by_month.values()) == {"passed"}
+
+
+@pytest.mark.parametrize(
+    ("column", "change"),
+    [("easi_score", "easi_score * 10"), ("easi_score", "round(easi_score)"), ("iga_score", "0")],
+)
+def test_a_month_with_another_level_or_grain_is_named(built, known, tmp_path, column, change):
+    """A lost decimal mark where the result fits the range, values without tenths, all at 0."""
+    statement = (
+        f"update staging.stg_clinic__visits set {column} = {change} "
+        f"where strftime(visit_date, '%Y-%m') = '2019-10' and {change} <= 72"
+    )
+    suites = [suite for suite in gate.all_suites(known) if suite.name == "export_visits_by_month"]
+    report = gate.run(changed(built, tmp_path, [statement]), known, suites)
+    [found] = report.of_state("failed")
+    assert (found.expectation_code, found.severity_code) == (f"{column}_by_month", "warning")
+    assert found.observed_value == 1
+    assert found.reason.endswith("(2019-10)")
 
 
 def test_a_share_is_reported_with_its_number_and_denominator(built, known, tmp_path):
