@@ -80,7 +80,7 @@ def scan(path: Path, types: dict[str, type[pl.DataType]]) -> pl.LazyFrame:
     with open(path, encoding="utf-8") as file:
         columns = file.readline().strip().split(",")
     schema = {column: types.get(column, pl.String) for column in columns}
-    return pl.scan_csv(path, schema=schema, row_index_name="record_number", row_index_offset=1)
+    return pl.scan_csv(path, schema=schema)
 
 
 def read(delivery: Path) -> tuple[pl.LazyFrame, pl.LazyFrame, pl.LazyFrame]:
@@ -339,8 +339,6 @@ def patient_timepoints(
             .alias("is_nominal_timepoint_agreed"),
             "visit_day",
             "days_from_target",
-            pl.when(is_attended).then(pl.lit("visits.csv")).alias("source_file"),
-            pl.col("record_number").alias("source_record_number"),
         )
     )  # fmt: skip
 

@@ -46,13 +46,14 @@ def delivery_row(
         for planned in plan.files
         for use in planned.uses
     )
+    load_id = _sha256(
+        *files,
+        f"mapping={mapping.name}={mapping.sha256}",
+        f"extraction_date={delivery.extraction_date}",
+        f"contract={INTAKE_CONTRACT_VERSION}",
+    )
     return {
-        "load_id": _sha256(
-            *files,
-            f"mapping={mapping.name}={mapping.sha256}",
-            f"extraction_date={delivery.extraction_date}",
-            f"contract={INTAKE_CONTRACT_VERSION}",
-        ),
+        "load_id": load_id,
         "source_system": mapping.content.source_system,
         "mapping_name": mapping.name,
         "mapping_version": mapping.content.version,
@@ -61,6 +62,7 @@ def delivery_row(
         "delivery_label": delivery.about.label,
         "n_files": len(plan.files),
         "key_fingerprint": key.fingerprint,
+        "reference_key": key.reference_key(load_id),
         "reading_id": _sha256(
             mapping.name, mapping.sha256, key.fingerprint, _code_sha256(), INTAKE_CONTRACT_VERSION
         ),

@@ -32,6 +32,7 @@ DELIVERY = pa.schema(
         ("delivery_label", pa.string()),
         ("n_files", pa.int64()),
         ("key_fingerprint", pa.string()),
+        ("reference_key", pa.string()),
         ("reading_id", pa.string()),
     ]
 )

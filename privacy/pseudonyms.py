@@ -88,6 +88,14 @@ class PseudonymKey:
         inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block) + b"patient:")
         return inner, hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
+    def reference_key(self, load_id: str) -> str:
+        """Return the key of the record references of one load, 32 hex characters.
+
+        It stays in the vault. References of two loads have nothing in common, so that no chain of
+        references gives the order of the records away.
+        """
+        return hmac.digest(self._key, f"records:{load_id}".encode(), "sha256").hex()[:32]
+
     def tombstone(self, patient_id: str | None) -> str | None:
         """Return the mark that an erased patient is recognised by; None for a blank identifier."""
         return self.tombstone_of_pseudonym(self.pseudonym(patient_id))

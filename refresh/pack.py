@@ -28,9 +28,9 @@ from core.stop import ExitCode, Stop
 PUBLISHED_SCHEMAS = ("marts", "results", "quality")
 CANDIDATE = "candidate"
 METADATA = "metadata"
-PROVENANCE_COLUMNS = frozenset({"source_file", "source_record_number", "load_id"})
-"""Columns that say where a row came from. The same records in another order, or under another
-file name, are the same content."""
+PROVENANCE_COLUMNS = frozenset({"record_reference", "source_file", "load_id"})
+"""Columns that say where a row came from. The same records in another order, file or load,
+are the same content."""
 
 METADATA_TABLES = {
     "build": DescribedTable(
@@ -67,7 +67,7 @@ METADATA_TABLES = {
         {
             "table_schema": ("varchar", "Schema."),
             "table_name": ("varchar", "Table."),
-            "content_hash": ("varchar", "Hash of the rows without source file and record number."),
+            "content_hash": ("varchar", "Hash of the rows without load and place of a record."),
             "row_hash": ("varchar", "Hash of the rows with every column."),
             "table_description": ("varchar", "What one row is, and how to read it."),
             "n_rows": ("bigint", "Number of rows."),
@@ -258,8 +258,7 @@ def _order_by(columns: list[tuple[str, str]]) -> str:
     """Order by the identifiers and codes in the first columns of a table."""
     leading: list[str] = []
     for name, _ in columns:
-        is_key = name.endswith(("_id", "_code", "_number")) and name != "source_record_number"
-        if not is_key:
+        if not name.endswith(("_id", "_code", "_number")):
             break
         leading.append(quote(name))
     return "order by " + ", ".join(leading[:4]) if leading else ""

@@ -1,4 +1,4 @@
-"""Commands about published versions: list, go back, verify, look after, pass on, erase."""
+"""Commands about published versions: list, go back, verify, look after, trace, pass on, erase."""
 
 from __future__ import annotations
 
@@ -84,6 +84,19 @@ def doctor(**given: Any) -> int:
     if VERSIONS in bad:
         return ExitCode.DAMAGED
     return ExitCode.ENVIRONMENT if bad else ExitCode.OK
+
+
+@click.command(short_help="Find the record behind a row.")
+@click.argument("reference")
+@options.folders
+def trace(reference: str, **given: Any) -> None:
+    """Show file, record and line behind REFERENCE (column record_reference of a mart), no value.
+
+    Exit code 2: no version on disk has it. 9: the vault of its version is gone.
+    """
+    from refresh.trace import trace as origin_of
+
+    click.echo(str(origin_of(options.settings_of(**given), reference)))
 
 
 @click.command(short_help="Write tables that may leave.")

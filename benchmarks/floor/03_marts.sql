@@ -119,8 +119,8 @@ select
     coalesce(prior_flags.methotrexate, false) as has_prior_methotrexate,
     coalesce(prior_flags.alitretinoin, false) as has_prior_alitretinoin,
     coalesce(prior_flags.azathioprine, false) as has_prior_azathioprine,
-    'patients.csv' as source_file,
-    enrolled.record_number as source_record_number
+    left(sha256(getvariable('reference_key') || enrolled.record_number || ' patients.csv'), 16)
+        as record_reference
 from enrolled
 inner join areas
     on enrolled.patient_id = areas.patient_id

@@ -141,8 +141,8 @@ select
     cast(paired.n_visits_in_window as integer) as n_visits_in_window,
     cast(paired.visit_day as integer) as visit_day,
     cast(paired.days_from_target as integer) as days_from_target,
-    case when paired.patient_id is not null then 'visits.csv' end as source_file,
-    paired.record_number as source_record_number
+    left(sha256(getvariable('reference_key') || paired.record_number || ' visits.csv'), 16)
+        as record_reference
 from timepoints
 left join paired
     on

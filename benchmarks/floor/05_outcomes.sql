@@ -57,8 +57,8 @@ select
     states.week_16 and not (states.baseline or states.week_04) as has_initiated_week_16,
     states.week_52 is not null and not (states.baseline or states.week_04 or states.week_16) as is_at_risk_week_52,
     states.week_52 and not (states.baseline or states.week_04 or states.week_16) as has_initiated_week_52,
-    case when states.event is not null then 'prescriptions.csv' end as source_file,
-    states.event['record'] as source_record_number
+    left(sha256(getvariable('reference_key') || states.event['record'] || ' prescriptions.csv'), 16)
+        as record_reference
 from enrolled
 cross join last_timepoint
 left join states
@@ -73,7 +73,12 @@ select
     cast(
         row_number() over (
             partition by adverse_events.patient_id
-            order by adverse_events.onset_date, adverse_events.rowid
+            order by
+                adverse_events.onset_date,
+                coalesce(adverse_event_terms.adverse_event_code, 'unmapped'),
+                adverse_events.is_serious = 'yes',
+                adverse_events.outcome,
+                adverse_events.rowid
         ) as integer
     ) as adverse_event_number,
     coalesce(adverse_event_terms.adverse_event_code, 'unmapped') as adverse_event_code,
@@ -84,8 +89,8 @@ select
     adverse_events.onset_date >= enrolled.index_date as is_treatment_emergent,
     false as is_onset_date_partial,
     cast(adverse_events.onset_date - enrolled.index_date as integer) as onset_day,
-    'adverse_events.csv' as source_file,
-    adverse_events.rowid + 1 as source_record_number
+    left(sha256(getvariable('reference_key') || (adverse_events.rowid + 1) || ' adverse_events.csv'), 16)
+        as record_reference
 from adverse_events
 inner join enrolled
     on adverse_events.patient_id = enrolled.patient_id

@@ -6,6 +6,7 @@ the key of the build (REGISTRY_KEY_FILE).
 
 from __future__ import annotations
 
+import hmac
 import os
 import sys
 from pathlib import Path
@@ -33,6 +34,7 @@ def main() -> None:
         "extraction_date": yaml.safe_load(Path(delivery, "delivery.yml").read_text())[
             "extraction_date"
         ],
+        "reference_key": hmac.digest(key, b"records:bare script", "sha256").hex()[:32],
         "inner_pad": bytes(byte ^ 0x36 for byte in padded),
         "outer_pad": bytes(byte ^ 0x5C for byte in padded),
     }

@@ -20,6 +20,7 @@ final as (
         stg_intake__delivery.source_system,
         stg_intake__delivery.mapping_version,
         stg_intake__delivery.delivery_label,
+        stg_intake__delivery.reference_key,
         stg_intake__delivery.n_files,
         stg_intake__delivery.is_synthetic,
         comorbidity_files.has_comorbidities_export,

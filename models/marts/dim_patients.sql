@@ -112,6 +112,11 @@ final as (
         cohort_patients.critical_area_code,
         area_labels.code_label as critical_area_label,
         cohort_patients.not_evaluable_reason_code,
+        {{ record_reference(
+            'cohort_delivery.reference_key',
+            'cohort_patients.record_number',
+            'cohort_patients.source_file'
+        ) }} as record_reference,
         cast(year(cohort_patients.index_date) as integer) as index_year,
         cast(quarter(cohort_patients.index_date) as integer) as index_quarter,
         cast(cohort_patients.age_at_index_years as integer) as age_at_index_years,
@@ -130,8 +135,6 @@ final as (
         cohort_patients.involves_face,
         cohort_patients.involves_hands,
         cohort_patients.involves_genitalia,
-        cohort_patients.source_file,
-        cohort_patients.record_number as source_record_number,
         comorbidity_flags.patient_id is not null or unrecorded.comorbidity as has_comorbidity,
         comorbidity_flags.has_rhinitis is true or unrecorded.named_comorbidity as has_rhinitis,
         comorbidity_flags.has_conjunctivitis is true or unrecorded.named_comorbidity
@@ -170,6 +173,7 @@ final as (
             when prior_treatment_flags.has_prior_azathioprine then true
         end as has_prior_azathioprine
     from cohort_patients
+    cross join cohort_delivery
     inner join unrecorded
         on cohort_patients.patient_id = unrecorded.patient_id
     left join comorbidity_flags

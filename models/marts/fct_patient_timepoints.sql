@@ -24,6 +24,10 @@ cohort_topical_regimens as (
     select * from {{ ref('cohort_topical_regimens') }}
 ),
 
+cohort_delivery as (
+    select * from {{ ref('cohort_delivery') }}
+),
+
 dim_timepoints as (
     select * from {{ ref('dim_timepoints') }}
 ),
@@ -51,6 +55,11 @@ final as (
         easi_bands.instrument_band_code as easi_leshem_band_code,
         dlqi_bands.instrument_band_code as dlqi_band_code,
         cohort_scores.nominal_timepoint_code,
+        {{ record_reference(
+            'cohort_delivery.reference_key',
+            'cohort_scores.record_number',
+            'cohort_scores.source_file'
+        ) }} as record_reference,
         patient_timepoints.timepoint_number,
         patient_timepoints.nominal_month,
         cohort_scores.easi_score,
@@ -91,8 +100,6 @@ final as (
         cohort_scores.has_sleep_nrs_response as has_sleep_response,
         cohort_scores.is_dlqi_below_10,
         cohort_scores.is_nominal_timepoint_agreed,
-        cohort_scores.source_file,
-        cohort_scores.record_number as source_record_number,
         cast(cohort_scores.n_visits_in_window as integer) as n_visits_in_window,
         cast(cohort_scores.visit_day as integer) as visit_day,
         cast(cohort_scores.days_from_target as integer) as days_from_target,
@@ -113,6 +120,7 @@ final as (
         -- No row: not attended, or the patient is not evaluable.
         coalesce(cohort_topical_regimens.is_regimen_evaluable, false) as is_regimen_evaluable
     from patient_timepoints
+    cross join cohort_delivery
     left join cohort_scores
         on
             patient_timepoints.patient_id = cohort_scores.patient_id

@@ -242,8 +242,9 @@ def read_marts(
     """
     with Marts(path) as marts:
         frames = marts.frames(required_columns(analyses))
-        people = marts.read("dim_patients", ["patient_id", "source_record_number"])
-    place_of = people.set_index(people["patient_id"].astype(str))["source_record_number"] - 1
+    with duckdb.connect(str(path), read_only=True) as db:
+        numbers = dict(db.execute("select pseudonym, record_number from raw.patients").fetchall())
+    place_of = pd.Series(numbers) - 1
     places = {}
     for name, frame in frames.items():
         if "patient_id" in frame:

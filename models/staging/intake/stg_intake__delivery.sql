@@ -12,6 +12,7 @@ final as (
         mapping_version,
         delivery_label,
         key_fingerprint,
+        reference_key,
         n_files,
         is_synthetic,
         extraction_date

@@ -111,6 +111,8 @@ COMMANDS = (
     Command("registry versions"),
     Command("registry verify"),
     Command("registry doctor"),
+    Command("registry trace", why_not="the same with its argument below"),
+    Command("registry trace REFERENCE", "registry trace 0123456789abcdef", code=2),
     Command("registry export"),
     Command("registry export --out FOLDER", "registry export --out build/released"),
     Command("registry analyse --list"),

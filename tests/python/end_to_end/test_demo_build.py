@@ -71,18 +71,6 @@ def test_the_study_has_its_size(warehouse):
     assert query(warehouse, "select count(*) from marts.fct_patient_timepoints") == [(342 * 4,)]
 
 
-def test_a_number_leads_back_to_its_record(warehouse):
-    """The reviewer's question: the file and record named beside a score hold that score."""
-    row = query(
-        warehouse,
-        "select source_file, source_record_number, easi_score from marts.fct_patient_timepoints "
-        "where timepoint_code = 'week_16' and easi_score is not null order by patient_id limit 1",
-    )[0]
-    lines = (DEMO / row[0]).read_text().splitlines()
-    cells = dict(zip(lines[0].split(","), lines[row[1]].split(","), strict=True))
-    assert float(cells["easi_score"]) == float(row[2])
-
-
 @pytest.mark.fault("P217")
 def test_order_threads_locale_timezone_and_hash_seed_do_not_change_a_mart(demo_build, tmp_path):
     delivery = tmp_path / "delivery"

@@ -215,7 +215,7 @@ def compare_patients(clean: Ending, bad: Ending, touched: set[str]) -> dict[str,
         ).fetchall()
         assert len(marts) >= 7
         for (mart,) in marts:
-            picked = "columns(c -> c not in ('source_file', 'source_record_number'))"
+            picked = "columns(c -> c <> 'record_reference')"
             sides = [
                 f"select {picked} from {side}marts.{mart} "
                 "where patient_id not in (select patient_id from touched)"

@@ -111,8 +111,7 @@ def differing_when_persons_are_told_by_record(clean, bad) -> dict[str, int]:
         for (mart,) in marts:
             sides = [
                 "select person.record_number, "
-                "columns(c -> c not in "
-                "('patient_id', 'source_file', 'source_record_number', 'pseudonym')) "
+                "columns(c -> c not in ('patient_id', 'record_reference', 'pseudonym')) "
                 f"from {side}marts.{mart} as mart inner join (select pseudonym, record_number "
                 f"from {side}raw.patients) as person on mart.patient_id = person.pseudonym"
                 for side in ("clean.", "")

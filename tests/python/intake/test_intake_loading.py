@@ -95,6 +95,7 @@ def test_the_delivery_and_its_files_are_written_down(tmp_path, connection):
     rows[3].append("x")
     (tmp_path / "visits.csv").write_text(as_csv(rows))
     row = load(tmp_path, connection)
+    assert row.pop("reference_key") == KEY.reference_key(row["load_id"])
     assert re.fullmatch("[0-9a-f]{64}", row.pop("load_id"))
     assert re.fullmatch("[0-9a-f]{64}", row.pop("reading_id"))
     assert str(row.pop("extraction_date")) == "2020-12-31"

@@ -165,8 +165,8 @@ _STATEMENTS = (
         case when sex = 'F' then 'female' else 'male' end as sex_code,
         'persistent' as disease_course_code, 'classic' as clinical_phenotype_code,
         2020 as index_year, 1 as index_quarter, 2020 - left(birth_date, 4)::integer as
-        age_at_index_years, true as is_evaluable, source_file,
-        record_number as source_record_number
+        age_at_index_years, true as is_evaluable,
+        left(md5('{load_id} ' || record_number), 16) as record_reference
     from raw.patients
     """,
     """

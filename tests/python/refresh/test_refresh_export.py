@@ -22,7 +22,9 @@ from registry.main import main
 EXTRA = """
 alter table marts.dim_patients add column critical_area_code varchar;
 update marts.dim_patients set critical_area_code =
-    case when source_record_number <= 2 then 'face' when source_record_number > 5 then 'none' end;
+    case when n <= 2 then 'face' when n > 5 then 'none' end
+from (select pseudonym, record_number as n from raw.patients) as person
+where person.pseudonym = dim_patients.patient_id;
 alter table marts.fct_patient_timepoints add column easi_study_band_code varchar;
 alter table marts.fct_patient_timepoints add column has_easi_75_response boolean;
 alter table marts.fct_patient_timepoints add column is_regimen_evaluable boolean;

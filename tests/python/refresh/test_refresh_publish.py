@@ -76,7 +76,7 @@ def test_published_file_is_written_in_the_oldest_storage_version(settings):
     assert tags["storage_version"].startswith("v1.0.0")
 
 
-def test_content_hash_ignores_record_order_and_file_names(tmp_path):
+def test_content_hash_ignores_record_order_and_references(tmp_path):
     hashes = []
     for order in ("n", "-n"):
         file = tmp_path / f"order{order}.duckdb"
@@ -84,8 +84,8 @@ def test_content_hash_ignores_record_order_and_file_names(tmp_path):
             db.execute("create schema marts")
             db.execute(
                 "create table marts.t as select n, 'v' || n as word, "
-                f"row_number() over (order by {order}) as source_record_number, "
-                f"'file {order}' as source_file from range(500) as r(n) order by {order}"
+                f"md5('load {order} ' || n) as record_reference "
+                f"from range(500) as r(n) order by {order}"
             )
         candidate = tmp_path / f"candidate{order}.duckdb"
         tables = pack.pack(file, candidate, ENTRY)
