@@ -100,9 +100,10 @@ assessed as (
             between study_period.first_date and study_period.last_date,
             false
         ) as is_index_date_in_study_period,
+        -- Of a birth month or year every possible day counts: surely adult.
         coalesce(
             {{ completed_years(
-                'stg_clinic__patients.birth_date', 'cohort_index_dates.index_date'
+                'stg_clinic__patients.latest_birth_date', 'cohort_index_dates.index_date'
             ) }}
             >= adult_age.threshold_value,
             false

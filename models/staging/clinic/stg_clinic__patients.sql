@@ -20,6 +20,7 @@ final as (
         is_ad_diagnosis_date_partial,
         birth_date,
         earliest_birth_date,
+        latest_birth_date,
         ad_diagnosis_date,
         source_file,
         record_number

@@ -81,6 +81,7 @@ final as (
         is_ad_diagnosis_date_partial,
         birth_date,
         birth_date_first_day as earliest_birth_date,
+        birth_date_last_day as latest_birth_date,
         ad_diagnosis_date,
         record_disposition,
         faults,
