@@ -78,6 +78,11 @@ class Stop(Exception):  # noqa: N818 - a stop is a decision, not an error
         self.rule = rule or code.name.lower()
         self.details = details
 
+    @property
+    def recorded_details(self) -> tuple[str, ...]:
+        """The details for the manifest, which every reader of the published folder can see."""
+        return self.details
+
 
 class Terminated(BaseException):
     """The process was asked to end (SIGTERM, SIGHUP); raised so that every ``finally`` is reached.

@@ -124,6 +124,15 @@ class DeliveryRefusedError(IntakeError):
             details=map(str, refusals),
         )
 
+    @property
+    def recorded_details(self) -> tuple[str, ...]:
+        """File and code; the name of a file that no mapping knows may be a patient's."""
+        codes = [
+            each.code if each.code == "unknown_file" else f"{each.file_name}: {each.code}"
+            for each in self.refusals
+        ]
+        return (*codes, *self.details[len(self.refusals) :])
+
 
 def shown_name(name: str, limit: int = 60) -> str:
     """Return a file or column name that is safe in a log line.

@@ -1,8 +1,9 @@
 """Leak check: search a candidate for identifiers of the delivery before it is published.
 
 The marts contain no identifier, calendar date or free text by design. This check verifies it: it
-compares every text of the candidate with the identifiers of the raw records, and refuses column
-types that can carry a date.
+compares every text of the candidate, and every word in it, with the identifiers of the raw records,
+and refuses column types that can carry a date. Letter case, blanks and the Unicode form of an
+identifier do not count.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from core import duck
-from core.duck import quote
+from core.duck import literal, quote
 from core.stop import ExitCode, Stop
 
 IDENTIFIERS = (
@@ -23,7 +24,12 @@ IDENTIFIERS = (
 )
 DATED_TYPES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIME", "BLOB")
 MINIMUM_IDENTIFIER_LENGTH = 6
-"""In tables without patients a shorter identifier may equal a count or a code by chance."""
+"""A shorter identifier may equal a count or a code by chance, except as a whole text in a table of
+patients."""
+NORMAL = "lower(regexp_replace(nfc_normalize({}), '[\\s\\pZ]+', '', 'g'))"
+"""SQL for the form in which texts and identifiers are compared."""
+BETWEEN_WORDS = "[^\\pL\\pM\\pN]+"
+EDGE_OF_WORD = ".,:!?'-_/"
 
 
 def require_no_person(work_file: Path, candidate: Path) -> int:
@@ -52,9 +58,10 @@ def require_no_person(work_file: Path, candidate: Path) -> int:
         _collect_identifiers(db)
         n_searched = _collect_texts(db, columns)
         found = db.execute(
-            "select place, count(*) from texts semi join identifiers "
+            "select place, count(distinct text) from texts inner join identifiers "
             "on texts.text = identifiers.identifier "
             "and length(identifiers.identifier) >= texts.minimum_length "
+            "and (identifiers.has_blank or not texts.is_pair) "
             "group by place order by place limit 1"
         ).fetchone()
     if found:
@@ -64,22 +71,51 @@ def require_no_person(work_file: Path, candidate: Path) -> int:
 
 def _collect_texts(db: duckdb.DuckDBPyConnection, columns: list[tuple[str, str, str, str]]) -> int:
     """Collect the distinct texts of every text column; most columns hold a handful of codes."""
-    db.execute("create temp table texts (place varchar, minimum_length integer, text varchar)")
+    db.execute("create temp table written (place varchar, minimum_length integer, text varchar)")
     patient_tables = {(s, t) for s, t, column, _ in columns if column == "patient_id"}
     texts = [column for column in columns if column[3] == "VARCHAR"]
     for schema, table, column, _ in texts:
         minimum = 1 if (schema, table) in patient_tables else MINIMUM_IDENTIFIER_LENGTH
         db.execute(
-            f"insert into texts select distinct ?, ?::integer, trim({quote(column)}) "
+            f"insert into written select distinct ?, ?::integer, {quote(column)} "
             f"from candidate.{quote(schema, table)} where {quote(column)} is not null",
             [f"{schema}.{table}.{column}", minimum],
         )
+    # The words of longer texts: split at everything but letters and digits, and at blanks only, for
+    # identifiers such as A/17; and two words together, for identifiers with a blank inside.
+    db.execute(
+        f"""
+        create temp table texts as
+        select place, minimum_length, {NORMAL.format("text")} as text, false as is_pair
+        from written
+        union all
+        select place, {MINIMUM_IDENTIFIER_LENGTH}, lower(words[n]), false
+        from (
+            select place, unnest([
+                regexp_split_to_array(nfc_normalize(text), '{BETWEEN_WORDS}'),
+                list_transform(
+                    regexp_split_to_array(nfc_normalize(text), '[\\s\\pZ,;=()\\[\\]{{}}<>"]+'),
+                    each -> trim(each, {literal(EDGE_OF_WORD)})
+                )
+            ]) as words
+            from written
+            where regexp_matches(text, '[^\\pL\\pN]')
+        ) as split, unnest(range(1, len(words) + 1)) as places (n)
+        union all
+        select place, {MINIMUM_IDENTIFIER_LENGTH}, lower(words[n] || words[n + 1]), true
+        from (
+            select place, regexp_split_to_array(nfc_normalize(text), '{BETWEEN_WORDS}') as words
+            from written
+            where regexp_matches(text, '[^\\pL\\pN]')
+        ) as split, unnest(range(1, len(words))) as places (n)
+        """
+    )
     return len(texts)
 
 
 def _collect_identifiers(db: duckdb.DuckDBPyConnection) -> None:
     """Collect the delivery's identifiers, except those that are words of our code lists."""
-    db.execute("create temp table identifiers (identifier varchar)")
+    db.execute("create temp table identifiers (identifier varchar, has_blank boolean)")
     raw_columns = db.execute(
         "select table_name, column_name from duckdb_columns() "
         "where database_name = 'vault' and schema_name = 'raw'"
@@ -87,8 +123,9 @@ def _collect_identifiers(db: duckdb.DuckDBPyConnection) -> None:
     for table, column in IDENTIFIERS:
         if (table, column) in raw_columns:
             db.execute(
-                f"insert into identifiers select distinct trim({column}) from vault.raw.{table} "
-                f"where trim({column}) <> ''"
+                f"insert into identifiers select distinct {NORMAL.format(column)}, "
+                f"regexp_matches(trim({column}), '[\\s\\pZ]') "
+                f"from vault.raw.{table} where trim({column}) <> ''"
             )
     for table, column in db.execute(
         "select table_name, column_name from duckdb_columns() where database_name = 'vault' "
@@ -96,7 +133,7 @@ def _collect_identifiers(db: duckdb.DuckDBPyConnection) -> None:
     ).fetchall():
         db.execute(
             "delete from identifiers where identifier in "
-            f"(select {quote(column)} from vault.reference.{quote(table)})"
+            f"(select {NORMAL.format(quote(column))} from vault.reference.{quote(table)})"
         )
 
 

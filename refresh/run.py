@@ -363,7 +363,7 @@ def _record_failure(state: State, error: BaseException) -> NoReturn:
             "rule": recorded.rule,
             "exit_code": int(recorded.code),
             "why": recorded.what,
-            "details": list(recorded.details[:20]),
+            "details": list(recorded.recorded_details[:20]),
         }
         with contextlib.suppress(OSError):  # the stop itself is shown in any case
             manifest.append(state.settings.manifest, {**about, **line})

@@ -212,6 +212,16 @@ def test_a_data_file_that_no_export_uses_refuses_the_delivery(tmp_path, name):
     assert refusals(tmp_path) == {name: "unknown_file"}
 
 
+def test_the_manifest_names_only_files_that_the_mapping_knows(tmp_path):
+    write_delivery(tmp_path)
+    (tmp_path / "Anna_Rossi_P00017.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "visits.csv").write_text("")
+    with pytest.raises(DeliveryRefusedError) as refused:
+        load_delivery(open_delivery(tmp_path), KEY, duckdb.connect())
+    assert "Anna_Rossi" in str(refused.value)  # the data manager must find it
+    assert sorted(refused.value.recorded_details) == ["unknown_file", "visits.csv: empty_file"]
+
+
 def test_two_files_for_one_export_are_refused(tmp_path):
     write_delivery(tmp_path)
     (tmp_path / "VISITS.CSV").write_text(VISITS)
