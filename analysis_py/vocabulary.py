@@ -95,7 +95,7 @@ _LABELS = {
     "prior_alitretinoin": "Earlier alitretinoin",
     "prior_azathioprine": "Earlier azathioprine",
     "any_comorbidity": "At least one comorbidity",
-    "age_at_data_collection_years": "Age at data collection",
+    "age_at_data_collection_years": "Age at data collection (year less year of birth)",
     "age_at_diagnosis_years": "Age at diagnosis",
     "any_adverse_event": "Any adverse event",
     "serious_adverse_event": "Any serious adverse event",

@@ -33,6 +33,10 @@ WINDOWS = pl.DataFrame(seed("protocol/visit_windows")).select(
     ),
 )
 BASELINE = WINDOWS.row(0, named=True)
+SEASONS = {
+    int(row["month_number"]): (int(row["first_month_number"]), int(row["last_month_number"]))
+    for row in seed("protocol/seasons")
+}
 CRITERIA = {row["criterion_code"]: row for row in seed("protocol/eligibility_criteria")}
 STEPS = {
     row["score_code"]: round(1 / float(row["step"])) for row in seed("protocol/score_definitions")
@@ -297,7 +301,14 @@ def patient_timepoints(
     baseline = attended.filter(pl.col("timepoint_number") == 0).select("patient_id", *scores)
     therapy = ["topical_regimen_code", "is_reviewed", "is_on_tacrolimus", "is_on_corticosteroids"]
     is_attended = pl.col("visit_date").is_not_null()
-    is_early = (pl.lit(extraction) - pl.col("index_date")).dt.total_days() < pl.col("last_day")
+    first_month = SEASONS[extraction.month][0]
+    season_start = date(extraction.year - (first_month > extraction.month), first_month, 1)
+    month = pl.col("index_date").dt.month().cast(pl.Int32)
+    last_month = month.replace_strict({k: last for k, (_, last) in SEASONS.items()})
+    index_season_end = pl.date(
+        pl.col("index_date").dt.year() + (last_month < month).cast(pl.Int32), last_month, 1
+    ).dt.month_end()
+    is_early = (pl.lit(season_start) - index_season_end).dt.total_days() <= pl.col("last_day")
     nominal = pl.col("nominal_timepoint")
     return (
         enrolled.select("patient_id", "pseudonym", "index_date", "is_evaluable")

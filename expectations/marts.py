@@ -62,11 +62,11 @@ def _patients() -> Iterator[Rule]:
         "at least 50 % evaluable",
     )  # fmt: skip
     yield no_rows(
-        "one_quarter_only",
-        "select 1 from (select count(*) as n_in_quarter, sum(count(*)) over () as n "
-        "from {batch} group by index_year, index_quarter) where n >= 50 and n_in_quarter > 0.6 * n",
-        PLAUSIBILITY, "Patients enrol over time; one quarter for most is a default date.",
-        "at most 60 % of patients in one quarter",
+        "one_season_only",
+        "select 1 from (select count(*) as n_in_season, sum(count(*)) over () as n "
+        "from {batch} group by index_season_start_date) where n >= 50 and n_in_season > 0.6 * n",
+        PLAUSIBILITY, "Patients enrol over time; one season for most is a default date.",
+        "at most 60 % of patients in one season",
     ).as_warning()  # fmt: skip
     for column in OPTIONAL:
         yield no_rows(

@@ -41,7 +41,8 @@
             on cleaned.word_kind = known_words.word_kind and cleaned.term = known_words.word
     ),
 
-    {#- A year or a month is completed to its middle, 1 July or day 15. #}
+    {#- A year or a month is completed to its middle, 1 July or day 15. That may lie after the extraction:
+        with the day of the extraction in its place, all study days would move with every delivery. #}
     typed as (
         select arranged.*,
             try_cast(number_text as double) as points,
@@ -87,8 +88,7 @@
         if(rule_code is null, points, null) as points,
         if(rule_code is null, first_day, null) as first_day,
         if(rule_code is null, if(is_partial, last_day(last_month), day), null) as last_day,
-        {#- The middle of the current month or year may lie after the extraction. #}
-        if(rule_code is null, if(day > latest_date and not is_plan, latest_date, day), null) as day,
+        if(rule_code is null, day, null) as day,
         {#- An empty cell is no partial date. #}
         coalesce(rule_code is null and is_partial, false) as is_partial,
         rule_code

@@ -1,9 +1,10 @@
 """Leak check: search a candidate for identifiers of the delivery before it is published.
 
-The marts contain no identifier, calendar date or free text by design. This check verifies it: it
-compares every text of the candidate, and every word in it, with the identifiers of the raw records,
-and refuses column types that can carry a date. Letter case, blanks and the Unicode form of an
-identifier do not count.
+The marts contain no identifier, free text or calendar date by design, but for the first day of
+the season in which a patient started. This check verifies it: it compares every text of the
+candidate, and every word in it, with the identifiers of the raw records, refuses column types that
+can carry a date, and compares the dates of the one column that may with the seasons. Letter case,
+blanks and the Unicode form of an identifier do not count.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ IDENTIFIERS = (
     ("prescriptions", "prescription_id"),
     ("adverse_events", "adverse_event_id"),
 )
+SEASON_COLUMN = ("marts", "dim_patients", "index_season_start_date")
+"""The only column that may hold a date of a patient: the first day of a season (seed seasons)."""
 DATED_TYPES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIME", "BLOB")
 MINIMUM_IDENTIFIER_LENGTH = 6
 """A shorter identifier may equal a count or a code by chance, except as a whole text in a table of
@@ -53,8 +56,11 @@ def require_no_person(work_file: Path, candidate: Path) -> int:
             "where database_name = 'candidate' and schema_name <> 'metadata'"
         ).fetchall()
         for schema, table, column, kind in columns:
-            if schema in ("marts", "quality") and kind in DATED_TYPES:
+            is_season = (schema, table, column, kind) == (*SEASON_COLUMN, "DATE")
+            if schema in ("marts", "quality") and kind in DATED_TYPES and not is_season:
                 raise _leak(f"{schema}.{table}.{column} has type {kind}", "a calendar date")
+            if is_season:
+                _require_season_starts(db)
         _collect_identifiers(db)
         n_searched = _collect_texts(db, columns)
         found = db.execute(
@@ -67,6 +73,22 @@ def require_no_person(work_file: Path, candidate: Path) -> int:
     if found:
         raise _leak(f"{found[0]} holds {found[1]} identifiers of the delivery", "an identifier")
     return n_searched
+
+
+def _require_season_starts(db: duckdb.DuckDBPyConnection) -> None:
+    """Refuse any day in the column of seasons that no season starts on."""
+    schema, table, column = SEASON_COLUMN
+    n_other = duck.scalar(
+        db,
+        f"select count(*) from candidate.{quote(schema, table)} "
+        f"where {quote(column)} is not null and (day({quote(column)}) <> 1 or "
+        f"month({quote(column)}) not in (select first_month_number from vault.reference.seasons))",
+    )
+    if n_other:
+        raise _leak(
+            f"{schema}.{table}.{column} holds {n_other} days that start no season",
+            "a calendar date",
+        )
 
 
 def _collect_texts(db: duckdb.DuckDBPyConnection, columns: list[tuple[str, str, str, str]]) -> int:

@@ -71,8 +71,8 @@ TABLES = (
           "clinical_phenotype_code", "sex_code"),
     Table("sex_by_critical_area", "Enrolled patients by critical area and sex", _ENROLLED,
           "critical_area_code", "sex_code"),
-    Table("sex_by_index_year", "Enrolled patients by year of first dose and sex", _ENROLLED,
-          "index_year", "sex_code"),
+    Table("sex_by_index_season", "Enrolled patients by season of first dose and sex", _ENROLLED,
+          "index_season_start_date", "sex_code"),
     Table("regimen_by_timepoint", "Reviewed visits by topical regimen and timepoint", _REVIEWED,
           "topical_regimen_code", has_timepoint=True),
     Table("severity_by_regimen", "Visits with an EASI by its band, topical regimen and timepoint",
@@ -138,11 +138,18 @@ def write(settings: Settings, out: Path) -> list[Path]:
 
 
 def code_labels(root: Path) -> dict[str, Levels]:
-    """Return the labels of every kind of code in seed ``code_labels``."""
+    """Return the labels of every kind of code in seed ``code_labels``, and of the seasons.
+
+    The code of a season is the number of its first month.
+    """
     labels: dict[str, Levels] = {}
     with (root / "seeds" / "codelists" / "code_labels.csv").open(encoding="utf-8") as stream:
         for line in csv.DictReader(stream):
             labels.setdefault(line["code_kind"], {})[line["code"]] = line["code_label"]
+    with (root / "seeds" / "protocol" / "seasons.csv").open(encoding="utf-8") as stream:
+        labels["season"] = {
+            line["first_month_number"]: line["season_label"] for line in csv.DictReader(stream)
+        }
     return labels
 
 
@@ -192,11 +199,27 @@ def _levels(db: duckdb.DuckDBPyConnection, labels: dict[str, Levels]) -> dict[st
             "select band_code, band_label from marts.dim_score_bands "
             "where scheme_code = 'study' and score_code = 'easi' order by band_number"
         ),
-        "index_year": of_dimension(
-            "select unnest(generate_series(left(first_month, 4)::integer, "
-            "left(last_month, 4)::integer)) as index_year, index_year::varchar "
-            "from marts.dim_eligibility_criteria where first_month is not null"
-        ),
+        "index_season_start_date": _seasons_of_the_study(db, labels["season"]),
+    }
+
+
+def _seasons_of_the_study(db: duckdb.DuckDBPyConnection, names: Levels) -> Levels:
+    """Return the first day and the name of every season that the study period touches."""
+    period = db.execute(
+        "select first_month, last_month from marts.dim_eligibility_criteria "
+        "where first_month is not null"
+    ).fetchone()
+    if period is None:
+        return {}
+    first, last = (12 * int(month[:4]) + int(month[5:]) - 1 for month in period)
+    while str(first % 12 + 1) not in names:
+        first -= 1
+    starts = [month for month in range(first, last + 1) if str(month % 12 + 1) in names]
+    return {
+        f"{month // 12}-{month % 12 + 1:02}-01": (
+            f"{names[str(month % 12 + 1)]} from {month // 12}-{month % 12 + 1:02}"
+        )
+        for month in starts
     }
 
 
@@ -233,7 +256,9 @@ def _released(
         denominator = None if table.value or key[row] == ALL else counted.get(group, (0,))[0]
         numbers = release(n, denominator, mean, median, scales.get(key[row]))
         lines.append((*(label for _, label in cell), *_cells(numbers, bool(table.value))))
-    names = [name.removesuffix("_code") for name in (*timepoint, *dimensions)]
+    names = [
+        name.removesuffix("_code").removesuffix("_start_date") for name in (*timepoint, *dimensions)
+    ]
     return ReleasedTable(table.name, table.title, (*names, *_header(bool(table.value))), lines)
 
 

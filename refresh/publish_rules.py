@@ -30,7 +30,7 @@ LARGEST_SHARE: dict[str, dict[str, float]] = {
         "critical_area_code": 0.10,
         "age_at_index_years": 0.20,
         "age_at_diagnosis_years": 0.20,
-        "index_year": 0.10,
+        "index_season_start_date": 0.10,
     },
     "fct_patient_timepoints": {
         "topical_regimen_code": 0.25,

@@ -16,7 +16,7 @@ FEATURES = {
     "critical_area": "Critical area",
 }
 AGES = {
-    "age_at_data_collection_years": "At data collection",
+    "age_at_data_collection_years": "At data collection (year less year of birth)",
     "age_at_diagnosis_years": "At diagnosis",
     "age_at_index_years": "At the first dose of dupilumab",
 }

@@ -6,6 +6,12 @@ create temp macro completed_years(birth_date, on_day) as
     year(on_day) - year(birth_date)
     - (100 * month(on_day) + day(on_day) < 100 * month(birth_date) + day(birth_date))::integer;
 
+create temp macro season_start(on_day, first_month) as
+    make_date(year(on_day) - (first_month > month(on_day))::integer, first_month, 1);
+
+create temp macro season_end(on_day, last_month) as
+    last_day(make_date(year(on_day) + (last_month < month(on_day))::integer, last_month, 1));
+
 -- Each distinct drug is classified once, by its ATC code or its name.
 create temp table drugs as
 with written as (
@@ -199,6 +205,10 @@ select
     patients.involves_hands = 'yes' as involves_hands,
     patients.involves_genitalia = 'yes' as involves_genitalia,
     eligibility.index_date,
+    seasons.season_code as index_season_code,
+    seasons.season_label as index_season_label,
+    season_start(eligibility.index_date, seasons.first_month_number) as index_season_start_date,
+    season_end(eligibility.index_date, seasons.last_month_number) as index_season_end_date,
     eligibility.is_evaluable,
     eligibility.record_number,
     'p' || substr(
@@ -212,6 +222,8 @@ select
 from patients
 inner join eligibility
     on patients.patient_id = eligibility.patient_id
+inner join seasons
+    on month(eligibility.index_date) = seasons.month_number
 where eligibility.is_enrolled;
 
 -- Of the visits in a window the one nearest to its target day.

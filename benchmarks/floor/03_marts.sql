@@ -93,13 +93,12 @@ select
     labels.label_of['critical_area:' || areas.critical_area_code] as critical_area_label,
     case when not enrolled.is_evaluable then 'non_adherent_to_topical_therapy' end
         as not_evaluable_reason_code,
-    cast(year(enrolled.index_date) as integer) as index_year,
-    cast(quarter(enrolled.index_date) as integer) as index_quarter,
+    enrolled.index_season_code,
+    enrolled.index_season_label,
     cast(completed_years(enrolled.birth_date, enrolled.index_date) as integer)
         as age_at_index_years,
-    cast(
-        completed_years(enrolled.birth_date, getvariable('extraction_date')) as integer
-    ) as age_at_data_collection_years,
+    cast(year(getvariable('extraction_date')) - year(enrolled.birth_date) as integer)
+        as age_at_data_collection_years,
     cast(completed_years(enrolled.birth_date, enrolled.ad_diagnosis_date) as integer)
         as age_at_diagnosis_years,
     cast(coalesce(comorbidity_flags.n_comorbidities, 0) as integer) as n_comorbidities,
@@ -120,7 +119,8 @@ select
     coalesce(prior_flags.alitretinoin, false) as has_prior_alitretinoin,
     coalesce(prior_flags.azathioprine, false) as has_prior_azathioprine,
     left(sha256(getvariable('reference_key') || enrolled.record_number || ' patients.csv'), 16)
-        as record_reference
+        as record_reference,
+    enrolled.index_season_start_date
 from enrolled
 inner join areas
     on enrolled.patient_id = areas.patient_id

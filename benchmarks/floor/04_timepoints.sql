@@ -1,7 +1,14 @@
 -- Bare script, part 4: timepoints, scores and topical regimens.
 
 create table marts.fct_patient_timepoints as
-with timepoints as (
+with extraction as (
+    select
+        season_start(getvariable('extraction_date'), first_month_number) as season_start_date
+    from seasons
+    where month_number = month(getvariable('extraction_date'))
+),
+
+timepoints as (
     select
         enrolled.patient_id,
         enrolled.pseudonym,
@@ -9,10 +16,11 @@ with timepoints as (
         visit_windows.timepoint_code,
         cast(visit_windows.timepoint_number as integer) as timepoint_number,
         cast(visit_windows.nominal_month as integer) as nominal_month,
-        getvariable('extraction_date') - enrolled.index_date < visit_windows.last_day
-            as is_after_extraction
+        enrolled.index_season_end_date + visit_windows.last_day < extraction.season_start_date
+            as is_window_over
     from enrolled
     cross join visit_windows
+    cross join extraction
 ),
 
 -- The baseline is null where there is no score to compare.
@@ -41,8 +49,8 @@ select
     timepoints.timepoint_code,
     case
         when paired.patient_id is not null then null
-        when timepoints.is_after_extraction then 'window_after_extraction'
-        else 'no_visit_in_window'
+        when timepoints.is_window_over then 'no_visit_in_window'
+        else 'window_after_extraction'
     end as not_attended_reason_code,
     regimens.topical_regimen_code,
     case

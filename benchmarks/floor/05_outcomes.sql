@@ -183,7 +183,7 @@ assessed as (
         attended.pseudonym,
         attended.timepoint_code,
         attended.iga_score,
-        seasons.season_code,
+        enrolled.index_season_code,
         regimens.topical_regimen_code,
         case
             when
@@ -202,8 +202,6 @@ assessed as (
     from attended
     inner join enrolled
         on attended.patient_id = enrolled.patient_id
-    inner join seasons
-        on month(enrolled.index_date) = seasons.month_number
     left join indicated
         on
             attended.pseudonym = indicated.patient_id
@@ -225,7 +223,7 @@ select
     end as no_recommendation_reason_code,
     algorithm.topical_regimen_code as recommended_topical_regimen_code,
     assessed.topical_regimen_code,
-    assessed.season_code as index_season_code,
+    assessed.index_season_code,
     assessed.iga_score,
     assessed.topical_regimen_code = algorithm.topical_regimen_code as is_agreed,
     assessed.is_systemic_indicated
@@ -233,4 +231,4 @@ from assessed
 left join algorithm
     on
         assessed.iga_score between algorithm.lower_iga_score and algorithm.upper_iga_score
-        and (assessed.season_code = 'summer') = algorithm.is_index_in_summer;
+        and (assessed.index_season_code = 'summer') = algorithm.is_index_in_summer;

@@ -1,5 +1,6 @@
--- The enrolled patients with what does not change over time, ages in completed years, and whether
--- their topical therapy can be analysed. One row per enrolled patient.
+-- The enrolled patients with what does not change over time, their ages, and whether their topical
+-- therapy can be analysed. The day of the extraction goes no further: later models know its season,
+-- so that nobody learns a date by comparing two deliveries. One row per enrolled patient.
 
 with stg_clinic__patients as (
     select * from {{ ref('stg_clinic__patients') }}
@@ -21,14 +22,28 @@ cohort_index_dates as (
     select * from {{ ref('cohort_index_dates') }}
 ),
 
+seasons as (
+    select * from {{ ref('seasons') }}
+),
+
 -- Data are collected on the extraction day; where none is declared, the newest visit stands for it.
-data_collection as (
+data_collection_day as (
     select
         coalesce(
             max(cohort_delivery.extraction_date), max(stg_clinic__visits.visit_date)
         ) as data_collection_date
     from cohort_delivery
     left join stg_clinic__visits on true
+),
+
+data_collection as (
+    select
+        data_collection_day.data_collection_date,
+        {{ season_start('data_collection_day.data_collection_date', 'seasons.first_month_number') }}
+            as season_start_date
+    from data_collection_day
+    left join seasons
+        on month(data_collection_day.data_collection_date) = seasons.month_number
 ),
 
 -- Not adherent to topical therapy at any visit: enrolled, not evaluable.
@@ -49,8 +64,10 @@ final as (
         stg_clinic__patients.involves_hands,
         stg_clinic__patients.involves_genitalia,
         stg_clinic__patients.is_birth_date_partial,
+        seasons.season_code as index_season_code,
+        seasons.season_label as index_season_label,
         cohort_index_dates.index_date,
-        data_collection.data_collection_date,
+        data_collection.season_start_date as data_collection_season_start_date,
         stg_clinic__patients.source_file,
         stg_clinic__patients.record_number,
         -- The involved critical areas as one value; null where one of the three was not recorded.
@@ -85,7 +102,7 @@ final as (
         end as not_evaluable_reason_code,
         {{ completed_years('stg_clinic__patients.birth_date', 'cohort_index_dates.index_date') }}
             as age_at_index_years,
-        {{ completed_years(
+        {{ years_since_birth_year(
             'stg_clinic__patients.birth_date', 'data_collection.data_collection_date'
         ) }}
             as age_at_data_collection_years,
@@ -93,6 +110,10 @@ final as (
             'stg_clinic__patients.birth_date', 'stg_clinic__patients.ad_diagnosis_date'
         ) }}
             as age_at_diagnosis_years,
+        {{ season_start('cohort_index_dates.index_date', 'seasons.first_month_number') }}
+            as index_season_start_date,
+        {{ season_end('cohort_index_dates.index_date', 'seasons.last_month_number') }}
+            as index_season_end_date,
         non_adherent_patients.patient_id is null as is_evaluable
     from stg_clinic__patients
     inner join cohort_eligibility
@@ -101,6 +122,8 @@ final as (
             and cohort_eligibility.is_enrolled
     inner join cohort_index_dates
         on stg_clinic__patients.patient_id = cohort_index_dates.patient_id
+    left join seasons
+        on month(cohort_index_dates.index_date) = seasons.month_number
     left join non_adherent_patients
         on stg_clinic__patients.patient_id = non_adherent_patients.patient_id
     cross join data_collection

@@ -1,5 +1,5 @@
--- The enrolled patients as a reader needs them: no date, no identifier of the clinic. One row per
--- patient.
+-- The enrolled patients as a reader needs them: no identifier of the clinic, and of all dates only
+-- the season of the index date. One row per patient.
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}
@@ -117,8 +117,8 @@ final as (
             'cohort_patients.record_number',
             'cohort_patients.source_file'
         ) }} as record_reference,
-        cast(year(cohort_patients.index_date) as integer) as index_year,
-        cast(quarter(cohort_patients.index_date) as integer) as index_quarter,
+        cohort_patients.index_season_code,
+        cohort_patients.index_season_label,
         cast(cohort_patients.age_at_index_years as integer) as age_at_index_years,
         cast(cohort_patients.age_at_data_collection_years as integer)
             as age_at_data_collection_years,
@@ -135,6 +135,7 @@ final as (
         cohort_patients.involves_face,
         cohort_patients.involves_hands,
         cohort_patients.involves_genitalia,
+        cohort_patients.index_season_start_date,
         comorbidity_flags.patient_id is not null or unrecorded.comorbidity as has_comorbidity,
         comorbidity_flags.has_rhinitis is true or unrecorded.named_comorbidity as has_rhinitis,
         comorbidity_flags.has_conjunctivitis is true or unrecorded.named_comorbidity

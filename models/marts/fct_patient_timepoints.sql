@@ -40,8 +40,12 @@ patient_timepoints as (
         dim_timepoints.timepoint_code,
         dim_timepoints.timepoint_number,
         dim_timepoints.nominal_month,
-        dim_timepoints.last_day,
-        cohort_patients.data_collection_date - cohort_patients.index_date as data_collection_day
+        {{ is_window_over(
+            'cohort_patients.index_season_end_date',
+            'dim_timepoints.last_day',
+            'cohort_patients.data_collection_season_start_date'
+        ) }}
+            as is_window_over
     from cohort_patients
     cross join dim_timepoints
 ),
@@ -107,9 +111,8 @@ final as (
             as easi_change_from_baseline,
         case
             when cohort_scores.patient_id is not null then null
-            when patient_timepoints.data_collection_day < patient_timepoints.last_day
-                then 'window_after_extraction'
-            else 'no_visit_in_window'
+            when patient_timepoints.is_window_over then 'no_visit_in_window'
+            else 'window_after_extraction'
         end as not_attended_reason_code,
         case
             when cohort_scores.patient_id is null then 'not_attended'

@@ -24,10 +24,6 @@ systemic_indications as (
     select * from {{ ref('systemic_indications') }}
 ),
 
-seasons as (
-    select * from {{ ref('seasons') }}
-),
-
 -- One row: <score>_operator and <score>_threshold_value of each score that alone can indicate
 -- systemic therapy; null for the others.
 indications as (
@@ -40,7 +36,7 @@ assessed as (
         cohort_patients.pseudonym,
         cohort_visits.timepoint_code,
         cohort_visits.iga_score,
-        seasons.season_code as index_season_code,
+        cohort_patients.index_season_code,
         cohort_topical_regimens.topical_regimen_code,
         -- One met indication is enough; with none met and one not known the result is not known.
         (
@@ -64,8 +60,6 @@ assessed as (
     from cohort_visits
     inner join cohort_patients
         on cohort_visits.patient_id = cohort_patients.patient_id
-    inner join seasons
-        on month(cohort_patients.index_date) = seasons.month_number
     left join cohort_topical_regimens
         on
             cohort_visits.patient_id = cohort_topical_regimens.patient_id

@@ -298,8 +298,8 @@ QUERIES: dict[str, Callable] = {
         (r["age_at_diagnosis_years"] > r["age_at_index_years"]).fillna(False).sum()
     ),
     "evaluable_share": lambda r, f: len(r) >= 20 and _share(r["is_evaluable"]) < 0.5,
-    "one_quarter_only": lambda r, f: (
-        (n := r.groupby(["index_year", "index_quarter"]).size()).gt(0.6 * len(r)) & n.ge(50)
+    "one_season_only": lambda r, f: (
+        (n := r.groupby("index_season_start_date").size()).gt(0.6 * len(r)) & n.ge(50)
     ).sum(),
     **{
         f"{column}_recorded": _recorded(column)

@@ -40,7 +40,8 @@ SPOILING = (
     "update marts.fct_patient_timepoints set easi_score = 60 where timepoint_number > 0",
     "update marts.fct_patient_timepoints set sleep_nrs_score = null where patient_id > '4'",
     "update marts.fct_patient_timepoints set is_attended = false where timepoint_number < 2",
-    "update marts.dim_patients set sex_code = 'female', index_year = 2019, index_quarter = 2",
+    "update marts.dim_patients set sex_code = 'female', "
+    "index_season_start_date = date '2019-03-01'",
     "update marts.dim_patients set age_at_diagnosis_years = 99 where patient_id > 'd'",
     "update marts.dim_patients set disease_course_code = null where patient_id > '5'",
     "update marts.fct_scores set score_value = 5 where score_code = 'itch_nrs'",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+from builds import ROOT
 
 from core import files
 from core.progress import Progress
@@ -98,6 +99,13 @@ _STATEMENTS = (
         '{key}' as key_fingerprint
     """,
     """
+    create schema reference
+    """,
+    f"""
+    create table reference.seasons as select first_month_number
+    from read_csv('{ROOT}/seeds/protocol/seasons.csv')
+    """,
+    """
     create table raw.patients as select printf('P%04d', n) as patient_id,
         case when (n % 3 = 0) <> (n in ({others})) then 'F' else 'M' end as sex,
         printf('19%02d-05-04', 40 + n % 50) as birth_date,
@@ -164,7 +172,7 @@ _STATEMENTS = (
     create table marts.dim_patients as select pseudonym as patient_id,
         case when sex = 'F' then 'female' else 'male' end as sex_code,
         'persistent' as disease_course_code, 'classic' as clinical_phenotype_code,
-        2020 as index_year, 1 as index_quarter, 2020 - left(birth_date, 4)::integer as
+        date '2019-12-01' as index_season_start_date, 2020 - left(birth_date, 4)::integer as
         age_at_index_years, true as is_evaluable,
         left(md5('{load_id} ' || record_number), 16) as record_reference
     from raw.patients

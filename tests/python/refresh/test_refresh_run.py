@@ -444,6 +444,8 @@ def test_an_unbalanced_ledger_stops(settings):
         "alter table marts.dim_patients add column note varchar; "
         "update marts.dim_patients set note = 'P0003'",
         "alter table marts.dim_patients add column birth_date date",
+        "update marts.dim_patients set index_season_start_date = date '2019-12-02'",
+        "update marts.dim_patients set index_season_start_date = date '2020-01-01'",
         "create table marts.fct_extra as select visit_id as remark from raw.visits",
     ],
 )

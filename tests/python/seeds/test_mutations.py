@@ -252,12 +252,15 @@ AGREEING = {
     ),
     "month_of_a_season": (
         "seasons",
-        update("seasons", "month_number = 9", season_code="'summer'", season_label="'Summer'"),
+        update("seasons", "month_number = 9", season_code="'summer'", season_label="'Summer'")
+        + update("seasons", "season_code = 'summer'", first_month_number="6", last_month_number="9")
+        + update("seasons", "season_code = 'autumn'", first_month_number="10"),
         [
             n_true(
                 "fct_treatment_algorithm",
                 "index_season_code = 'summer' and recommendation_code is not null",
-            )
+            ),
+            n_true("dim_patients", "month(index_season_start_date) not in (3, 6, 10, 12)"),
         ],
         n_true("fct_treatment_algorithm", "index_season_code = 'summer'"),
     ),
@@ -405,6 +408,11 @@ FAILING = {
         "delete from reference.seasons where month_number = 6",
         "treatment_algorithm_has_one_rule_each",
     ),
+    "month_that_its_season_leaves_out": (
+        "seasons",
+        update("seasons", "season_code = 'winter'", last_month_number="1"),
+        "seasons_are_whole",
+    ),
     "indication_that_its_code_contradicts": (
         "systemic_indications",
         update("systemic_indications", "score_code = 'easi'", threshold_value="20"),
@@ -518,3 +526,31 @@ def test_dbt_itself_stops_at_a_contradiction(
     assert "FAIL 1 says_its_number_score_responses_response_code" in build.output
     for mart in ("fct_scores", "fct_patient_timepoints", "dim_scores"):
         assert f"SKIP relation marts.{mart}" in build.output
+
+
+def test_a_later_day_of_a_season_ages_everybody_at_new_year_and_changes_nothing_else(
+    warehouse: Path, changed, statements: Statements
+) -> None:
+    """Nobody learns a date of a patient by comparing two deliveries."""
+    db = changed("update raw.delivery set extraction_date = date '2021-02-28'")
+    rebuild(db, statements)
+    db.execute(f"attach '{warehouse}' as before (read_only)")
+    tables = db.execute("select table_name from duckdb_tables() where schema_name = 'marts'")
+    differing = {
+        table
+        for table in {name for (name,) in tables.fetchall()}
+        if value(
+            db,
+            f"select count(*) from (from marts.{table} except all from before.marts.{table})",
+        )
+    }
+    assert differing == {"dim_delivery", "dim_patients"}
+    ages = "select * replace (age_at_data_collection_years + 1 as age_at_data_collection_years)"
+    assert (
+        value(
+            db,
+            f"select count(*) from ({ages} from before.marts.dim_patients "
+            "except all from marts.dim_patients)",
+        )
+        == 0
+    )

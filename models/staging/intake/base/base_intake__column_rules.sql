@@ -47,7 +47,6 @@ final as (
             when 'declared' then stg_intake__source_formats.are_partial_dates_allowed
             when 'never' then false
         end as is_partial_date_allowed,
-        export_columns.date_limit = 'planned' as is_plan,
         date '{{ var("earliest_date") }}' as earliest_date,
         case
             when export_columns.date_limit = 'planned'
