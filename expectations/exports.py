@@ -86,6 +86,14 @@ LEAST_TO_VARY, LEAST_PATIENTS_TO_VARY = 20, 50
 SMALLEST_LOAD_SHARE, LARGEST_LOAD_SHARE, LEAST_LAST_LOAD = 0.8, 1.5, 20
 """A full snapshot holds at least and at most these shares of the records of the one before."""
 
+LEAST_EVIDENCE_OF_CUT, MOST_CUT_PCT = 10, 5.0
+"""A file in the order of the patients that ends before them was cut: so many patients at the end
+without a record are less probable than exp(-10), and more than 5 % of the register."""
+
+LONGEST_WITHOUT_VISIT_DAYS = 122
+"""Four months without any visit before the extraction: somebody of a registry is seen every month;
+simulated cohorts of 60 patients reach 101 days."""
+
 DEFAULT_DATES: dict[str, tuple[str, str, int, float]] = {
     "patients": ("birth_date", "true", 3, 5),
     "visits": ("visit_date", "true", 20, 10),
@@ -262,6 +270,21 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
         )
         is_declared = facts.extraction_date is not None
         yield measure._replace(rule=measure.rule.only_if(is_declared))
+        rule = value_between(
+            "newest_visit_near_extraction",
+            None,
+            0,
+            category=COMPLETENESS,
+            reason="Nobody was seen in the last four months before the extraction: was the file "
+            "cut, or is the extraction date right?",
+            threshold=f"0: a visit in the last {LONGEST_WITHOUT_VISIT_DAYS} days",
+        )
+        # Only whether it is older: the day itself would be a date of a patient.
+        is_old = (
+            f"(max(visit_date) < date '{facts.extraction_date or '0001-01-01'}' "
+            f"- {LONGEST_WITHOUT_VISIT_DAYS})::int"
+        )
+        yield Measure(rule.as_warning().only_if(is_declared), is_old)
     if export == "patients":
         yield _share(
             "birth_date_possible",
@@ -289,6 +312,37 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
             category=CONFORMANCE,
             reason=f"Many {export} without a patient: the files are not of the same extraction.",
         )
+        at_end, of = _patients_at_end(export)
+        measure = _share(
+            "reaches_last_patient",
+            at_end,
+            of,
+            MOST_CUT_PCT,
+            category=COMPLETENESS,
+            reason=f"The {export} end with patients in the middle of the register, and nobody "
+            "after them has a record: the file was probably cut.",
+            what="patients",
+        )
+        yield measure._replace(rule=measure.rule.as_warning())
+
+
+def _patients_at_end(export: str) -> tuple[str, str]:
+    """Return SQL: patients at the end of the register without a record, if improbable; patients.
+
+    The probability that one has none is that of the patients before them, at least 1 %.
+    """
+    placed = (
+        "(select place, patient_id in (select patient_id from " + STAGED[export] + ") as is_there "
+        "from (select patient_id, row_number() over (order by source_file, record_number) as place "
+        f"from {STAGED['patients']}))"
+    )
+    ended = (
+        "(select count(*) - max(place) filter (is_there) as n_after, "
+        f"count(*) filter (is_there) / max(place) filter (is_there) as share from {placed})"
+    )
+    is_cut = f"n_after * -ln(1 - least(share, 0.99)) >= {LEAST_EVIDENCE_OF_CUT}"
+    n_after = f"(select case when {is_cut} then n_after else 0 end from {ended})"
+    return n_after, f"(select count(*) from {STAGED['patients']})"
 
 
 def _distributions(export: str) -> Iterator[Measure]:

@@ -97,6 +97,7 @@ class PlannedFile:
     name: str
     file_format: str
     n_bytes: int
+    modified_ns: int = 0
     uses: list[FileUse] = field(default_factory=list)
 
     @property
@@ -194,9 +195,8 @@ def plan_folder(delivery: Delivery) -> FolderPlan:
         The folder cannot be listed.
     """
     try:
-        sizes = {
-            entry.name: entry.stat(follow_symlinks=False).st_size
-            for entry in os.scandir(delivery.folder)
+        states = {
+            entry.name: entry.stat(follow_symlinks=False) for entry in os.scandir(delivery.folder)
         }
     except OSError as error:
         raise IntakeError(
@@ -207,21 +207,42 @@ def plan_folder(delivery: Delivery) -> FolderPlan:
     for export_name in EXPORTS:
         export = delivery.mapping.content.exports.get(export_name)
         for source in export.files if export else ():
-            found = _candidates(source.file, sizes)
+            found = _candidates(source.file, states)
             if export and len(found) == 1:
                 name, file_format = found[0]
-                planned = taken.setdefault(name, PlannedFile(name, file_format, sizes[name]))
+                state = states[name]
+                planned = taken.setdefault(
+                    name, PlannedFile(name, file_format, state.st_size, state.st_mtime_ns)
+                )
                 planned.uses.append(FileUse(export_name, export, source))
             elif found:
                 plan.refusals.append(_several(source.file, [name for name, _ in found]))
                 taken.update({name: PlannedFile(name, "", 0) for name, _ in found})
             elif source.required:
-                plan.refusals.append(_missing(source.file, sizes))
+                plan.refusals.append(_missing(source.file, states))
             else:
                 plan.notices.append((source.file, "optional_file_absent", export_name))
     plan.files = [planned for planned in taken.values() if planned.uses]
-    _judge_other_files(plan, set(sizes) - set(taken), delivery)
+    _judge_other_files(plan, set(states) - set(taken), delivery)
     return plan
+
+
+def require_unchanged(delivery: Delivery, plan: FolderPlan) -> None:
+    """Stop when a file has another size or time of change than in the plan, or is gone.
+
+    Raises
+    ------
+    IntakeError
+        It names the files; a folder into which files are still copied is not complete.
+    """
+    now = {planned.name: planned for planned in plan_folder(delivery).files}
+    changed = [planned.name for planned in plan.files if now.get(planned.name) != planned]
+    if changed:
+        raise IntakeError(
+            f"The delivery {delivery.folder} changed while it was loaded or built: "
+            f"{', '.join(map(shown_name, changed))}.",
+            "wait until it is complete, then run again",
+        )
 
 
 def _candidates(file: str, names: Iterable[str]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from core import duck
 from intake import facts
-from intake.delivery import Delivery, FolderPlan, plan_folder
+from intake.delivery import Delivery, FolderPlan, plan_folder, require_unchanged
 from intake.file_bytes import SourceBytes, open_folder
 from intake.judgement import FileJudgement, Projection, judge_files, judged_rows
 from intake.raw_tables import RawWriter, are_raw_tables_complete, export_schema
@@ -73,6 +73,7 @@ def load_delivery(
                     _write(writer, copies, judgement, rows)
                 judgements.append(judgement)
         _require_none_refused(delivery, plan, judgements)
+        require_unchanged(delivery, plan)
         for name, copied in copies.readers():
             writer.write(name, copied)
         hashes = {each.planned.name: each.sha256 for each in judgements}

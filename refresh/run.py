@@ -244,7 +244,11 @@ def _load(state: State) -> None:
 
 def _build(state: State) -> None:
     settings = state.settings
-    result = state.steps.build(settings, state.progress, state.locks)
+    try:
+        result = state.steps.build(settings, state.progress, state.locks)
+    except Stop:
+        _require_same_delivery(state)  # dbt fails where the delivery changed: that comes first
+        raise
     state.entry |= {
         "tests": {
             "n_expected": result.tests.n_expected,

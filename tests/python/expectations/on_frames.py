@@ -65,6 +65,7 @@ class Export:
     """The staged records of one export, its refusals, and the records read."""
 
     staged: pd.DataFrame
+    patients: pd.DataFrame
     refused: pd.DataFrame
     n_read: int
     n_unmapped: int
@@ -77,6 +78,7 @@ class Export:
         is_of_export = (ledger["export_name"] == name) & ~is_of_no_export
         return cls(
             frames[name],
+            frames["patients"],
             refused[refused["export_name"] == name],
             int(ledger[is_of_export]["n_records_read"].sum()),
             int((frames["unmapped"]["term_kind"] == KIND_OF_TERM.get(name)).sum()),
@@ -101,6 +103,11 @@ class Export:
         elif code == "newest_visit":
             newest = self.staged["visit_date"].max()
             found = int(newest < pd.Timestamp(facts.newest_visit_before)), None, None
+        elif code == "newest_visit_near_extraction":
+            days = (pd.Timestamp(facts.extraction_date) - self.staged["visit_date"].max()).days
+            found = int(days > 122), None, None
+        elif code == "reaches_last_patient":
+            found = self._without_the_last_patients()
         elif code in is_refused:
             found = share(is_refused[code].sum(), self.n_read)
         elif code.endswith("_understood"):
@@ -118,6 +125,16 @@ class Export:
             staged = column if column in self.staged else f"{column}_code"
             found = share(n, n + self.staged[staged].notna().sum())
         return found
+
+    def _without_the_last_patients(self) -> tuple[float | None, int, int]:
+        register = self.patients.sort_values(["source_file", "record_number"])["patient_id"]
+        is_there = register.isin(self.staged["patient_id"]).to_numpy()
+        if not is_there.any():
+            return None, None, len(is_there)
+        last = is_there.nonzero()[0].max() + 1
+        n_after, share_there = len(is_there) - last, is_there.sum() / last
+        is_cut = n_after * -np.log(1 - min(share_there, 0.99)) >= 10
+        return share(n_after if is_cut else 0, len(is_there))
 
     def _variety(self, name: str) -> int | None:
         column = next(c for c in (name, f"{name}_score", f"{name}_code") if c in self.staged)

@@ -119,6 +119,20 @@ LEDGER = "update quarantine.record_ledger set "
             "update staging.stg_clinic__patients set birth_date = date '1900-01-01' "
             "where record_number % 15 = 0",
         ),
+        *(
+            (
+                f"export_{export}", "reaches_last_patient",
+                f"delete from staging.{table} where patient_id in (select patient_id from "
+                "staging.stg_clinic__patients where record_number > 300)",
+            )
+            for export, table in (
+                ("visits", "stg_clinic__visits"), ("adverse_events", "stg_clinic__adverse_events"),
+            )
+        ),
+        (
+            "export_visits", "newest_visit_near_extraction",
+            "delete from staging.stg_clinic__visits where visit_date > date '2020-08-01'",
+        ),
         (
             "export_patients", "birth_date_possible",
             refuse("patients", "birth_date", "age_range", "record_number % 15 = 0", "record"),

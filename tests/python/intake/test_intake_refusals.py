@@ -9,13 +9,16 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from dbt.adapters.duckdb.utils import SourceConfig
+from dbt_common.exceptions import DbtRuntimeError
 from intake_deliveries import KEY, as_csv, judge, records, table, write_delivery
 
+from intake.dbt_plugin import Plugin
 from intake.delivery import open_delivery, plan_folder
 from intake.judgement import judge_files
 from intake.loader import load_delivery
 from intake.mapping import MAPPINGS_FOLDER
-from intake.refusals import DeliveryRefusedError
+from intake.refusals import DeliveryRefusedError, IntakeError
 
 
 def refusals(folder: Path) -> dict[str, str]:
@@ -328,6 +331,27 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, change, words
         "visits.csv": "changed_while_read"
     }
     assert words in found["visits.csv"].cause
+
+
+def test_a_delivery_that_changes_after_its_file_was_read_is_noticed(tmp_path, monkeypatch):
+    """By the loader before it commits, and by dbt's hook at the end of a build."""
+    write_delivery(tmp_path / "delivery")
+    monkeypatch.setenv("REGISTRY_DELIVERY", str(tmp_path / "delivery"))
+    monkeypatch.setenv("REGISTRY_KEY_FILE", str(tmp_path / "key"))
+    loader, connection = Plugin("intake", {}), duckdb.connect()
+    loader.configure_connection(connection)
+    first = SourceConfig("intake", "delivery", "raw", None, {}, [])
+    last = SourceConfig("intake", "delivery", "raw", None, {"is_after_build": True}, [])
+    assert loader.load(first).equals(loader.load(last))
+    delivery = open_delivery(tmp_path / "delivery")
+    plan = plan_folder(delivery)
+    append(tmp_path / "delivery" / "visits.csv")
+    with pytest.raises(DbtRuntimeError, match=r"changed while .* built: visits\.csv"):
+        loader.load(last)
+    monkeypatch.setattr("intake.loader.plan_folder", lambda _: plan)
+    with pytest.raises(IntakeError, match=r"changed while .* built: visits\.csv"):
+        load_delivery(delivery, KEY, connection)
+    assert connection.sql("select count(*) from raw.visits").fetchone() == (20,)
 
 
 def test_a_refused_delivery_leaves_the_warehouse_as_it_was(tmp_path):
