@@ -12,7 +12,7 @@ from pathlib import Path
 
 from analysis_py.errors import AnalysisError
 from analysis_py.figures import Figure, draw_all
-from analysis_py.report import appendix, sections
+from analysis_py.report import appendix, first_screen, sections
 from analysis_py.report.blocks import Drawn, Section
 from analysis_py.report.data_quality import data_quality
 from analysis_py.report.page import INTERNAL, render_page
@@ -107,15 +107,19 @@ def report_files(source: ReportSource, progress: Callable[[str], None]) -> dict[
     ]
     progress("Writing the pages")
     quality = data_quality(source.quality)
+    alerts = first_screen.alerts(source.rows, source.quality)
     delivery = source.study.delivery
     files[QUALITY_PAGE] = render_page(
         [quality],
         delivery,
-        title="data quality",
+        source.edition,
+        alerts,
+        title="Data quality",
         about="What was read, refused, expected and changed in this version, in counts.",
+        other=(REPORT_PAGE, "Registry report"),
     ).encode()
     chapters: list[Section] = [
-        sections.at_a_glance(source),
+        first_screen.at_a_glance(source),
         sections.cohort(source, drawn),
         quality,
         sections.effectiveness(source, drawn),
@@ -132,9 +136,12 @@ def report_files(source: ReportSource, progress: Callable[[str], None]) -> dict[
     files[REPORT_PAGE] = render_page(
         chapters,
         delivery,
-        title="registry report",
-        about="A register analysed as in Ferrucci et al. 2022: every table, figure and number of "
-        "the study, recomputed.",
+        source.edition,
+        alerts,
+        title="Registry report",
+        about="Dupilumab and topical tacrolimus in severe atopic dermatitis, analysed as in "
+        "Ferrucci et al. 2022.",
+        other=(QUALITY_PAGE, "Data quality"),
     ).encode()
     return files
 

@@ -17,6 +17,7 @@ from analysis_py.marts import schema_of
 from analysis_py.phrases import move_phrases
 from analysis_py.report.blocks import Block, Facts, Grid, Note, Section, Subheading, Text
 from analysis_py.rounding import format_number, format_p
+from analysis_py.vocabulary import label
 from core.duck import rows, scalar
 
 Rows = list[dict[str, Any]]
@@ -42,6 +43,12 @@ NOT_MET = ("failed", "error")
 SUBJECTS = {"export": "exports", "mart": "marts"}
 MOST_RESULTS = 200
 
+UNRECOGNISED = {
+    "quality": ("quality", "unmapped_terms"),
+    "quarantine": ("cohort", "cohort_unmapped_records"),
+}
+"""Schema of the account -> where names that no code list knows are counted; older files lack it."""
+
 FROM_QUALITY = {
     "ledger": """
         select source_file, n_records_read, n_records_staged, n_records_quarantined,
@@ -52,6 +59,10 @@ FROM_QUALITY = {
         select rule_label, source_file, column_name, scope_code, n_records, n_records_read, hint,
             kahn_category
         from {quality}.refusals order by n_records desc, source_file, rule_label, column_name
+    """,
+    "unrecognised": """
+        select term_kind, n_terms, n_records, n_records_staged, n_patients
+        from {quality}.unmapped_terms where term is null order by term_kind
     """,
     "notices": "select source_file, notice_code, n_notices from {quality}.notices order by all",
     "expectations": """
@@ -92,6 +103,11 @@ FROM_QUARANTINE = {
         left join {quarantine}.record_ledger using (export_name, source_file)
         group by all order by n_records desc, source_file, rule_label, column_name
     """,
+    "unrecognised": """
+        select term_kind, count(distinct term) as n_terms, count(*) as n_records,
+            null as n_records_staged, count(distinct patient_id) as n_patients
+        from {cohort}.cohort_unmapped_records group by term_kind order by term_kind
+    """,
     "notices": """
         select source_file, notice_code, count(*) as n_notices
         from {raw}.delivery_notices group by all order by all
@@ -116,26 +132,32 @@ class Quality:
 
 def read_quality(db: duckdb.DuckDBPyConnection) -> Quality:
     """Read the account of the records of an open warehouse file."""
-    schemas = {name: schema_of(db, name) for name in ("quality", "quarantine", "raw")}
+    names = ("quality", "quarantine", "raw", "cohort")
+    schemas = {name: schema_of(db, name) for name in names}
     for schema, queries in (("quality", FROM_QUALITY), ("quarantine", FROM_QUARANTINE)):
-        if _has_table(db, schema, "record_ledger"):
-            tables = {name: rows(db, query.format(**schemas)) for name, query in queries.items()}
-            return Quality(tables, _n_expected(db))
+        if has_table(db, schema, "record_ledger"):
+            tables = {
+                name: rows(db, query.format(**schemas))
+                for name, query in queries.items()
+                if name != "unrecognised" or has_table(db, *UNRECOGNISED[schema])
+            }
+            return Quality(tables, manifest_entry(db).get("expectations", {}).get("n_expected"))
     return Quality(None)
 
 
-def _has_table(db: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
-    query = "select 1 from duckdb_tables() where schema_name = ? and table_name = ?"
+def has_table(db: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    """Whether the file has this table or view."""
+    query = "select 1 from information_schema.tables where table_schema = ? and table_name = ?"
     return scalar(db, query, [schema, table]) is not None
 
 
-def _n_expected(db: duckdb.DuckDBPyConnection) -> int | None:
-    """Return how many expectations there should be; only a published file states it."""
-    if not _has_table(db, "metadata", "build"):
-        return None
-    entry = json.loads(scalar(db, f"select manifest_entry from {schema_of(db, 'metadata')}.build"))
-    expected: int | None = entry.get("expectations", {}).get("n_expected")
-    return expected
+def manifest_entry(db: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """Return the manifest line of a published file; empty for a build."""
+    if not has_table(db, "metadata", "build"):
+        return {}
+    text = scalar(db, f"select manifest_entry from {schema_of(db, 'metadata')}.build")
+    entry: dict[str, Any] = json.loads(text)
+    return entry
 
 
 def data_quality(quality: Quality) -> Section:
@@ -158,6 +180,7 @@ def data_quality(quality: Quality) -> Section:
                 },
             ),
             *_refusals(quality["refusals"]),
+            *_unrecognised(quality),
             _grid(
                 "Seen in the delivery, nothing refused for it",
                 [row | {"notice": _words(row["notice_code"])} for row in quality["notices"]],
@@ -242,6 +265,38 @@ def _refusals(refusals: Rows) -> list[Block]:
             "them in table quarantine.rejected_records, with file and record number."
         ),
     ]
+
+
+def _unrecognised(quality: Quality) -> list[Block]:
+    """Count the names that no code list knows; the names are texts of the clinic, not shown."""
+    blocks: list[Block] = [Subheading("Not recognised", "not-recognised")]
+    if "unrecognised" not in (quality.tables or {}):
+        return [*blocks, Text("This file does not count the names that no code list knows.")]
+    shown = [
+        row | {"kind": label(row["term_kind"])} for row in quality["unrecognised"] if row["n_terms"]
+    ]
+    blocks.append(
+        _grid(
+            "Names that no code list knows",
+            shown,
+            {
+                "Kind": "kind",
+                "#Different names": "n_terms",
+                "#Records": "n_records",
+                "#Of": "n_records_staged",
+                "#Patients": "n_patients",
+            },
+        )
+    )
+    if shown:
+        blocks.append(
+            Text(
+                "What such a record says of its patient is not known; it is not counted as absent. "
+                "The names are in the vault (cohort.cohort_unmapped_terms): add them to a code "
+                "list, or to the words of the mapping."
+            )
+        )
+    return blocks
 
 
 def _expectations(quality: Quality) -> list[Block]:

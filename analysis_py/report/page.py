@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from analysis_py.phrases import typographic, unbroken
 from analysis_py.report.blocks import Block, Section
+from analysis_py.report.source import Edition
 from analysis_py.study import REAL, SYNTHETIC, Delivery
 
 HERE = Path(__file__).parent
@@ -38,8 +39,27 @@ _IDENTIFIER = re.compile(r'(\bid="|url\(#|(?:xlink:)?href="#)')
 _XLINK = re.compile(r"\bxlink:href=")
 
 
-def render_page(sections: Sequence[Section], delivery: Delivery, *, title: str, about: str) -> str:
-    """Render a page; every text of a delivery is escaped, nothing is loaded from anywhere."""
+def render_page(
+    sections: Sequence[Section],
+    delivery: Delivery,
+    edition: Edition,
+    alerts: Sequence[str],
+    *,
+    title: str,
+    about: str,
+    other: tuple[str, str],
+) -> str:
+    """Render a page; every text of a delivery is escaped, nothing is loaded from anywhere.
+
+    Parameters
+    ----------
+    sections : sequence of Section
+        The first is above the list of contents.
+    alerts : sequence of str
+        Warnings at the top of the page.
+    other : tuple of str
+        File and name of the page to link to.
+    """
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -48,14 +68,20 @@ def render_page(sections: Sequence[Section], delivery: Delivery, *, title: str, 
         # Short phrases are kept together in every text that is shown; markup is left alone.
         finalize=lambda value: unbroken(value) if type(value) is str else value,
     )
-    environment.filters |= {"kind": _kind, "cell": _cell, "typographic": typographic}
+    environment.filters |= {"kind_of": _kind, "cell": _cell, "typographic": typographic}
     load_id = delivery.load_id[:SHOWN_LOAD_ID]
     kind = SYNTHETIC if delivery.is_synthetic else REAL
     return environment.get_template("page.html.j2").render(
-        title=f"{STUDY}: {title}",
-        subtitle=f"{about} Load {load_id}.",
+        heading=title,
+        title=f"{title}: {STUDY}",
+        subtitle=about,
+        edition=edition,
+        alerts=alerts,
+        other=other,
         internal_note=INTERNAL_NOTE,
-        banner=f"{delivery.header}. {INTERNAL}",
+        kind=kind,
+        label=delivery.label,
+        internal=INTERNAL,
         strip=f"{kind} · {INTERNAL.lower()} · load {load_id}",
         footer=f"{delivery.header}. {INTERNAL}. Load {delivery.load_id}.",
         is_synthetic=delivery.is_synthetic,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from analysis_py import published
 from analysis_py.phrases import (
-    count_cell,
     estimate_phrase,
     is_trustworthy,
     p_phrase,
-    percent,
     percent_phrase,
     ratio_phrase,
     typographic,
@@ -16,7 +13,6 @@ from analysis_py.phrases import (
 )
 from analysis_py.report.blocks import (
     Drawn,
-    Facts,
     Finding,
     Findings,
     Section,
@@ -26,76 +22,10 @@ from analysis_py.report.blocks import (
 )
 from analysis_py.report.source import ReportSource
 from analysis_py.results import Estimate
-from analysis_py.rounding import MISSING
 from analysis_py.rows import ResultRows
 from analysis_py.tables.scores import SCORES
-from analysis_py.tables.tacrolimus import OTHERS, START, USERS
+from analysis_py.tables.tacrolimus import ASSOCIATION, OTHERS, START, USERS, not_known_phrase
 from analysis_py.vocabulary import REGIMENS, WEEK_04, label
-
-HOW_TO_READ = (
-    "How to read this report: every number names the patients it was computed from. Below a result "
-    "the report says what its method assumes and whether that holds, is doubtful, or was not "
-    "assessed; in tables † marks a doubtful assumption and ‡ a warning. Intervals are 95% "
-    "intervals; p-values are two-sided and not adjusted for the number of tests."
-)
-
-
-def at_a_glance(source: ReportSource) -> Section:
-    """Show the few numbers that a reader looks for first."""
-    rows = source.rows
-    first, last = rows.timepoints[0], rows.timepoints[-1]
-    first_easi = rows.get("A04", "easi", "mean", timepoint=first.code)
-    last_easi = rows.get("A04", "easi", "mean", timepoint=last.code)
-    users, others = (
-        rows.get("A16", "easi_below_7", "percent", group=group, timepoint=WEEK_04)
-        for group in (USERS, OTHERS)
-    )
-    counts = published.counts(source.study.compared)
-    equal = counts[published.EQUAL] + counts[published.CORRECTED] + counts[published.CONFIRMED]
-    comparable = sum(counts.values()) - counts[published.NOT_COMPUTABLE]
-    items = (
-        (
-            "Enrolled",
-            count_cell(rows.get("A01", "enrolled", "n")),
-            "patients who meet every criterion",
-        ),
-        (
-            "Evaluable",
-            count_cell(rows.get("A09", "evaluable", "n")),
-            "enrolled and adherent to topical therapy",
-        ),
-        (
-            f"Mean EASI, {first.label.lower()} to {last.label.lower()}",
-            _pair(value_cell(first_easi), "→", value_cell(last_easi)),
-            f"n = {count_cell(first_easi)} and {count_cell(last_easi)}",
-        ),
-        (
-            "EASI < 7 at week 4, tacrolimus at baseline against none",
-            _pair(_percent(users), "against", _percent(others)),
-            f"{percent_phrase(users)} and {percent_phrase(others)}",
-        ),
-        (
-            "Restricted mean time to tacrolimus",
-            f"{value_cell(rows.get('A12', START, 'restricted_mean'))} months",
-            "area under the Kaplan-Meier curve to the last timepoint",
-        ),
-        (
-            "Numbers of the paper reached",
-            f"{equal} of {comparable}",
-            f"{counts[published.DIFFERS]} differ, "
-            f"{counts[published.NOT_COMPUTABLE]} cannot be computed",
-        ),
-    )
-    return Section("at-a-glance", "At a glance", (Facts(items, is_large=True), Text(HOW_TO_READ)))
-
-
-def _percent(row: Estimate | None) -> str:
-    return MISSING if row is None else percent(row.value)
-
-
-def _pair(first: str, between: str, second: str) -> str:
-    """Give two numbers with a word between, or say once that both are missing."""
-    return "not recorded" if first == second == MISSING else f"{first} {between} {second}"
 
 
 def cohort(source: ReportSource, drawn: Drawn) -> Section:
@@ -149,31 +79,31 @@ def effectiveness(source: ReportSource, drawn: Drawn) -> Section:
 
 def _score(rows: ResultRows, score: str) -> Finding | None:
     level, change = SCORES[score]
-    means = [
+    first, start = rows.over_time(level, score, "mean")[0]
+    changes = [
         (time, row)
-        for time, row in rows.over_time(level, score, "mean")
-        if row is not None and row.value is not None
+        for time, row in rows.over_time(change, score, "mean_change")[1:]
+        if is_trustworthy(row)
     ]
-    if len(means) < 2:
+    if start is None or start.value is None or not changes:
         return None
-    (first, start), (last, end) = means[0], means[-1]
     text = (
-        f"{label(score)}: mean {value_cell(start)} at {first.label.lower()} (n = {start.n}), "
-        f"{value_cell(end)} at {last.label.lower()} (n = {end.n})"
+        f"{label(score)}: mean {value_cell(start)} at {first.label.lower()} (n = {start.n}); mean "
+        "change in the patients assessed at both timepoints"
     )
+    # The first and the last: the table has all.
+    for time, row in changes if len(changes) < 3 else (changes[0], changes[-1]):
+        text += (
+            f", to {time.label.lower()} {estimate_phrase(row, 1)}, paired t-test "
+            f"{p_phrase(row.p_value)} (n = {row.n})"
+        )
     variance = rows.get(change, score, "f_statistic")
     if is_trustworthy(variance):
         text += (
             f"; repeated-measures analysis of variance {p_phrase(variance.p_value)} "
             f"({variance.n} complete cases)"
         )
-    early = rows.get(change, score, "mean_change", timepoint=WEEK_04)
-    if is_trustworthy(early):
-        text += (
-            f"; change to week 4 {estimate_phrase(early, 1)}, paired t-test "
-            f"{p_phrase(early.p_value)} ({early.n} pairs)"
-        )
-    return finding(f"{typographic(text)}.", variance, early)
+    return finding(f"{typographic(text)}.", variance, *(row for _, row in changes))
 
 
 def topical(source: ReportSource, drawn: Drawn) -> Section:
@@ -259,6 +189,9 @@ def _initiation(rows: ResultRows) -> list[Finding]:
         ("A18", "First start at week 4"),
         ("A19", "First start at week 16"),
     ):
+        left_out = not_known_phrase(rows, analysis)
+        if left_out:
+            items.append(Finding(f"{when}. Left out because not known: {left_out}."))
         items += [
             finding(f"{when}. {row.term_label}: odds ratio {_ratio(row)}.", row)
             for row in rows.ratios(analysis, "odds_ratio")
@@ -305,10 +238,12 @@ def _early(rows: ResultRows) -> list[Finding]:
         f"baseline, {percent_phrase(others)} of those who did not"
     )
     if is_trustworthy(difference):
-        text += f"; difference {estimate_phrase(difference, 1)} percentage points"
+        text += f"; difference {estimate_phrase(difference, 1)} percentage points, {ASSOCIATION}"
     if is_trustworthy(test):
         text += f"; Pearson chi-square {p_phrase(test.p_value)}"
-    return [finding(f"{typographic(text)}.", test)]
+    left_out = not_known_phrase(rows, "A16")
+    found = [finding(f"{typographic(text)}.", test)]
+    return found + ([Finding(f"Left out because not known: {left_out}.")] if left_out else [])
 
 
 def safety(source: ReportSource, drawn: Drawn) -> Section:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,17 +13,27 @@ import pandas as pd
 
 from analysis_py.marts import Marts, MartsError, explain, schema_of
 from analysis_py.published import Compared
-from analysis_py.report.data_quality import Quality, read_quality
+from analysis_py.report.data_quality import Quality, has_table, manifest_entry, read_quality
 from analysis_py.results import Estimate, ResultError, Results
 from analysis_py.rows import ResultRows, Timepoint, records
 from analysis_py.store import SCHEMA, TABLES
 from analysis_py.study import Delivery, Study, read_delivery, run_study
 from analysis_py.vocabulary import label
+from core.duck import scalar
 
 STORED = "read from schema results of the file"
 COMPUTED = "computed from the marts while the report was written"
 
 Row = TypeVar("Row", Estimate, Compared)
+
+
+@dataclass(frozen=True)
+class Edition:
+    """Which version of the registry this is, when its data were extracted and when it was built."""
+
+    version: str
+    extracted: str
+    built: str
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,7 @@ class ReportSource:
     delivery : dict
         The one row of dim_delivery.
     quality : Quality
+    edition : Edition
     origin : str
         Whether the results were stored or computed.
     """
@@ -46,6 +58,7 @@ class ReportSource:
     rows: ResultRows
     delivery: dict[str, Any]
     quality: Quality
+    edition: Edition
     origin: str
 
 
@@ -69,12 +82,36 @@ def read_source(warehouse: Path, progress: Callable[[str], None]) -> ReportSourc
         with duckdb.connect(str(warehouse), read_only=True) as db:
             study = _stored_study(db, delivery)
             quality = read_quality(db)
+            edition = _edition(db, warehouse, facts)
     except duckdb.Error as error:
         raise MartsError(explain(error, warehouse)) from None
     origin = STORED
     if study is None:
         study, origin = run_study(warehouse, progress), COMPUTED
-    return ReportSource(study, ResultRows(study.results, timepoints), facts, quality, origin)
+    return ReportSource(
+        study, ResultRows(study.results, timepoints), facts, quality, edition, origin
+    )
+
+
+def _edition(db: duckdb.DuckDBPyConnection, warehouse: Path, facts: dict[str, Any]) -> Edition:
+    """Read the edition from the manifest line of a published file, or from a build.
+
+    A build has no number; it was written when its file was.
+    """
+    entry = manifest_entry(db)
+    extracted: object = facts["extraction_year"]
+    if entry:
+        extracted = entry.get("extraction_date") or extracted
+        version = f"Version {entry.get('seq')} ({entry.get('build_id')})"
+        built = str(entry.get("packed_at", ""))[:10]
+    else:
+        version = "A build that is not published"
+        modified = datetime.fromtimestamp(warehouse.stat().st_mtime, tz=UTC)
+        built = modified.date().isoformat()
+        if has_table(db, "raw", "delivery"):
+            found = scalar(db, f"select extraction_date from {schema_of(db, 'raw')}.delivery")
+            extracted = found or extracted
+    return Edition(version, str(extracted or "on a day that is not declared"), built)
 
 
 def _timepoints(marts: Marts) -> list[Timepoint]:

@@ -19,6 +19,7 @@ from analysis_py.results import Estimate
 from analysis_py.rounding import MISSING, format_p, is_missing
 from analysis_py.rows import ResultRows
 from analysis_py.tables.table import WARNING_MARK, Table
+from analysis_py.tables.tacrolimus import not_known_phrase
 from analysis_py.vocabulary import ANY_TIME, label, statistic_heading
 
 # Analysis, statistic, title of the block.
@@ -53,6 +54,9 @@ def ratios(rows: ResultRows) -> Table:
     return table.finished(
         "Evaluable patients; p-values two-sided, Wald. Patients: fitted, of those who could "
         "have been.",
+        "Left out because not known: "
+        + "; ".join(filter(None, (not_known_phrase(rows, name) for name in ("A15", "A18", "A19"))))
+        + ".",
         f"{WARNING_MARK} Not to be read as an estimate: see the warning in its line.",
         if_empty="no model was fitted",
     )

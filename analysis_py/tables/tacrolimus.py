@@ -28,11 +28,30 @@ SCHEMES = {
     "study_": "EASI bands, the study's cuts, n (%)",
     "leshem_": "EASI bands of Leshem et al. 2015, n (%)",
 }
+ASSOCIATION = "association, not adjusted"
+NOT_KNOWN = {
+    "A15": "use of tacrolimus at baseline",
+    "A16": "use of tacrolimus at baseline",
+    "A18": "whether week 4 could be a first start",
+    "A19": "whether week 16 could be a first start",
+}
+"""Analysis -> what is not known of the patients whom it leaves out."""
 BY_GROUP = (
     ("A15", "any_tacrolimus", "Tacrolimus at baseline, alone or with corticosteroids"),
     ("A18", START, "First tacrolimus at week 4, of those without it at baseline"),
     ("A19", START, "First tacrolimus at week 16, of those without it before"),
 )
+
+
+def not_known(rows: ResultRows, analysis: str) -> Estimate | None:
+    """Return how many patients an analysis leaves out because something is not known."""
+    return next(iter(rows.find(analysis, statistic="n_not_known")), None)
+
+
+def not_known_phrase(rows: ResultRows, analysis: str) -> str:
+    """Say what is not known of how many; empty where the analysis did not run."""
+    row = not_known(rows, analysis)
+    return "" if row is None else f"{NOT_KNOWN[analysis]}, {share_cell(row)} evaluable patients"
 
 
 def time_to_start(rows: ResultRows) -> Table:
@@ -117,6 +136,7 @@ def early_response(rows: ResultRows) -> Table:
     )
     unknown = (str((row.denominator or 0) - (row.n or 0)) for row in assessed)
     table.line("EASI at week 4 not recorded", *unknown, "", "")
+    left_out = not_known_phrase(rows, "A16")
     p_value = marked(format_p(test.p_value), test)
     table.line("EASI < 7, n (%)", *map(_share, shares), _points(difference), p_value)
     for scheme, title in SCHEMES.items():
@@ -131,7 +151,8 @@ def early_response(rows: ResultRows) -> Table:
         table.line("EASI ≥ 7: no tacrolimus minus tacrolimus", "", "", _points(higher), "")
     return table.finished(
         "Evaluable patients with EASI recorded at week 4. Tacrolimus at baseline: alone or "
-        "with corticosteroids.",
+        f"with corticosteroids. Left out because not known: {left_out or MISSING}.",
+        f"Every difference is an {ASSOCIATION}: tacrolimus was not allotted by chance.",
         *tested_notes([test, difference]),
     )
 
@@ -155,7 +176,11 @@ def by_group(rows: ResultRows) -> Table:
         for row in found:
             name = "All patients at risk" if row.group == ALL else label(row.group)
             table.line(name, share_cell(row), value_cell(row), interval_cell(row))
+        left_out = not_known(rows, analysis)
+        if found and left_out is not None:
+            table.line("Left out: not known", share_cell(left_out), "", "")
     return table.finished(
         "Evaluable patients; tacrolimus alone or with corticosteroids. Intervals: Wilson.",
+        "Left out: patients whose use at baseline, or at a timepoint before, is not known.",
         if_empty="use of tacrolimus by group was not computed",
     )

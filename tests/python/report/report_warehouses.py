@@ -79,6 +79,11 @@ def add_quarantine(db: duckdb.DuckDBPyConnection) -> None:
         "(?, ?, ?, ?, ?, ?, ?, 'value conformance', ?, 'Correct it & deliver again.')",
         refused,
     )
+    db.execute("create schema cohort")
+    db.execute(
+        "create view cohort.cohort_unmapped_records as select 'drug' as term_kind, "
+        "'Rossi''s own ointment' as term, 'P1' as patient_id where false"
+    )
     db.execute("create schema raw")
     db.execute(
         "create table raw.delivery_notices as select * from (values "
@@ -118,6 +123,12 @@ def publish(build: Path, path: Path, source: ReportSource) -> Path:
             "select 'a04.x' as result_id, 'EASI at week 4' as label, 'points' as unit, "
             "'changed' as change_code, 8.5 as value_before, 8.4 as value_after"
         )
+        db.execute(
+            "insert into quality.unmapped_terms values "
+            "('drug', null, 3, 194, 65, 4325), ('comorbidity', null, 0, 0, 0, 706), "
+            f"('drug', '{SECRET}', 1, 9, 9, 4325)"
+        )
+        db.execute("drop schema cohort cascade")
         db.execute("drop schema quarantine cascade")
         db.execute("drop schema raw cascade")
     return work.rename(path)

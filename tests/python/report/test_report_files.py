@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from report_warehouses import publish, twin_marts
+from report_warehouses import SECRET, publish, twin_marts
 from warehouse_files import write_warehouse
 
 from analysis_py.errors import AnalysisError
@@ -58,6 +58,11 @@ def test_the_report_and_the_quality_page_show_the_same_section(
         for text in (page.read_text(encoding="utf-8"), (tmp_path / "quality.html").read_text())
     ]
     assert sections[0] == sections[1]
+    assert SECRET not in sections[0], "a name that no code list knows is text of the clinic"
+    cells = re.sub(r"<[^>]+>", " ", sections[0].partition("Names that no code list")[2]).split()
+    assert cells[-1:] != ["none."]
+    assert "Drug 3 194 4325 65" in " ".join(cells)
+    assert "Comorbidity" not in cells
     for words in (
         "✗ failed (new)",
         "! could not be evaluated",
@@ -69,6 +74,7 @@ def test_the_report_and_the_quality_page_show_the_same_section(
         "at most 1%",
         "EASI at week 4",
         "fct_scores",
+        "Names that no code list knows",
     ):
         assert words in sections[0].replace("\u00a0", " "), words
 

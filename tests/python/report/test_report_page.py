@@ -12,11 +12,15 @@ from report_warehouses import HOSTILE, LOAD_ID, SECRET
 
 from analysis_py import published
 from analysis_py.figures import FIGURES
-from analysis_py.report.page import HERE, INTERNAL_NOTE
+from analysis_py.report.data_quality import Quality
+from analysis_py.report.first_screen import alerts, at_a_glance
+from analysis_py.report.page import HERE, INTERNAL_NOTE, render_page
 from analysis_py.report.source import ReportSource
+from analysis_py.rows import ResultRows
 from analysis_py.tables import TABLES
 
 LARGEST = 5 * 1024 * 1024
+PAGES = ("report.html", "quality.html")
 AA = 4.5
 SECTIONS = (
     "at-a-glance",
@@ -71,7 +75,7 @@ def test_nothing_is_loaded_from_anywhere(either: str) -> None:
         for name in ("src", "srcset", "data", "action", "poster", "background"):
             assert name not in element.attributes, element.tag
         target = element.attributes.get("href", "#")
-        assert target.startswith(("#", "figures/", "data:,")), target
+        assert target.startswith(("#", "figures/", "data:,")) or target in PAGES, target
     assert outline.all("script", "iframe", "object", "embed", "img") == []
     assert not re.search(r"https?:|//[a-z]|@import|@font-face", page)
     assert all(url.startswith("#") for url in re.findall(r"url\(([^)]*)\)", page))
@@ -195,11 +199,91 @@ def test_the_page_has_the_numbers_of_the_study(text: str) -> None:
         "Pearson chi-square p = 0.027",
         "restricted mean time to the start 8.3 (95% CI",
         "Female sex (reference: male): hazard ratio 1.51 (95% CI 1.03–2.21), p = 0.034",
+        "Age at dupilumab initiation (per 10 years): hazard ratio 0.88 (95% CI 0.78–0.99)",
+        "DLQI at baseline (per 5 points): odds ratio 0.814 (95% CI 0.663–0.999), p = 0.049",
+        "difference 16.5 (95% CI 1.9–28.5) percentage points, association, not adjusted",
+        "Left out because not known: use of tacrolimus at baseline, 0 of 307 evaluable patients",
         "log-rank test p = 0.018",
         "31 (11.0) ; p = 0.003",
         "proportional hazards: holds (p = 0.544)",
     ):
         assert words in text, words
+
+
+def test_the_first_section_answers_before_the_list_of_contents(page: str) -> None:
+    first = words_of(page.partition('<nav class="contents"')[0])
+    for words in (
+        "Patients enrolled 342",
+        "EASI, mean change to week 52 −25.9 95% CI −26.9 to −24.9; 203 patients assessed at both",
+        "EASI-75 at week 52 86.2%",
+        "Started tacrolimus 110 of 307 65 of them at baseline",
+        "72.2% against 55.8% 39 of 54 and 126 of 226; difference 16.5 (95% CI 1.9–28.5) percentage "
+        "points; association, not adjusted",
+        "EASI not known at week 52 139 of 342",
+        "Female sex (reference: male) 1.51",
+        "What is not known: use of tacrolimus at baseline, 0 of 307 evaluable patients",
+        "names not recognised: none; 4 of 1,542 records refused",
+    ):
+        assert words in first, words
+    # Means of different patients are never put side by side as a change.
+    assert "→ 3.2" not in first
+
+
+def test_the_pages_say_which_version_they_show_and_link_each_other(
+    page: str, quality_page: str
+) -> None:
+    for text, other in ((page, "quality.html"), (quality_page, "report.html")):
+        assert re.search(
+            "A build that is not published · data extracted 2020 · built 20[0-9-]{8} · ",
+            words_of(text),
+        )
+        assert f'<a href="{other}">' in text
+
+
+def test_without_a_score_or_without_patients_both_pages_warn_at_the_top(
+    edge_rows: dict[str, ResultRows],
+) -> None:
+    nothing = Quality({})
+    assert alerts(edge_rows["one_patient"], nothing) == ()
+    found = alerts(edge_rows["no_scores"], nothing)
+    assert [text.partition(" has no value")[0] for text in found] == [
+        *("EASI", "Itch NRS", "Sleep NRS", "DLQI")
+    ]
+    assert alerts(edge_rows["no_patient"], nothing)[0].startswith(
+        "No patient meets every criterion"
+    )
+
+
+def test_a_warning_is_above_everything_else(source: ReportSource) -> None:
+    page = render_page(
+        [at_a_glance(source)],
+        source.study.delivery,
+        source.edition,
+        ["DLQI has no value <b>"],
+        title="Registry report",
+        about="About",
+        other=("quality.html", "Data quality"),
+    )
+    warning = page.index('role="alert"')
+    assert page.index("DLQI has no value &lt;b&gt;") > warning
+    assert warning < page.index('<main id="main">')
+
+
+def test_many_unknown_names_are_an_alert_with_counts_and_without_names(
+    source: ReportSource,
+) -> None:
+    counted = {"n_terms": 3, "n_records": 194, "n_records_staged": 4325, "n_patients": 65}
+    judged = {"subject_code": "export", "expectation_code": "drug_name_understood"}
+    quality = Quality(
+        {
+            "unrecognised": [{"term_kind": "drug", **counted}],
+            "expectations": [judged | {"state_code": "failed"}],
+        }
+    )
+    [text] = alerts(source.rows, quality)
+    assert "drug in 194 of 4,325 records of 65 patients (different names: 3)" in text
+    passed = Quality({**quality.tables, "expectations": [judged | {"state_code": "passed"}]})
+    assert alerts(source.rows, passed) == ()
 
 
 def test_all_printed_numbers_are_compared_those_that_differ_first(
