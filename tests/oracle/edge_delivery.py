@@ -20,7 +20,7 @@ from simulator.delivery import COLUMNS, delivery_yml
 
 N_PATIENTS = 300
 SEED = 14
-EXTRACTION_DATE = "2022-12-31"
+EXTRACTION_DATE = "2022-02-28"
 MAPPINGS = "mappings"
 INDEX_DAYS = {31: "2019-02-28", 62: "2019-03-01", 93: "2020-02-28", 124: "2020-02-29"}
 """Number of a patient born on 29 February -> day 0 around a birthday."""
