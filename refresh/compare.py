@@ -28,6 +28,7 @@ MART_KEYS: dict[str, tuple[str, ...]] = {
     "fct_scores": ("patient_id", "timepoint_code", "score_code"),
     "fct_topical_regimens": ("patient_id", "timepoint_code"),
     "fct_tacrolimus_initiation": ("patient_id",),
+    "fct_follow_up": ("patient_id",),
     "fct_adverse_events": ("patient_id", "adverse_event_number"),
     "fct_treatment_algorithm": ("patient_id", "timepoint_code"),
     "fct_cohort_attrition": ("step_number",),

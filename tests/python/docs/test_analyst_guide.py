@@ -60,6 +60,22 @@ def test_a_data_managers_query_runs_on_the_build_file(
     assert rows or query.may_be_empty
 
 
+def test_the_rate_of_adverse_events_counts_events_and_time_of_one_interval(marts_only) -> None:
+    [rate] = [query for query in QUERIES if "per_100_patient_years" in query.sql]
+    rows = {row[0]: row[1:] for row in marts_only.execute(rate.sql).fetchall()}
+    n_events, *_, per_100_patient_years = rows["Any event"]
+    assert (n_events, per_100_patient_years) == (136, 57.2)
+
+
+def test_no_event_is_not_never_on_tacrolimus(marts_only) -> None:
+    n_without_event, n_seen_at_baseline_only = marts_only.execute(
+        "select count(*), count(*) filter (duration_months = 0) "
+        "from marts.fct_tacrolimus_initiation where not is_event"
+    ).fetchall()[0]
+    assert (n_without_event, n_seen_at_baseline_only) == (197, 20)
+    assert "of the 197 of the study, 20 were seen at baseline only" in GUIDE
+
+
 @pytest.mark.parametrize("query", QUERIES, ids=name_of)
 def test_every_answer_comes_with_a_sentence_on_how_to_read_it(query: Query) -> None:
     assert query.heading.endswith("?")

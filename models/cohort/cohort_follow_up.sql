@@ -1,0 +1,117 @@
+-- How long each patient was followed: first and last day with any record, the last attended
+-- timepoint, where observation ends, and the windows that were over when the data were collected.
+-- One row per enrolled patient.
+
+with cohort_patients as (
+    select * from {{ ref('cohort_patients') }}
+),
+
+stg_clinic__visits as (
+    select * from {{ ref('stg_clinic__visits') }}
+),
+
+cohort_prescriptions as (
+    select * from {{ ref('cohort_prescriptions') }}
+),
+
+cohort_adverse_events as (
+    select * from {{ ref('cohort_adverse_events') }}
+),
+
+cohort_visits as (
+    select * from {{ ref('cohort_visits') }}
+),
+
+visit_windows as (
+    select * from {{ ref('visit_windows') }}
+),
+
+-- A month or a year is no day. The end of a course is no record: it may be a plan.
+records as (
+    select
+        cohort_patients.patient_id,
+        stg_clinic__visits.visit_date - cohort_patients.index_date as study_day
+    from cohort_patients
+    inner join stg_clinic__visits
+        on cohort_patients.patient_id = stg_clinic__visits.patient_id
+    union all
+    select
+        cohort_patients.patient_id,
+        cohort_prescriptions.earliest_start_date - cohort_patients.index_date as study_day
+    from cohort_patients
+    inner join cohort_prescriptions
+        on
+            cohort_patients.patient_id = cohort_prescriptions.patient_id
+            and cohort_prescriptions.earliest_start_date = cohort_prescriptions.latest_start_date
+    union all
+    select
+        patient_id,
+        onset_day as study_day
+    from cohort_adverse_events
+    where onset_day is not null
+),
+
+recorded_days as (
+    select
+        patient_id,
+        min(study_day) as first_recorded_day,
+        max(study_day) as last_recorded_day
+    from records
+    group by patient_id
+),
+
+-- Observed from day 0, the last attended timepoint included; a baseline visit before it adds none.
+observed_days as (
+    select
+        patient_id,
+        greatest(max(visit_day), 0) as end_of_observation_day
+    from cohort_visits
+    group by patient_id
+),
+
+windows as (
+    select
+        cohort_patients.patient_id,
+        visit_windows.timepoint_code,
+        {{ is_window_over(
+            'cohort_patients.index_season_end_date',
+            'visit_windows.last_day',
+            'cohort_patients.data_collection_season_start_date'
+        ) }}
+            as is_over
+    from cohort_patients
+    cross join visit_windows
+),
+
+windows_of_patients as (
+    select
+        patient_id,
+        bool_or(is_over) filter (timepoint_code = 'baseline') as is_window_over_baseline,
+        bool_or(is_over) filter (timepoint_code = 'week_04') as is_window_over_week_04,
+        bool_or(is_over) filter (timepoint_code = 'week_16') as is_window_over_week_16,
+        bool_or(is_over) filter (timepoint_code = 'week_52') as is_window_over_week_52
+    from windows
+    group by patient_id
+),
+
+final as (
+    select
+        cohort_patients.patient_id,
+        cohort_patients.pseudonym,
+        recorded_days.first_recorded_day,
+        recorded_days.last_recorded_day,
+        observed_days.end_of_observation_day,
+        windows_of_patients.is_window_over_baseline,
+        windows_of_patients.is_window_over_week_04,
+        windows_of_patients.is_window_over_week_16,
+        windows_of_patients.is_window_over_week_52
+    from cohort_patients
+    inner join windows_of_patients
+        on cohort_patients.patient_id = windows_of_patients.patient_id
+    left join recorded_days
+        on cohort_patients.patient_id = recorded_days.patient_id
+    left join observed_days
+        on cohort_patients.patient_id = observed_days.patient_id
+)
+
+select * from final
