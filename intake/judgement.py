@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from intake.cells import ParquetReader, WorkbookReader, private_copy
+from intake.cells import private_copy
 from intake.contract import column_names
 from intake.csv_reader import CsvReader
 from intake.delivery import Delivery, FileUse, FolderPlan, PlannedFile
@@ -25,9 +25,11 @@ from intake.file_bytes import (
     with_line_feeds,
 )
 from intake.mapping import NOT_SELECTED, ColumnSource
+from intake.parquet import ParquetReader
 from intake.raw_tables import export_schema
 from intake.records import PLACE_FIELDS, Layout, Tally, normal_header
 from intake.refusals import FileRefusedError, shown_name
+from intake.workbook import WorkbookReader
 from privacy.pseudonyms import PseudonymKey
 
 MOST_FAULTY_SHARE = 0.10

@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 import pytest
 from intake_deliveries import HEADERS, KEY, as_csv, judge, table, write_delivery
 
-from intake import cells
 from intake.cells import InexactNumberError, render
 from intake.delivery import open_delivery
 from intake.loader import load_delivery
@@ -498,7 +497,7 @@ def test_a_workbook_of_blanks_is_refused(folder, monkeypatch, limit, value):
     rows = [*typed(table("visits", 5)), *([None] * 11 for _ in range(5)), ["", "x"]]
     workbook(folder / "visits.xlsx", {"Sheet1": rows})
     assert judge(folder)["visits.xlsx"].refusal is None
-    monkeypatch.setattr(cells, limit, value)
+    monkeypatch.setattr(f"intake.workbook.{limit}", value)
     if limit == "_MOST_SHEET_CELLS":
         rewritten(folder / "visits.xlsx", lambda xml: xml.replace(b'r="B12"', b'r="XFD12"'))
     assert judge(folder)["visits.xlsx"].refusal.code == "workbook_too_large"
