@@ -7,8 +7,8 @@ import random
 import duckdb
 import pytest
 
-from refresh import compare, publish_rules, quality
-from refresh.compare import Side
+from refresh import publish_rules, quality
+from refresh.compare_tables import Side, compare_table
 
 COLUMNS = ("patient_id", "visit", "score", "word", "source_file")
 KEY = ("patient_id", "visit")
@@ -82,7 +82,7 @@ def db():
 def compared(db, comparison="mart") -> tuple[bool, set[tuple]]:
     db.execute("delete from quality.changes")
     sides = (Side("memory", "main", name) for name in ("before_rows", "after_rows"))
-    differs = compare.compare_table(db, *sides, KEY, comparison=comparison)
+    differs = compare_table(db, *sides, KEY, comparison=comparison)
     rows = db.execute("select * exclude (comparison_code, table_name) from quality.changes")
     return differs, set(rows.fetchall())
 
