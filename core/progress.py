@@ -1,4 +1,4 @@
-"""Progress for people on standard error; plain lines when nobody watches a terminal."""
+"""Progress for people on standard error; plain lines where it is no terminal."""
 
 from __future__ import annotations
 

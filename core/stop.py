@@ -11,7 +11,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller. The list is repeated in ``--help`` and the docs."""
+    """Exit codes of the process. The list is repeated in ``--help`` and the docs."""
 
     OK = 0
     UNEXPECTED = 1

@@ -137,7 +137,7 @@ class FileSource(StrictModel):
     preamble_lines : int
         Lines above the header that are skipped.
     part : str or None
-        Tells several uses of one file apart; becomes part of source_file.
+        Name of this use, where one file is used several times; becomes part of source_file.
     records : dict
         Only records whose column holds one of the listed texts belong to this export.
     columns : dict

@@ -1,7 +1,7 @@
 """Write the tables that may leave the registry: a fixed list, in the release form.
 
 Rows of patients never leave. Every number passes `privacy.release.release`; every level of a
-dimension has its row whether or not a patient has it, because a missing row would say "nobody".
+dimension has its row, because a missing row would show that no patient has it.
 """
 
 from __future__ import annotations

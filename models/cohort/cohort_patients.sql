@@ -26,7 +26,7 @@ seasons as (
     select * from {{ ref('seasons') }}
 ),
 
--- Data are collected on the extraction day; where none is declared, the newest visit stands for it.
+-- Data are collected on the extraction day; where none is declared, the day of the newest visit is taken.
 data_collection_day as (
     select
         coalesce(

@@ -40,7 +40,7 @@ def save_build(build: Build, folder: Path) -> None:
 
 
 def load_build(folder: Path) -> Build | None:
-    """Return the build that stands in `folder`; None when there is none yet."""
+    """Return the build saved in `folder`; None when there is none yet."""
     note = folder / "build.json"
     if not note.exists():
         return None

@@ -38,12 +38,12 @@ def table(text: str) -> list[dict[str, str]]:
 
 
 def codes(cell: str) -> list[str]:
-    """Everything that stands between backticks in a cell."""
+    """Every text between backticks in a cell."""
     return CODE.findall(cell)
 
 
 def code(cell: str) -> str:
-    """The one thing that stands between backticks in a cell."""
+    """The one text between backticks in a cell."""
     [found] = codes(cell)
     return found
 

@@ -119,7 +119,7 @@ def test_a_refused_delivery_leaves_the_warehouse_as_it_was(
     )
     assert build.returncode != 0
     assert before.read_bytes() == old_bytes
-    told = [line for line in build.output.splitlines() if cause.lower() in line.lower()]
-    assert len(told) == 1, build.output
-    assert Path(name).stem in told[0]
+    lines = [line for line in build.output.splitlines() if cause.lower() in line.lower()]
+    assert len(lines) == 1, build.output
+    assert Path(name).stem in lines[0]
     assert "Traceback" not in build.output

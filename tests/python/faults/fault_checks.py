@@ -19,7 +19,7 @@ from simulator.faults.cases import make_fault
 
 FACTS = Path(__file__).with_name("fault_facts.csv")
 CASCADES = {"orphan", "parent_rejected", "before_birth", "conflicting_duplicate"}
-"""Rules by which a record is refused for what stands in another one."""
+"""Rules by which a record is refused because of another one."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def check_ledger(sent: Sent) -> None:
 
 
 def check_message(ending: Ending, clean: Path) -> None:
-    """A stop is told in plain lines that name a file or an expectation, and no cell."""
+    """A stop is reported in plain lines that name a file or an expectation, and no cell."""
     assert ending.stop.what
     assert ending.stop.todo
     for line in ending.said:
@@ -189,20 +189,20 @@ def check_message(ending: Ending, clean: Path) -> None:
     names = "|".join(fault_endings.EXPORTS)
     form = re.compile(rf"({names}|export_|mart_|dim_|fct_|delivery.yml|\d+ of \d+)\S*:? .+")
     heads = ("Delivery ", "1 expectations of", f"{len(ending.said) - 1} expectations of")
-    told = [line for line in ending.said if not line.startswith(heads)]
-    assert told
-    assert [line for line in told if not form.match(line)] == []
+    details = [line for line in ending.said if not line.startswith(heads)]
+    assert details
+    assert [line for line in details if not form.match(line)] == []
     assert not cells_in(" ".join(ending.said), clean)
 
 
 def cells_in(text: str, folder: Path) -> set[str]:
-    """Return the identifiers, dates and names of a clean delivery that stand in a text."""
+    """Return the identifiers, dates and names of a clean delivery that a text contains."""
     words = set(re.findall(r"[\w.%'-]+", text)) | {text}
-    return words & told_cells(folder)
+    return words & personal_cells(folder)
 
 
-def told_cells(folder: Path) -> set[str]:
-    """Return every cell of a delivery that tells of a person; codes of the contract do not."""
+def personal_cells(folder: Path) -> set[str]:
+    """Return every cell of a delivery that is about a person; codes of the contract do not."""
     found: set[str] = set()
     for export in fault_endings.EXPORTS:
         with open(folder / f"{export}.csv", newline="", encoding="utf-8") as file:

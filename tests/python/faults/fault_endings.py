@@ -68,7 +68,7 @@ class Ending:
 
     @property
     def said(self) -> list[str]:
-        """Every line that a person is told about a stop."""
+        """Every line that is shown about a stop."""
         return [] if self.stop is None else [self.stop.what, *self.stop.details]
 
     def query(self, sql: str) -> list[tuple]:

@@ -71,7 +71,7 @@ def test_dbt_itself_ends_where_the_short_road_ends(demo_build, track, tmp_path):
 
 
 def cells_of(ending: Ending, output: str, folder: Path) -> set[str]:
-    """Return refused cells that stand in what dbt said, logged or wrote beside the warehouse."""
+    """Return refused cells that are in what dbt said, logged or wrote beside the warehouse."""
     shown = ending.query(
         "select distinct value_shown from quarantine.rejected_records where length(value_shown) > 5"
     )
