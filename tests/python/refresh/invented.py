@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from builds import ROOT
 
 from core import files
 from core.progress import Progress
-from core.settings import Settings
+from core.settings import PROJECT_ROOT, Settings
 from expectations.outcomes import CheckOutcome, CheckReport
 from refresh import manifest, pack, publish
 from refresh.build import BuildResult, RanTests
@@ -103,7 +102,7 @@ _STATEMENTS = (
     """,
     f"""
     create table reference.seasons as select first_month_number
-    from read_csv('{ROOT}/seeds/protocol/seasons.csv')
+    from read_csv('{PROJECT_ROOT}/seeds/protocol/seasons.csv')
     """,
     """
     create table raw.patients as select printf('P%04d', n) as patient_id,
