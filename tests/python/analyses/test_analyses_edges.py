@@ -11,7 +11,9 @@ import pytest
 
 from analysis_py.estimators import regression
 from analysis_py.results import Results
+from analysis_py.rows import ResultRows
 from analysis_py.study import run_analyses
+from analysis_py.tables.patients import patients
 
 Frames = dict[str, pd.DataFrame]
 PATIENTS = (
@@ -404,3 +406,17 @@ def test_another_choice_of_the_visit_is_estimated_beside_the_rule(frames: Frames
     assert first.value == rule.value
     assert last.value == pytest.approx(rule.value + 20 / 312)
     assert {row.role for row in (counted, rule, first, last)} == {"sensitivity"}
+
+
+def test_an_unknown_comorbidity_is_left_out_and_counted(frames: Frames) -> None:
+    """Of 342 patients 10 are not known to have asthma or not: a term may hide it."""
+    asthma = frames["dim_patients"]["has_asthma"].astype("boolean")
+    unknown = asthma.index < 10
+    results = run(with_columns(frames, "dim_patients", has_asthma=asthma.mask(unknown)))
+    share = results["a03.enrolled.all.any.asthma.percent"]
+    assert (share.n, share.denominator) == (int(asthma[~unknown].sum()), 332)
+    left_out = results["a03.enrolled.all.any.asthma.n_not_known"]
+    assert (left_out.value, left_out.denominator) == (10, 342)
+    table = patients(ResultRows(results, []))
+    cells = {line.name: line.cells for line in table.lines}
+    assert (cells["Asthma"][1], cells["Rhinitis"][1]) == ("10", "")
