@@ -67,7 +67,7 @@ def cohorts(everybody: dict[str, pd.DataFrame]) -> dict[str, set[str]]:
     all_of_them = patients_of(people, people["patient_id"].notna())
     evaluable = patients_of(people, is_true(people["is_evaluable"]))
     female = patients_of(people, is_code(people["sex_code"], "female"))
-    starting = patients_of(follow_up, is_true(follow_up["is_event"]))
+    using = patients_of(visits, is_true(visits["is_on_tacrolimus"]))
     generalized = patients_of(people, is_code(people["clinical_phenotype_code"], "generalized"))
     use = follow_up["is_on_tacrolimus_at_baseline"]
     at_month_0 = patients_of(follow_up, is_true(use))
@@ -79,8 +79,8 @@ def cohorts(everybody: dict[str, pd.DataFrame]) -> dict[str, set[str]]:
     return {
         "everybody": all_of_them,
         "women": female,
-        "nobody_starts": evaluable - starting,
-        "no_generalized_start": all_of_them - (generalized & starting),
+        "nobody_starts": evaluable - using,
+        "no_generalized_start": all_of_them - (generalized & using),
         "all_start_at_month_0": at_month_0,
         "nobody_after_day_200": all_of_them - patients_of(week_52, is_true(week_52["is_attended"])),
         "women_leave_early": evaluable
