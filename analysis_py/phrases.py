@@ -26,6 +26,8 @@ _SHORT_PHRASES = (
 _HYPHEN_MINUS = re.compile(r"(?<![\w)\]])-(?=\d)")
 
 NOT_ESTIMABLE = "not estimable"
+ASSOCIATION = "association, not adjusted"
+"""Beside every difference between patients who were not allotted to their groups by chance."""
 MOST_DECIMALS = 4
 MOST_DECIMALS_OF_MOVE = 8
 DECIMALS_OF_UNIT = {"patients": 1, "percent": 1, "points": 1, "years": 1, "months": 1}

@@ -259,7 +259,7 @@ def describe_move(row: dict[str, Any]) -> str:
     """Return one line about a result that moved, with its denominator where that moved too."""
     unit = row["unit"] or ""
     before, after = move_phrases(row["value_before"], row["value_after"], unit)
-    line = f"{row['label'] or row['result_id']}: {before} -> {after} {unit}".rstrip()
+    line = f"{row['label'] or row['result_id']} {before} -> {after} {unit}".rstrip()
     counts = row["n_before"], row["n_after"]
     if None in counts or counts[0] == counts[1] or unit == "patients":
         return line

@@ -22,7 +22,14 @@ from analysis_py.figures.style import (
     horizontal_grid,
     numbers_below,
 )
-from analysis_py.phrases import estimate_phrase, is_trustworthy, p_phrase, percent, percent_phrase
+from analysis_py.phrases import (
+    ASSOCIATION,
+    estimate_phrase,
+    is_trustworthy,
+    p_phrase,
+    percent,
+    percent_phrase,
+)
 from analysis_py.results import Estimate
 from analysis_py.rounding import MISSING, format_number, is_missing
 from analysis_py.rows import NothingToShowError, ResultRows, Timepoint, known
@@ -38,7 +45,8 @@ SCORES = (
 TRAJECTORIES_CAPTION = (
     "Patients with the score recorded at the timepoint (available cases). Points: means; whiskers: "
     "95% t intervals, often smaller than the point. Weeks are drawn to scale; lower is better for "
-    "every score. n: patients with the score recorded."
+    "every score. n: patients with the score recorded; they differ between the timepoints, the "
+    "change of those assessed twice is in Table S2."
 )
 GROUP_LOOKS = {
     "tacrolimus_at_baseline": Look(BLUE, ""),
@@ -168,8 +176,9 @@ def easi_bands(rows: ResultRows) -> Figure:
     difference = rows.get("A16", "easi_below_7", "percentage_point_difference", timepoint=WEEK_04)
     if is_trustworthy(test) and difference is not None:
         caption += (
-            f" EASI < 7: difference {estimate_phrase(difference, 1)} percentage points, "
-            f"Pearson chi-square without continuity correction, {p_phrase(test.p_value)}."
+            f" EASI < 7: difference {estimate_phrase(difference, 1)} percentage points "
+            f"({ASSOCIATION}), Pearson chi-square without continuity correction, "
+            f"{p_phrase(test.p_value)}."
         )
     parts = []
     for group in GROUP_LOOKS:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from analysis_py import published
 from analysis_py.phrases import (
+    ASSOCIATION,
     count_cell,
     estimate_phrase,
     interval_cell,
@@ -24,7 +25,7 @@ from analysis_py.report.source import ReportSource
 from analysis_py.rounding import MISSING, is_missing
 from analysis_py.rows import ResultRows
 from analysis_py.tables.scores import SCORES
-from analysis_py.tables.tacrolimus import ASSOCIATION, OTHERS, START, USERS, not_known_phrase
+from analysis_py.tables.tacrolimus import OTHERS, START, USERS, not_known_phrase
 from analysis_py.vocabulary import WEEK_04, label
 
 HOW_TO_READ = (

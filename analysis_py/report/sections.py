@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analysis_py.phrases import (
+    ASSOCIATION,
     estimate_phrase,
     is_trustworthy,
     p_phrase,
@@ -24,7 +25,7 @@ from analysis_py.report.source import ReportSource
 from analysis_py.results import Estimate
 from analysis_py.rows import ResultRows
 from analysis_py.tables.scores import SCORES
-from analysis_py.tables.tacrolimus import ASSOCIATION, OTHERS, START, USERS, not_known_phrase
+from analysis_py.tables.tacrolimus import OTHERS, START, USERS, not_known_phrase
 from analysis_py.vocabulary import REGIMENS, WEEK_04, label
 
 

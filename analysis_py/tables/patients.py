@@ -81,7 +81,7 @@ def patients(rows: ResultRows) -> Table:
         "Table S1",
         "Patients at enrolment: sex, age, comorbidities and earlier treatments",
         "Characteristic",
-        (f"Enrolled patients (n = {enrolled.n})", "Not recorded"),
+        (f"Enrolled patients (n = {enrolled.n})", "Not known"),
     )
     table.heading("Sex, n (%)")
     for row in (rows.need("A01", sex, "n") for sex in ("male", "female")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analysis_py.phrases import (
+    ASSOCIATION,
     estimate_cell,
     interval_cell,
     is_trustworthy,
@@ -28,7 +29,6 @@ SCHEMES = {
     "study_": "EASI bands, the study's cuts, n (%)",
     "leshem_": "EASI bands of Leshem et al. 2015, n (%)",
 }
-ASSOCIATION = "association, not adjusted"
 NOT_KNOWN = {
     "A15": "use of tacrolimus at baseline",
     "A16": "use of tacrolimus at baseline",

@@ -593,10 +593,10 @@ def test_the_summary_shows_the_results_that_moved_most_with_their_denominators(c
     summary.show(found)
     lines = [line.strip() for line in capsys.readouterr().out.splitlines() if "->" in line]
     assert lines[:4] == [
-        "Started: patients: 1,100 -> 2,200 patients",
-        "EASI: mean: 100.0 -> 101.0 points",
-        "DLQI: mean: 10.00 -> 10.04 points (n 342 -> 341)",
-        "same_0: 25.0 -> 25.0 points (n 342 -> 341)",
+        "Started: patients 1,100 -> 2,200 patients",
+        "EASI: mean 100.0 -> 101.0 points",
+        "DLQI: mean 10.00 -> 10.04 points (n 342 -> 341)",
+        "same_0 25.0 -> 25.0 points (n 342 -> 341)",
     ]
     assert len(lines) == summary.SHOWN_RESULTS
 

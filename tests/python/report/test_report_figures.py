@@ -60,6 +60,7 @@ def test_figure_1_says_what_the_paper_prints(figures: dict[str, Figure]) -> None
     assert "EASI < 7 72.2% (39 of 54)" in figure.alternative
     assert "EASI < 7 55.8% (126 of 226)" in figure.alternative
     assert "p = 0.027" in figure.caption
+    assert "difference 16.5 (95% CI 1.9–28.5) percentage points (association" in figure.caption
 
 
 def test_the_flow_between_regimens_keeps_every_patient(figures: dict[str, Figure]) -> None:
