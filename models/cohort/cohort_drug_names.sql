@@ -35,12 +35,29 @@ written_drugs as (
     group by drug_name, atc_code, route_code
 ),
 
--- The words of each name, and what follows each of them.
+names as (
+    select drug_name as written_name from written_drugs
+    union distinct
+    select product_name as written_name from drug_products
+),
+
+-- The words of a name are its runs of letters and digits; a question mark stays with its word:
+-- "tacrolimus ung. 0,1%" is tacrolimus, ung, 0, 1.
+split_names as (
+    select
+        written_name,
+        string_to_array(trim(regexp_replace(written_name, '[^\pL\pM\d?]+', ' ', 'g')), ' ') as parts
+    from names
+),
+
+-- The words of each drug, and what follows each of them.
 name_parts as (
     select
-        drug_number,
-        string_to_array({{ name_words('drug_name') }}, ' ') as parts
+        written_drugs.drug_number,
+        split_names.parts
     from written_drugs
+    inner join split_names
+        on written_drugs.drug_name = split_names.written_name
 ),
 
 placed_words as (
@@ -88,8 +105,10 @@ routed_drugs as (
 product_words as (
     select
         drug_products.*,
-        string_to_array({{ name_words('drug_products.product_name') }}, ' ') as parts
+        split_names.parts
     from drug_products
+    inner join split_names
+        on drug_products.product_name = split_names.written_name
 ),
 
 product_meanings as (

@@ -73,12 +73,7 @@ windows as (
     select
         cohort_patients.patient_id,
         visit_windows.timepoint_code,
-        {{ is_window_over(
-            'cohort_patients.index_season_end_date',
-            'visit_windows.last_day',
-            'cohort_patients.data_collection_season_start_date'
-        ) }}
-            as is_over
+        visit_windows.last_day < cohort_patients.observable_days as is_over
     from cohort_patients
     cross join visit_windows
 ),

@@ -26,7 +26,7 @@ seasons as (
     select * from {{ ref('seasons') }}
 ),
 
--- Data are collected on the extraction day; where none is declared, the day of the newest visit is taken.
+-- Data are collected on the extraction day; where none is declared, on the day of the newest visit.
 data_collection_day as (
     select
         coalesce(
@@ -36,14 +36,42 @@ data_collection_day as (
     left join stg_clinic__visits on true
 ),
 
+days as (
+    select data_collection_date as calendar_date from data_collection_day
+    union distinct
+    select index_date as calendar_date from cohort_index_dates
+),
+
+-- A winter starts in the year before its January.
+seasons_of_days as (
+    select
+        days.calendar_date,
+        seasons.season_code,
+        seasons.season_label,
+        make_date(
+            year(days.calendar_date)
+            - if(seasons.first_month_number > month(days.calendar_date), 1, 0),
+            seasons.first_month_number,
+            1
+        ) as season_start_date,
+        last_day(make_date(
+            year(days.calendar_date)
+            + if(seasons.last_month_number < month(days.calendar_date), 1, 0),
+            seasons.last_month_number,
+            1
+        )) as season_end_date
+    from days
+    inner join seasons
+        on month(days.calendar_date) = seasons.month_number
+),
+
 data_collection as (
     select
         data_collection_day.data_collection_date,
-        {{ season_start('data_collection_day.data_collection_date', 'seasons.first_month_number') }}
-            as season_start_date
+        seasons_of_days.season_start_date
     from data_collection_day
-    left join seasons
-        on month(data_collection_day.data_collection_date) = seasons.month_number
+    left join seasons_of_days
+        on data_collection_day.data_collection_date = seasons_of_days.calendar_date
 ),
 
 -- Not adherent to topical therapy at any visit: enrolled, not evaluable.
@@ -64,10 +92,10 @@ final as (
         stg_clinic__patients.involves_hands,
         stg_clinic__patients.involves_genitalia,
         stg_clinic__patients.is_birth_date_partial,
-        seasons.season_code as index_season_code,
-        seasons.season_label as index_season_label,
+        seasons_of_days.season_code as index_season_code,
+        seasons_of_days.season_start_date as index_season_start_date,
+        seasons_of_days.season_label as index_season_label,
         cohort_index_dates.index_date,
-        data_collection.season_start_date as data_collection_season_start_date,
         stg_clinic__patients.source_file,
         stg_clinic__patients.record_number,
         -- The involved critical areas as one value; null where one of the three was not recorded.
@@ -102,18 +130,14 @@ final as (
         end as not_evaluable_reason_code,
         {{ completed_years('stg_clinic__patients.birth_date', 'cohort_index_dates.index_date') }}
             as age_at_index_years,
-        {{ years_since_birth_year(
-            'stg_clinic__patients.birth_date', 'data_collection.data_collection_date'
-        ) }}
+        -- Not completed years: those grow on the birthday, which two deliveries would reveal.
+        year(data_collection.data_collection_date) - year(stg_clinic__patients.birth_date)
             as age_at_data_collection_years,
         {{ completed_years(
             'stg_clinic__patients.birth_date', 'stg_clinic__patients.ad_diagnosis_date'
         ) }}
             as age_at_diagnosis_years,
-        {{ season_start('cohort_index_dates.index_date', 'seasons.first_month_number') }}
-            as index_season_start_date,
-        {{ season_end('cohort_index_dates.index_date', 'seasons.last_month_number') }}
-            as index_season_end_date,
+        data_collection.season_start_date - seasons_of_days.season_end_date as observable_days,
         non_adherent_patients.patient_id is null as is_evaluable
     from stg_clinic__patients
     inner join cohort_eligibility
@@ -122,8 +146,8 @@ final as (
             and cohort_eligibility.is_enrolled
     inner join cohort_index_dates
         on stg_clinic__patients.patient_id = cohort_index_dates.patient_id
-    left join seasons
-        on month(cohort_index_dates.index_date) = seasons.month_number
+    left join seasons_of_days
+        on cohort_index_dates.index_date = seasons_of_days.calendar_date
     left join non_adherent_patients
         on stg_clinic__patients.patient_id = non_adherent_patients.patient_id
     cross join data_collection

@@ -40,12 +40,7 @@ patient_timepoints as (
         dim_timepoints.timepoint_code,
         dim_timepoints.timepoint_number,
         dim_timepoints.nominal_month,
-        {{ is_window_over(
-            'cohort_patients.index_season_end_date',
-            'dim_timepoints.last_day',
-            'cohort_patients.data_collection_season_start_date'
-        ) }}
-            as is_window_over
+        dim_timepoints.last_day < cohort_patients.observable_days as is_window_over
     from cohort_patients
     cross join dim_timepoints
 ),

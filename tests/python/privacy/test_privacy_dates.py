@@ -1,11 +1,12 @@
 """Attacks by difference: a year of nightly deliveries tells nobody's birth date or index date.
 
-The expressions are those of the models, rendered from the macros; the patients are the demo's. The
-same attacks find the patients where ages are completed years and windows end on their day.
+Seasons are those of the model's own SQL; the patients are the demo's. The same attacks find the
+patients where ages are completed years and windows end on their day.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -14,16 +15,25 @@ import pytest
 from builds import ROOT
 
 
-def macros(name: str) -> jinja2.environment.TemplateModule:
-    text = (ROOT / "macros" / f"{name}.sql").read_text()
-    return jinja2.Environment(autoescape=False).from_string(text).module
+def part_of(file: str, pattern: str) -> str:
+    """Return the SQL between the brackets of a pattern, which a model has once."""
+    (found,) = re.findall(pattern, (ROOT / file).read_text(), re.S)
+    return found
 
 
-SEASONS, YEARS = macros("seasons"), macros("completed_years")
-INDEX_SEASON = SEASONS.season_start("index_date", "of_index.first_month_number")
-INDEX_SEASON_END = SEASONS.season_end("index_date", "of_index.last_month_number")
-OVER = SEASONS.is_window_over(INDEX_SEASON_END, "last_day", "extraction_season")
-EXTRACTION_SEASON = SEASONS.season_start("night", "of_night.first_month_number")
+SEASONS_OF_DAYS = part_of("models/cohort/cohort_patients.sql", r"seasons_of_days as \((.*?)\n\),")
+AGE = part_of(
+    "models/cohort/cohort_patients.sql", r"(year\([^)]*\) - year\([^)]*\))\s+as age_at_data"
+)
+OBSERVABLE_DAYS = part_of(
+    "models/cohort/cohort_patients.sql", r"\n +([^\n]* - [^\n]*) as observable_days"
+)
+IS_OVER = part_of("models/marts/fct_patient_timepoints.sql", r"\n +([^\n]*) as is_window_over")
+COMPLETED_YEARS = (
+    jinja2.Environment(autoescape=False)
+    .from_string((ROOT / "macros" / "completed_years.sql").read_text())
+    .module.completed_years
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,26 +41,38 @@ def nights(warehouse: Path):
     """The demo's patients as 365 deliveries show them, by the rules in use and by exact days."""
     with duckdb.connect(str(warehouse), read_only=True) as db:
         db.execute(f"""
+            create temp table all_nights as
+            select date '2020-06-01' + n::integer as night from range(365) as r (n);
+            create temp view days as
+            select night as calendar_date from all_nights
+            union select index_date from cohort.cohort_patients;
+            create temp view seasons as from reference.seasons;
+            create temp table seasons_of_days as {SEASONS_OF_DAYS};
             create temp table nights as
             select
-                cohort_patients.patient_id,
-                birth_date,
-                index_date,
-                timepoint_code,
-                last_day,
-                night,
-                {INDEX_SEASON} as index_season,
-                {EXTRACTION_SEASON} as extraction_season,
-                {SEASONS.years_since_birth_year("birth_date", "night")} as age,
-                {OVER} as is_over,
-                {YEARS.completed_years("birth_date", "night")} as completed_age,
+                stg_clinic__patients.*,
+                dim_timepoints.timepoint_code,
+                dim_timepoints.last_day,
+                seasons_of_days.season_start_date as index_season,
+                data_collection.data_collection_date as night,
+                data_collection.season_start_date as extraction_season,
+                {OBSERVABLE_DAYS} as observable_days,
+                {AGE} as age,
+                {IS_OVER.replace("cohort_patients.", "")} as is_over,
+                {COMPLETED_YEARS("birth_date", "night")} as completed_age,
                 index_date + last_day < night as is_over_on_the_day
-            from cohort.cohort_patients
-            inner join staging.stg_clinic__patients using (patient_id)
-            cross join reference.visit_windows
-            cross join (select date '2020-06-01' + n::integer as night from range(365) as r (n))
-            inner join reference.seasons as of_index on month(index_date) = of_index.month_number
-            inner join reference.seasons as of_night on month(night) = of_night.month_number
+            from (
+                select patient_id, stg_clinic__patients.birth_date, index_date
+                from cohort.cohort_patients
+                inner join staging.stg_clinic__patients using (patient_id)
+            ) as stg_clinic__patients
+            inner join seasons_of_days
+                on stg_clinic__patients.index_date = seasons_of_days.calendar_date
+            cross join marts.dim_timepoints as dim_timepoints
+            cross join (
+                select night as data_collection_date, season_start_date from all_nights
+                inner join seasons_of_days on night = calendar_date
+            ) as data_collection
         """)
         yield db
 
