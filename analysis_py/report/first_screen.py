@@ -19,8 +19,8 @@ from analysis_py.phrases import (
     typographic,
     value_cell,
 )
+from analysis_py.report.account import Quality
 from analysis_py.report.blocks import Block, Facts, Finding, Findings, Section, Text
-from analysis_py.report.data_quality import Quality
 from analysis_py.report.source import ReportSource
 from analysis_py.rounding import MISSING, is_missing
 from analysis_py.rows import ResultRows

@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis_py.marts import Marts, MartsError, explain, schema_of
 from analysis_py.published import Compared
-from analysis_py.report.data_quality import Quality, has_table, manifest_entry, read_quality
+from analysis_py.report.account import Quality, has_table, manifest_entry, read_quality
 from analysis_py.results import Estimate, ResultError, Results
 from analysis_py.rows import ResultRows, Timepoint, records
 from analysis_py.store import SCHEMA, TABLES

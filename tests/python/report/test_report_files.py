@@ -14,7 +14,8 @@ from warehouse_files import write_warehouse
 
 from analysis_py.errors import AnalysisError
 from analysis_py.report import ReportError, report_files, write_report
-from analysis_py.report.data_quality import FILE_HAS_NO_QUALITY, Quality, data_quality, read_quality
+from analysis_py.report.account import Quality, read_quality
+from analysis_py.report.data_quality import FILE_HAS_NO_QUALITY, data_quality
 from analysis_py.report.source import COMPUTED, STORED, ReportSource, read_source
 from analysis_py.store import write_results
 

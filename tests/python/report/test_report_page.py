@@ -12,7 +12,7 @@ from report_warehouses import HOSTILE, LOAD_ID, SECRET
 
 from analysis_py import published
 from analysis_py.figures import FIGURES
-from analysis_py.report.data_quality import Quality
+from analysis_py.report.account import Quality
 from analysis_py.report.first_screen import alerts, at_a_glance
 from analysis_py.report.page import HERE, INTERNAL_NOTE, render_page
 from analysis_py.report.source import ReportSource
