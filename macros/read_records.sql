@@ -21,8 +21,7 @@
             settings.fault_scopes
         from {{ records }} as records
         cross join (
-            select any_value(missing_codes) as missing_codes, map_from_entries(list((column_name, fault_scope))) as fault_scopes
-            from {{ column_rules }}
+            select any_value(missing_codes) as missing_codes, map_from_entries(list((column_name, fault_scope))) as fault_scopes from {{ column_rules }}
         ) as settings
     ) as cleaned
 {%- endmacro %}
@@ -66,7 +65,7 @@
         {%- endif %}
         {%- if reading == 'day' %}
         {{ column }}_cell.is_partial{{ ' and ' ~ column ~ '_rule is null' if column in not_before }} as is_{{ column }}_partial,
-        {{ column }}_cell.first_day as {{ column }}_first_day, {{ column }}_cell.last_day as {{ column }}_last_day,
+        {{- ' ' ~ column }}_cell.first_day as {{ column }}_first_day, {{ column }}_cell.last_day as {{ column }}_last_day,
         {%- endif %}
         {%- endfor %}
         repeated_keys.key_hash is not null as may_be_repeated,
