@@ -45,11 +45,6 @@ _CAUSES: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (("not a valid DuckDB database file",), f"{{path}} is not a DuckDB file. {BUILD}"),
     (
-        ("WAL",),
-        "{path} has a write-ahead log (.wal) beside it that does not belong to it. Move that file "
-        "away, or build the warehouse again.",
-    ),
-    (
         ("Permission denied",),
         "{path} may not be opened by this user. Ask its owner for permission.",
     ),

@@ -6,6 +6,7 @@ of the machine's memory. Both are decided here for every connection that reads r
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -17,6 +18,7 @@ from typing import Any
 import duckdb
 
 from core import files
+from core.stop import ExitCode, Stop
 
 MEMORY_VARIABLE = "REGISTRY_MEMORY_LIMIT"
 DEFAULT_MEMORY_LIMIT = "3GB"
@@ -41,6 +43,11 @@ def connect(
         None = in memory; then ``spill`` must be given.
     spill : Path, optional
         Folder for spill files; it is made private when it is needed. Default: beside the file.
+
+    Raises
+    ------
+    Stop
+        A file to be read has a write-ahead log beside it (``require_no_log``).
     """
     config: dict[str, Any] = {"memory_limit": memory_limit()}
     if spill is not None:
@@ -48,7 +55,41 @@ def connect(
         config["temp_directory"] = str(spill)
     elif file is None:
         raise ValueError("a database in memory needs a folder for its spill files")
-    return duckdb.connect(str(file or ":memory:"), read_only=read_only, config=config)
+    try:
+        db = duckdb.connect(str(file or ":memory:"), read_only=read_only, config=config)
+    except duckdb.Error as error:
+        # A build that runs has a log too; that the file is locked is the better answer.
+        if file is not None and read_only and "lock" not in str(error):
+            require_no_log(file)
+        raise
+    if file is not None and read_only:
+        with contextlib.ExitStack() as closing:
+            closing.callback(db.close)
+            require_no_log(file)
+            closing.pop_all()
+    return db
+
+
+def require_no_log(file: Path) -> None:
+    """Stop where a write-ahead log lies beside a file or beside what it links to.
+
+    A finished build or version has none. DuckDB shows a reader what the log says as if it were in
+    the file.
+
+    Raises
+    ------
+    Stop
+        It names the log.
+    """
+    for path in dict.fromkeys((str(file), os.path.realpath(file))):
+        if os.path.lexists(f"{path}.wal"):
+            raise Stop(
+                ExitCode.DAMAGED,
+                f"{path}.wal is a write-ahead log: what it holds would be read as if it were in "
+                "the file, which is not as it was built or published",
+                "run `registry run`, which removes logs beside versions, or build again",
+                "write_ahead_log",
+            )
 
 
 def quote(*names: str) -> str:

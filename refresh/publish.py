@@ -236,7 +236,7 @@ def tidy(settings: Settings) -> list[str]:
 
 
 def _take_back_writing(settings: Settings) -> list[str]:
-    """Remove the write-ahead logs beside versions, and make the versions read-only again.
+    """Remove write-ahead logs beside versions and in the vault; make versions read-only again.
 
     DuckDB shows a reader what the log says as if it were in the file.
     """
@@ -253,6 +253,10 @@ def _take_back_writing(settings: Settings) -> list[str]:
         if stat.S_IMODE(file.stat().st_mode) & 0o222:
             os.chmod(file, READ_ONLY_MODE)
             notes.append(f"{name} could be written and is read-only again")
+    for file in sorted(settings.vault.glob(f"[0-9]*_*/{settings.work_file.name}")):
+        if versions.log_of(file).exists():
+            versions.log_of(file).unlink()
+            notes.append(f"{file.parent.name}: a write-ahead log in the vault was removed")
     return notes
 
 

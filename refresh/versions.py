@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from core import files
+from core import duck, files
 from core.settings import Settings
 from core.stop import ExitCode, Stop
 from refresh import manifest, pack, vault
@@ -77,12 +77,13 @@ def open_published(published: Path | None = None) -> duckdb.DuckDBPyConnection:
     Raises
     ------
     Stop
-        When nothing has been published yet.
+        When nothing has been published yet, or a write-ahead log lies beside the version.
     """
     folder = published or Settings().published
     link = folder / VERSION_FILE
     if not link.exists():
         raise Stop(ExitCode.ENVIRONMENT, f"nothing is published in {folder}", "run `registry run`")
+    duck.require_no_log(link)
     return duckdb.connect(os.path.realpath(link), read_only=True, config=dict(READER_CONFIG))
 
 

@@ -36,8 +36,10 @@ def write_log(settings: Settings) -> None:
     os.chmod(served, 0o644)
     subprocess.run([sys.executable, "-c", WRITE_AND_DIE, served], check=False)
     os.chmod(served, 0o444)
-    with open_published(settings.published) as db:
-        assert db.execute(N_PATIENTS).fetchone() == (0,), "a reader sees what the log says"
+    with duckdb.connect(os.path.realpath(served), read_only=True) as db:
+        assert db.execute(N_PATIENTS).fetchone() == (0,), "another tool sees what the log says"
+    with pytest.raises(Stop, match="is a write-ahead log"):
+        open_published(settings.published)
 
 
 def alter(settings: Settings) -> None:

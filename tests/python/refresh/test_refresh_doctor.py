@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import torture
 
+from analysis_py.marts import Marts
+from core.stop import ExitCode, Stop
 from refresh import doctor, folders, versions
 from refresh.versions import open_published
 
@@ -26,6 +28,13 @@ def test_a_log_beside_a_version_is_a_problem(published):
     served = versions.served(published)
     served.with_name(served.name + ".wal").write_bytes(b"x")
     assert states(published)["versions"][0] == "bad"
+    for read in (
+        lambda: versions.open_published(published.published),
+        lambda: Marts(published.current),
+    ):
+        with pytest.raises(Stop, match="is a write-ahead log") as stop:
+            read()
+        assert stop.value.code == ExitCode.DAMAGED
 
 
 def test_an_open_vault_and_a_writable_version_are_problems(published):

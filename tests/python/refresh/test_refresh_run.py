@@ -497,8 +497,11 @@ def test_a_log_beside_a_version_is_not_read_as_part_of_it(settings):
     refresh(settings)
     served = versions.served(settings)
     served.with_name(served.name + ".wal").write_bytes(b"rubbish")
+    in_vault = settings.vault / served.parent.name / f"{settings.work_file.name}.wal"
+    in_vault.write_bytes(b"rubbish")
     deliver(settings, "two")
     assert refresh(settings, Shape(load_id="load-2")).entry["seq"] == 2
+    assert not in_vault.exists()
 
 
 HOLD = """
