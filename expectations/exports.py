@@ -198,7 +198,7 @@ def _volume(export: str, facts: Facts) -> Iterator[Measure]:
             reason=f"A registry has {export}.",
             threshold="at least 1 record",
         )
-        yield Measure(rule, _n_read(export))
+        yield Measure(rule.only_if(export in facts.exports), _n_read(export))
     last = facts.last_records.get(export, 0)
     rule = value_between(
         "volume",

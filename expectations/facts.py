@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core import duck
+from intake.contract import EXPORTS
 
 SCORES = ("easi_score", "itch_nrs_score", "sleep_nrs_score", "dlqi_score")
 """The outcomes of the study, whose means are compared with the published version."""
@@ -32,6 +33,8 @@ class Facts:
         (timepoint, score column) to the mean in the published version.
     extraction_date : str or None
         ISO date that the delivery declares.
+    exports : tuple of str
+        Exports that the mapping names.
     seed_rows : dict
         Mart to the rows of the seed that it repeats.
     """
@@ -40,6 +43,7 @@ class Facts:
     newest_visit_before: str | None = None
     last_means: dict[tuple[str, str], float] = field(default_factory=dict)
     extraction_date: str | None = None
+    exports: tuple[str, ...] = tuple(EXPORTS)
     seed_rows: dict[str, int] = field(default_factory=dict)
 
 
@@ -68,6 +72,7 @@ def gather(
             newest_visit_before=newest_visit_before,
             last_means=_means(served) if served else {},
             extraction_date=duck.scalar(db, "select extraction_date::varchar from raw.delivery"),
+            exports=tuple(row["export_name"] for row in duck.rows(db, "from raw.source_formats")),
             seed_rows={
                 mart: duck.scalar(db, f"select count(*) from reference.{duck.quote(seed)}")
                 for mart, seed in SEED_OF_MART.items()

@@ -146,6 +146,9 @@ def _judge(source: Any, suite: Suite, numbers: Numbers | str) -> list[CheckOutco
 
 
 def _applies(rule: Rule, numbers: Numbers) -> bool:
+    """Return whether there is something to judge: a query over no rows would pass unseen."""
+    if rule.expectation == "UnexpectedRowsExpectation" and numbers[""] == 0:
+        return False
     return rule.is_applicable and (not rule.needs or numbers[rule.needs] > 0)
 
 

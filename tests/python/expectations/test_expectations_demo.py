@@ -226,6 +226,15 @@ def test_a_month_with_another_level_or_grain_is_named(built, known, tmp_path, co
     assert found.reason.endswith("(2019-10)")
 
 
+def test_what_was_not_delivered_is_not_judged(built, known, tmp_path):
+    """No event, and a mapping without visits: nothing to judge is neither passed nor failed."""
+    file = changed(built, tmp_path, ["delete from marts.fct_adverse_events"])
+    states = states_of(file, known, "mart_fct_adverse_events")
+    assert set(states.values()) == {"not_applicable"}
+    given = dataclasses.replace(known, exports=("patients",))
+    assert states_of(built, given, "export_visits")["records"] == "not_applicable"
+
+
 def test_a_share_is_reported_with_its_number_and_denominator(built, known, tmp_path):
     statement = refuse("visits", "poem_score", "out_of_range", "record_number <= 30")
     file = changed(built, tmp_path, [statement])
