@@ -6,10 +6,21 @@ Staging judges the cells by the same seed. The project runs from its checkout, s
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-COLUMNS_FILE = Path(__file__).parents[1] / "seeds" / "quality" / "export_columns.csv"
+_SEEDS = Path(__file__).parents[1] / "seeds"
+_CODES = {
+    "drug": ("codelists/treatment_classes.csv", "treatment_class_code"),
+    "comorbidity": ("codelists/comorbidities.csv", "comorbidity_code"),
+    "adverse_event": ("codelists/adverse_event_codes.csv", "adverse_event_code"),
+    "criterion": ("protocol/eligibility_criteria.csv", "criterion_code"),
+    "timepoint": ("protocol/visit_windows.csv", "timepoint_code"),
+}
+"""Kind of word to the seed and column with its codes; any other kind, and visits outside the
+timepoints, are kinds of code_labels."""
 
 INTAKE_CONTRACT_VERSION = "1"
 """Part of every load id: a change of what intake writes makes a delivery load again."""
@@ -33,11 +44,26 @@ class ContractColumn:
 
 def _declared_exports() -> dict[str, tuple[ContractColumn, ...]]:
     exports: dict[str, tuple[ContractColumn, ...]] = {}
-    with COLUMNS_FILE.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            column = ContractColumn(row["column_name"], row["is_column_required"] == "true")
-            exports[row["export_name"]] = (*exports.get(row["export_name"], ()), column)
+    for row in _rows("quality/export_columns.csv"):
+        column = ContractColumn(row["column_name"], row["is_column_required"] == "true")
+        exports[row["export_name"]] = (*exports.get(row["export_name"], ()), column)
     return exports
+
+
+def _rows(seed: str) -> Iterator[dict[str, str]]:
+    with (_SEEDS / seed).open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+@cache
+def codes_of(kind: str) -> tuple[str, ...]:
+    """Return the codes that a mapping may give to a kind of word, or name as criteria."""
+    labels = _rows("codelists/code_labels.csv")
+    codes = [row["code"] for row in labels if row["code_kind"] == kind]
+    if kind in _CODES:
+        seed, column = _CODES[kind]
+        codes = [row[column] for row in _rows(seed)] + codes
+    return tuple(codes)
 
 
 EXPORTS = _declared_exports()

@@ -18,6 +18,7 @@ from intake.exact_csv import ExactReader, MoreLinesNeededError
 from intake.plain_lines import Lines, judge_lines, split_lines
 from intake.records import (
     BYTE_ORDER_MARK,
+    MOST_FAULTY_READ,
     Fault,
     HeaderContract,
     Layout,
@@ -108,6 +109,10 @@ class CsvReader:
         if not header.strip():
             self._refuse_preamble(texts)
             raise _without_header(b"")
+        if header.count('"') % 2:
+            raise FileRefusedError(
+                "header_line_break", "has a column name with a line break in it."
+            )
         found = [mark for mark in _MARK_NAMES if fits(_split(header, mark), self.contract)]
         if self.delimiter == "auto":
             self.delimiter = found[0] if len(found) == 1 else ","
@@ -276,6 +281,7 @@ class BlockReader:
         else:
             lines = split_lines(block)
         others = _ExactRecords()
+        self.tally.require_readable(self.tally.n_records, 0)
         n_lines = self._read_others(block, lines, lines_before, is_last, others)
         lines.is_plain[n_lines:] = False
         table = self._split_plain(block, lines)
@@ -293,7 +299,7 @@ class BlockReader:
         if not not_plain:
             return n_lines
         exact = ExactReader(self.layout, self.delimiter, _line_getter(block, lines), n_lines)
-        after = 0
+        after = n_faulty = 0
         for place in not_plain:
             if place < after:
                 continue
@@ -303,6 +309,9 @@ class BlockReader:
                 return place
             others.add(row, place)
             lines.is_plain[place + 1 : after] = False
+            n_faulty += isinstance(row, Fault)
+            if n_faulty > MOST_FAULTY_READ:
+                self.tally.require_readable(self.tally.n_records + place + 1, n_faulty)
         return n_lines
 
     def _split_plain(self, block: bytes, lines: Lines) -> pa.Table | None:

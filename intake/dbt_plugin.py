@@ -36,6 +36,11 @@ class Plugin(BasePlugin):
         del plugin_config
         path = getattr(self.creds, "path", None)
         if path and path != ":memory:":
+            if Path(path).stem.lower() in ("system", "temp"):
+                raise DbtRuntimeError(
+                    f"{path}: DuckDB keeps the names system and temp to itself; name the file "
+                    "otherwise"
+                )
             Path(path).parent.mkdir(parents=True, exist_ok=True)
 
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:

@@ -203,6 +203,34 @@ def check_kind(head: bytes, file_format: str, encoding: str = "utf-8") -> None:
     raise FileRefusedError("wrong_kind", f"looks like {kind or 'plain text'}, not like {name}.")
 
 
+def check_first_line(head: bytes, encoding: str) -> None:
+    """Refuse text whose first line is not of the declared encoding, before its header is judged.
+
+    Parameters
+    ----------
+    head : bytes
+        The first bytes; nothing is judged when they hold no whole line.
+    encoding : str
+        Python's name of the declared encoding.
+
+    Raises
+    ------
+    FileRefusedError
+        Otherwise the columns would be reported as missing.
+    """
+    line, is_ended, _ = head.partition(b"\n")
+    if not is_ended or line.isascii() or encoding.startswith("utf-16"):
+        return
+    try:
+        line.decode("utf-8")
+        is_utf8 = True
+    except UnicodeDecodeError:
+        is_utf8 = False
+    if is_utf8 != (encoding == "utf-8"):
+        found = "is UTF-8 text" if is_utf8 else "is not UTF-8 text"
+        raise FileRefusedError("wrong_encoding", f"{found}, and {encoding} is declared.")
+
+
 def inflate(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """Inflate a gzip file of one or more members, at most 1 MiB at a time.
 

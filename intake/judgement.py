@@ -17,6 +17,7 @@ from intake.delivery import Delivery, FileUse, FolderPlan, PlannedFile
 from intake.file_bytes import (
     Progress,
     SourceBytes,
+    check_first_line,
     check_kind,
     inflate,
     open_folder,
@@ -299,6 +300,7 @@ def _reader(
     if planned.file_format == "csv_gz":
         head, blocks = with_head(inflate(blocks))
         check_kind(head, "csv", use.export.encoding)
+    check_first_line(head, use.export.encoding)
     return CsvReader(
         with_line_feeds(to_utf8(blocks, use.export.encoding)),
         planned.contract,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from intake.contract import EXPORTS, column_names, required_columns
+from intake.contract import EXPORTS, codes_of, column_names, required_columns
 from intake.refusals import MappingError, shown_name
 from intake.yaml_files import StrictModel, read_settings
 
@@ -224,6 +225,13 @@ class MappingContent(StrictModel):
             folded = [word.strip().lower() for word in words]
             if len(set(folded)) != len(folded):
                 raise ValueError(f"{kind}: a word is there twice (case and blanks do not count)")
+            _require_known(kind, words.values())
+        return value
+
+    @field_validator("criteria")
+    @classmethod
+    def _known_criteria(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        _require_known("criterion", value)
         return value
 
     @model_validator(mode="after")
@@ -240,6 +248,16 @@ class MappingContent(StrictModel):
             raise ValueError("exports: patients is missing")
         _check_uses(self.exports)
         return self
+
+
+def _require_known(kind: str, codes: Iterable[str]) -> None:
+    """Refuse a code that no seed has: its words would change the cohort unnoticed."""
+    known = codes_of(kind)
+    unknown = [code for code in dict.fromkeys(codes) if code not in known]
+    if unknown:
+        raise ValueError(
+            f"{kind}: {', '.join(unknown)} is no code of ours; allowed: " + ", ".join(known)
+        )
 
 
 def _check_uses(exports: dict[str, ExportSource]) -> None:

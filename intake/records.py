@@ -28,6 +28,9 @@ _EDGE_BLANKS = "\t\n\r "
 UNDECODED = re.compile("[\udc80-\udcff]")
 """Bytes that were not text, as Python's surrogateescape shows them."""
 
+MOST_FAULTY_READ = 20_000
+"""With more faulty records than this, and more than half of all, the rest is not read."""
+
 BYTE_ORDER_MARK = "\ufeff"
 _MOST_NAMES_SHOWN = 12
 
@@ -272,6 +275,25 @@ class Tally:
                 self.add_fault(row.code, line)
             elif not all(map(str.isascii, row)):
                 self.n_beyond_ascii += 1
+
+    def require_readable(self, n_records: int, n_faulty: int) -> None:
+        """Refuse a file of which most records so far are faulty, without reading it to its end.
+
+        Parameters
+        ----------
+        n_records, n_faulty : int
+            Records read so far; faulty ones among them that are not counted yet.
+
+        Raises
+        ------
+        FileRefusedError
+            A small archive of blank lines would otherwise be read for hours.
+        """
+        n_faulty += self.n_faulty
+        if n_faulty > MOST_FAULTY_READ and 2 * n_faulty > n_records:
+            raise FileRefusedError(
+                "too_many_faults", f"{n_faulty} of the first {n_records} records are faulty."
+            )
 
     def words(self) -> str:
         """Return the faults in words, most frequent first."""

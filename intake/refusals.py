@@ -38,6 +38,7 @@ FILE_REFUSALS = {
     "formula_without_result": "Open it in Excel and save it, or deliver values.",
     "column_type": "Deliver it as text, number or date.",
     "no_header": "Export the file again with its header line.",
+    "header_line_break": "Remove the line break from the column name at the source.",
     "preamble": "Remove the lines above the header, or declare preamble_lines.",
     "wrong_delimiter": "Declare the delimiter in the mapping, or export the file again.",
     "column_missing": "Restore the column names, "

@@ -26,6 +26,8 @@ _LARGEST_PART_BYTES = 256 << 20
 _MOST_SHEET_ROWS = 1 << 20
 """As many as Excel has; a file may name any row, and every row up to it would be made."""
 _MOST_SHEET_CELLS = 64 << 20
+_MOST_BLANK_ROWS, _MOST_BLANK_CELLS = 100_000, 1 << 20
+"""Blank rows in a row, and cells of blank rows: formats left below a table, or an endless sheet."""
 _MAYBE_FORMULA = re.compile(rb"<(?:[^\s<>/:]+:)?f[\s/>]|^(?:\xff\xfe|\xfe\xff)")
 """A formula, or a sheet in UTF-16, in which this search would find none."""
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -196,11 +198,18 @@ class WorkbookReader(TableReader):
         n_columns = self.layout.n_columns
         judged: list[list[str] | Fault] = []
         lines: list[int] = []
-        n_blank = 0
+        n_blank = n_blank_cells = 0
         for number, row in rows:
             texts = self._texts(row)
             if not any(text.strip() for text in texts):
                 n_blank += 1
+                n_blank_cells += len(row)
+                if n_blank > _MOST_BLANK_ROWS or n_blank_cells > _MOST_BLANK_CELLS:
+                    raise _too_large(
+                        f"has more than {_MOST_BLANK_ROWS:,} blank rows in a row, or "
+                        f"{_MOST_BLANK_CELLS:,} blank cells in blank rows.",
+                        "Delete the blank rows below the table, save, and deliver that.",
+                    )
                 continue
             for blank in range(number - n_blank, number):
                 judged.append(Fault("empty_record", "every field is blank"))
@@ -221,8 +230,8 @@ class WorkbookReader(TableReader):
             self.notices.append(("tail_ignored", f"{words} at the end of the sheet"))
 
 
-def _too_large(cause: str) -> FileRefusedError:
-    return FileRefusedError("workbook_too_large", cause)
+def _too_large(cause: str, advice: str = "") -> FileRefusedError:
+    return FileRefusedError("workbook_too_large", cause, advice)
 
 
 def _decoded(text: str) -> str:

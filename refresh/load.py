@@ -67,8 +67,11 @@ def fingerprint(settings: Settings) -> str:
         ) from None
     for name in names:
         path = settings.delivery / name
-        is_plain = stat.S_ISREG(path.lstat().st_mode)
-        parts.append(f"{name}={files.sha256_of(path) if is_plain else 'not a plain file'}")
+        try:
+            is_plain = stat.S_ISREG(path.lstat().st_mode)
+            parts.append(f"{name}={files.sha256_of(path) if is_plain else 'not a plain file'}")
+        except PermissionError:
+            parts.append(f"{name}=unreadable")  # intake refuses it, and names it
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 

@@ -58,7 +58,7 @@ def million_fields(bench) -> None:
     [
         (long_cell, "", 150),
         (many_columns, "", 150),
-        (million_fields, "1000000 of 1000000 records are faulty", 600),
+        (million_fields, "20001 of the first 20001 records are faulty", 600),
     ],
 )
 def test_large_input_is_judged_in_bounded_memory(make, words, most, clean, tmp_path):

@@ -492,7 +492,10 @@ def test_a_date_that_shows_no_day_is_noted(folder):
     assert [code for code, _ in judge(folder)["visits.xlsx"].notices] == ["number_format"]
 
 
-@pytest.mark.parametrize(("limit", "value"), [("_MOST_SHEET_ROWS", 11), ("_MOST_SHEET_CELLS", 200)])
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [("_MOST_SHEET_ROWS", 11), ("_MOST_SHEET_CELLS", 200), ("_MOST_BLANK_ROWS", 3)],
+)
 def test_a_workbook_of_blanks_is_refused(folder, monkeypatch, limit, value):
     rows = [*typed(table("visits", 5)), *([None] * 11 for _ in range(5)), ["", "x"]]
     workbook(folder / "visits.xlsx", {"Sheet1": rows})

@@ -286,10 +286,10 @@ def test_a_cell_of_ten_megabytes_costs_its_record_only(tmp_path, connection):
 def test_a_file_of_bad_records_is_refused_with_its_counts(tmp_path, connection):
     write_delivery(tmp_path)
     header = HEADERS["visits"]
-    (tmp_path / "visits.csv").write_text(header + "\n" + "a,b\n" * 200_000)
-    with pytest.raises(Exception, match="200000 of 200000 records are faulty") as caught:
+    (tmp_path / "visits.csv").write_text(header + "\n" + "a,b\n" * 2_000)
+    with pytest.raises(Exception, match="2000 of 2000 records are faulty") as caught:
         load(tmp_path, connection)
-    assert "200000 field_count (first on line 2)" in str(caught.value)
+    assert "2000 field_count (first on line 2)" in str(caught.value)
 
 
 def test_more_records_than_one_row_group_are_all_there_at_once(tmp_path: Path) -> None:

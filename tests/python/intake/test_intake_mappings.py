@@ -92,6 +92,16 @@ def test_every_mapping_of_the_project_is_valid(path):
         ("file: people", "file: a/../../b", ["name of a file in the delivery folder"]),
         ("source_system: ward", 'source_system: "w\'); drop table x; --"', ["lower snake case"]),
         ("exports:", "words:\n  colour:\n    red: rot\nexports:", ["'colour' is no word kind"]),
+        (
+            "exports:",
+            "words:\n  sex:\n    f: femal\nexports:",
+            ["sex: femal is no code of ours; allowed: female, male"],
+        ),
+        (
+            "version: 1",
+            "version: 1\ncriteria: [is_adult, is_tall]",
+            ["criterion: is_tall is no code of ours; allowed: has_index_treatment"],
+        ),
         ("exports:", "words:\n  sex:\n    f: Female!\nexports:", ["lower snake case"]),
         ("exports:", "words:\n  sex:\n    f: female\n    F: female\nexports:", ["is there twice"]),
         ("GENDER", "{join: [A], constant: x}", ["a header, or {join"]),

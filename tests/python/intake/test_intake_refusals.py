@@ -271,6 +271,33 @@ def test_too_many_faulty_records_refuse_the_file(tmp_path, n_bad, n, is_refused)
         assert judgement.refusal is None
 
 
+def test_a_file_of_which_most_records_are_faulty_is_not_read_to_its_end(tmp_path, monkeypatch):
+    """A small archive of line ends would otherwise be read for hours."""
+    monkeypatch.setattr("intake.csv_reader.MOST_FAULTY_READ", 50)
+    monkeypatch.setattr("intake.records.MOST_FAULTY_READ", 50)
+    write_delivery(tmp_path)
+    text = as_csv(table("visits", 20)).encode()
+    (tmp_path / "visits.csv").write_bytes(text + b"\n" * 9_999 + text.splitlines()[1] + b"\n")
+    judgement = judge(tmp_path)["visits.csv"]
+    assert judgement.refusal.code == "too_many_faults"
+    assert "51 of the first 71 records" in judgement.refusal.cause
+
+
+@pytest.mark.parametrize(
+    ("header", "encoding", "code"),
+    [
+        ('"easi\nscore"', "utf-8", "header_line_break"),
+        ("sévérité", "cp1252", "wrong_encoding"),
+    ],
+)
+def test_a_header_that_is_not_as_declared_says_so(tmp_path, header, encoding, code):
+    """A line break in a name, or another encoding: not "columns are missing"."""
+    write_delivery(tmp_path)
+    text = as_csv(table("visits")).replace("easi_score", header, 1)
+    (tmp_path / "visits.csv").write_bytes(text.encode(encoding))
+    assert judge(tmp_path)["visits.csv"].refusal.code == code
+
+
 def accented(n_accented: int) -> list[list[str]]:
     rows = table("prescriptions", 40)
     for row in rows[1 : n_accented + 1]:
