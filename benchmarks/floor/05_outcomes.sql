@@ -1,22 +1,31 @@
 -- Bare script, part 5: first use of tacrolimus, adverse events, flow chart and algorithm.
 
 create table marts.fct_tacrolimus_initiation as
-with states as (
+with followed as (
+    select
+        *,
+        row_number() over (partition by patient_id order by timepoint_number)
+        = timepoint_number + 1 as is_followed
+    from regimens
+    where is_reviewed
+),
+
+states as (
     select
         patient_id,
         min({
             'number': timepoint_number, 'code': timepoint_code, 'month': nominal_month,
             'day': visit_day, 'regimen': topical_regimen_code,
             'record': tacrolimus_record_number
-        }) filter (is_on_tacrolimus) as event,
+        }) filter (is_on_tacrolimus and is_followed) as event,
         max({'number': timepoint_number, 'month': nominal_month, 'day': visit_day})
-            as last_reviewed,
+            filter (is_followed) as last_followed,
+        max(timepoint_number) as last_number,
         bool_or(is_on_tacrolimus) filter (timepoint_code = 'baseline') as baseline,
         bool_or(is_on_tacrolimus) filter (timepoint_code = 'week_04') as week_04,
         bool_or(is_on_tacrolimus) filter (timepoint_code = 'week_16') as week_16,
         bool_or(is_on_tacrolimus) filter (timepoint_code = 'week_52') as week_52
-    from regimens
-    where is_reviewed
+    from followed
     group by patient_id
 ),
 
@@ -31,17 +40,19 @@ select
     case
         when states.event is not null then null
         when states.patient_id is null then 'topical_therapy_never_reviewed'
-        when states.last_reviewed['number'] = last_timepoint.timepoint_number
+        when states.last_followed['number'] = last_timepoint.timepoint_number
             then 'end_of_follow_up'
-        else 'no_later_evaluable_visit'
+        when states.last_followed['number'] = states.last_number
+            then 'no_later_evaluable_visit'
+        else 'state_unknown'
     end as censor_reason_code,
     enrolled.sex as sex_code,
     enrolled.disease_course as disease_course_code,
     enrolled.clinical_phenotype as clinical_phenotype_code,
     cast(
-        coalesce(states.event['month'], states.last_reviewed['month'], 0) as integer
+        coalesce(states.event['month'], states.last_followed['month'], 0) as integer
     ) as duration_months,
-    cast(coalesce(states.event['day'], states.last_reviewed['day'], 0) as integer)
+    cast(coalesce(states.event['day'], states.last_followed['day'], 0) as integer)
         as duration_days,
     cast(completed_years(enrolled.birth_date, enrolled.index_date) as integer)
         as age_at_index_years,

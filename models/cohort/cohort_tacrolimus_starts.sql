@@ -1,7 +1,8 @@
 -- First use of topical tacrolimus, alone or with corticosteroids, seen at the visits: an event at
--- the first timepoint where the patient is on it, or censoring at the last timepoint with an
--- evaluable regimen. Use at baseline is an event at time 0. With who was at risk at each visit. One
--- row per evaluable patient.
+-- the first timepoint where the patient is on it, or censoring at the last timepoint of which the
+-- state is known. A patient is followed from baseline to the first timepoint of unknown state: a
+-- use that is seen later need not be the first. Use at baseline is an event at time 0. With who was
+-- at risk at each visit. One row per evaluable patient.
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}
@@ -15,49 +16,67 @@ visit_windows as (
     select * from {{ ref('visit_windows') }}
 ),
 
--- Whether the patient was on tacrolimus is known there, with corticosteroids or without.
-evaluable_regimens as (
+-- Null where the state is not known: not attended, not reviewed, or of unknown courses.
+states as (
     select
-        cohort_topical_regimens.*,
+        cohort_patients.patient_id,
+        visit_windows.timepoint_code,
         visit_windows.timepoint_number,
-        visit_windows.nominal_month
-    from cohort_topical_regimens
-    inner join visit_windows
-        on cohort_topical_regimens.timepoint_code = visit_windows.timepoint_code
-    where cohort_topical_regimens.is_on_tacrolimus is not null
+        visit_windows.nominal_month,
+        cohort_topical_regimens.topical_regimen_code,
+        cohort_topical_regimens.tacrolimus_source_file,
+        cohort_topical_regimens.tacrolimus_record_number,
+        cohort_topical_regimens.visit_day,
+        cohort_topical_regimens.is_on_tacrolimus
+    from cohort_patients
+    cross join visit_windows
+    left join cohort_topical_regimens
+        on
+            cohort_patients.patient_id = cohort_topical_regimens.patient_id
+            and visit_windows.timepoint_code = cohort_topical_regimens.timepoint_code
+    where cohort_patients.is_evaluable
+),
+
+followed_states as (
+    select * from states
+    qualify
+        count(*) filter (is_on_tacrolimus is null) over (
+            partition by patient_id
+            order by timepoint_number
+            rows between unbounded preceding and current row
+        ) = 0
 ),
 
 first_uses as (
-    select * from evaluable_regimens
+    select * from followed_states
     where is_on_tacrolimus
     qualify row_number() over (partition by patient_id order by timepoint_number) = 1
 ),
 
-last_evaluable as (
-    select * from evaluable_regimens
+last_followed as (
+    select * from followed_states
     qualify row_number() over (partition by patient_id order by timepoint_number desc) = 1
+),
+
+last_known as (
+    select
+        patient_id,
+        max(timepoint_number) as timepoint_number
+    from states
+    where is_on_tacrolimus is not null
+    group by patient_id
 ),
 
 -- On tacrolimus at each timepoint; null where that is not known.
 uses as (
     select
-        cohort_patients.patient_id,
-        bool_or(cohort_topical_regimens.is_on_tacrolimus) filter (
-            cohort_topical_regimens.timepoint_code = 'baseline'
-        ) as baseline,
-        bool_or(cohort_topical_regimens.is_on_tacrolimus) filter (
-            cohort_topical_regimens.timepoint_code = 'week_04'
-        ) as week_04,
-        bool_or(cohort_topical_regimens.is_on_tacrolimus) filter (
-            cohort_topical_regimens.timepoint_code = 'week_16'
-        ) as week_16,
-        bool_or(cohort_topical_regimens.is_on_tacrolimus) filter (
-            cohort_topical_regimens.timepoint_code = 'week_52'
-        ) as week_52
-    from cohort_patients
-    left join cohort_topical_regimens
-        on cohort_patients.patient_id = cohort_topical_regimens.patient_id
-    group by cohort_patients.patient_id
+        patient_id,
+        bool_or(is_on_tacrolimus) filter (timepoint_code = 'baseline') as baseline,
+        bool_or(is_on_tacrolimus) filter (timepoint_code = 'week_04') as week_04,
+        bool_or(is_on_tacrolimus) filter (timepoint_code = 'week_16') as week_16,
+        bool_or(is_on_tacrolimus) filter (timepoint_code = 'week_52') as week_52
+    from states
+    group by patient_id
 ),
 
 -- "Or" is true where one is true, and false only where all are known and false.
@@ -107,22 +126,26 @@ final as (
         risk_states.has_initiated_week_52,
         case
             when first_uses.patient_id is not null then null
-            when last_evaluable.patient_id is null then 'topical_therapy_never_reviewed'
-            when last_evaluable.timepoint_number = last_timepoint.timepoint_number
+            when last_known.patient_id is null then 'topical_therapy_never_reviewed'
+            when last_followed.timepoint_number = last_timepoint.timepoint_number
                 then 'end_of_follow_up'
-            else 'no_later_evaluable_visit'
+            when last_followed.timepoint_number = last_known.timepoint_number
+                then 'no_later_evaluable_visit'
+            else 'state_unknown'
         end as censor_reason_code,
-        -- A patient whose topical therapy was never reviewed is censored at time 0.
-        coalesce(first_uses.timepoint_number, last_evaluable.timepoint_number, 0)
+        -- A patient whose state at baseline is not known is censored at time 0.
+        coalesce(first_uses.timepoint_number, last_followed.timepoint_number, 0)
             as last_timepoint_number,
-        coalesce(first_uses.nominal_month, last_evaluable.nominal_month, 0) as duration_months,
-        coalesce(first_uses.visit_day, last_evaluable.visit_day, 0) as duration_days,
+        coalesce(first_uses.nominal_month, last_followed.nominal_month, 0) as duration_months,
+        coalesce(first_uses.visit_day, last_followed.visit_day, 0) as duration_days,
         first_uses.patient_id is not null as is_event
     from cohort_patients
     left join first_uses
         on cohort_patients.patient_id = first_uses.patient_id
-    left join last_evaluable
-        on cohort_patients.patient_id = last_evaluable.patient_id
+    left join last_followed
+        on cohort_patients.patient_id = last_followed.patient_id
+    left join last_known
+        on cohort_patients.patient_id = last_known.patient_id
     inner join risk_states
         on cohort_patients.patient_id = risk_states.patient_id
     cross join last_timepoint

@@ -1,8 +1,9 @@
 -- What an evaluable patient was on at an attended timepoint: two flags from the courses active on
 -- the day of the visit (end day included, no end date = ongoing), and the four-level regimen
 -- derived from them. Where topical therapy was not reviewed at the visit, no prescription is not
--- proof of no treatment, and a course with a partial date may have been active or not: not
--- evaluable. One row per evaluable patient and attended timepoint.
+-- proof of no treatment; a course with a partial date may have been active or not, and one of a
+-- drug on no list may be of either kind: not evaluable. One row per evaluable patient and attended
+-- timepoint.
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}
@@ -29,19 +30,24 @@ steroid_potencies as (
     where code_kind = 'steroid_potency'
 ),
 
--- The classes that make a regimen; the potency as its rank, mild first.
+-- The classes that make a regimen; the potency as its rank, mild first. A drug on no list may be
+-- one of them, unless it was not for the skin: is_tacrolimus is null.
 topical_drugs as (
     select
         cohort_drugs.drug_number,
         steroid_potencies.code_number as potency_rank,
         treatment_classes.topical_regimen_code = 'tacrolimus' as is_tacrolimus
     from cohort_drugs
-    inner join treatment_classes
-        on
-            cohort_drugs.treatment_class_code = treatment_classes.treatment_class_code
-            and treatment_classes.topical_regimen_code is not null
+    left join treatment_classes
+        on cohort_drugs.treatment_class_code = treatment_classes.treatment_class_code
     left join steroid_potencies
         on cohort_drugs.steroid_potency_code = steroid_potencies.code
+    where
+        treatment_classes.topical_regimen_code is not null
+        or (
+            cohort_drugs.treatment_class_code = 'unmapped'
+            and (cohort_drugs.route_code = 'topical' or cohort_drugs.route_code is null)
+        )
 ),
 
 topical_courses as (
@@ -95,7 +101,8 @@ active_courses as (
     select
         patient_id,
         timepoint_code,
-        count(*) filter (is_certain) as n_active_courses,
+        count(*) filter (is_certain and is_tacrolimus is not null) as n_active_courses,
+        bool_or(is_tacrolimus is null) as has_unmapped,
         bool_or(is_certain) filter (is_tacrolimus) as is_tacrolimus_certain,
         bool_or(is_certain) filter (not is_tacrolimus) as is_corticosteroid_certain,
         max(potency_rank) as highest_possible_rank,
@@ -119,20 +126,29 @@ flagged as (
         evaluable_visits.visit_day,
         evaluable_visits.is_reviewed,
         active_courses.tacrolimus_course,
+        active_courses.has_unmapped,
         -- At a reviewed visit no course that may be active means none.
         case
             when not evaluable_visits.is_reviewed then null
             when active_courses.is_tacrolimus_certain then true
-            when active_courses.is_tacrolimus_certain is null then false
+            when
+                active_courses.is_tacrolimus_certain is null
+                and active_courses.has_unmapped is not true
+                then false
         end as is_on_tacrolimus,
         case
             when not evaluable_visits.is_reviewed then null
             when active_courses.is_corticosteroid_certain then true
-            when active_courses.is_corticosteroid_certain is null then false
+            when
+                active_courses.is_corticosteroid_certain is null
+                and active_courses.has_unmapped is not true
+                then false
         end as is_on_corticosteroids,
         -- The strongest is not known where a stronger one may have been active.
         case
-            when active_courses.highest_possible_rank = active_courses.highest_certain_rank
+            when
+                active_courses.highest_possible_rank = active_courses.highest_certain_rank
+                and not active_courses.has_unmapped
                 then active_courses.highest_certain_rank
         end as highest_potency_rank,
         -- No row: no active course.
@@ -162,8 +178,10 @@ final as (
         end as topical_regimen_code,
         case
             when not flagged.is_reviewed then 'not_reviewed'
-            when flagged.is_on_tacrolimus is null or flagged.is_on_corticosteroids is null
-                then 'course_dates_partial'
+            when flagged.is_on_tacrolimus is not null and flagged.is_on_corticosteroids is not null
+                then null
+            when flagged.has_unmapped then 'drug_not_recognised'
+            else 'course_dates_partial'
         end as regimen_not_evaluable_reason_code,
         case when flagged.is_reviewed then steroid_potencies.code end as steroid_potency_code,
         case when flagged.is_on_tacrolimus then flagged.tacrolimus_course['source_file'] end

@@ -17,6 +17,8 @@ from simulator.twin.dates import (
 from simulator.twin.patients import TwinPatient
 from simulator.twin.products import (
     ANTIHISTAMINES,
+    COMPOUNDED,
+    COMPOUNDED_DAYS,
     DUPIXENT,
     DUPIXENT_LOADING,
     EMOLLIENTS,
@@ -83,7 +85,10 @@ def draw_other_drugs(patient: TwinPatient, index_date: date, draws: Draws) -> li
     if draws.chance(90):
         start = index_date - timedelta(days=draws.between(0, 200))
         site = draws.pick(("whole body", ""))
-        courses.append(Course(draws.weighted(EMOLLIENTS), site, start, None))
+        product = draws.weighted(EMOLLIENTS)
+        # A drug on no list makes the regimen of a visit unknown: it is used up before the first.
+        sample = start + timedelta(days=COMPOUNDED_DAYS)
+        courses.append(Course(product, site, start, sample if product == COMPOUNDED else None))
     if draws.chance(30):
         start = index_date - timedelta(days=draws.between(20, 300))
         end = start + timedelta(days=draws.between(20, 180))

@@ -85,7 +85,9 @@ PRIOR_COURSE_DAYS = {
     "azathioprine": (60, 300),
 }
 
-# The last one is compounded by a pharmacy and is on no product list
+# Compounded by a pharmacy, in samples for a few days, and on no product list
+COMPOUNDED = Product("Preparazione galenica all'urea 5%", "", "topical", "")
+COMPOUNDED_DAYS = 3
 EMOLLIENTS = (
     (Product("Dexeryl", "", "topical", ""), 12),
     (Product("Lipikar Baume AP+", "", "topical", ""), 9),
@@ -93,7 +95,7 @@ EMOLLIENTS = (
     (Product("Trixera", "", "topical", ""), 6),
     (Product("Xemose", "", "topical", ""), 6),
     (Product("Cetaphil", "", "topical", ""), 6),
-    (Product("Preparazione galenica all'urea 5%", "", "topical", ""), 1),
+    (COMPOUNDED, 1),
 )
 ANTIHISTAMINES = (
     Product("Zirtec", "R06AE07", "oral", "10 mg"),

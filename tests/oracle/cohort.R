@@ -152,9 +152,11 @@ on <- if (is.null(visits$tacrolimus)) {
 } else {
   spread("tacrolimus")[patients$is_evaluable == 1, , drop = FALSE]
 }
-first <- apply(on, 1, function(row) which(row)[1])
-last <- apply(!is.na(on), 1, function(row) max(which(row), 0))
-# A patient whose therapy was never reviewed is censored at month 0.
+# Followed to the first timepoint of unknown state: a use that is seen later need not be the first.
+followed <- t(apply(on, 1, function(row) ifelse(cumsum(is.na(row)) > 0, NA, row)))
+first <- apply(followed, 1, function(row) which(row)[1])
+last <- apply(!is.na(followed), 1, function(row) max(which(row), 0))
+# A patient whose state at baseline is not known is censored at month 0.
 moment <- pmax(ifelse(is.na(first), last, first), 1)
 follow_up <- data.frame(
   patient_id = patients$patient_id[patients$is_evaluable == 1],

@@ -79,10 +79,10 @@ class VisitRecord:
     Attributes
     ----------
     event : numpy.ndarray
-        The first use is observed at this visit.
+        The first use is observed at this visit; this visit and all before it are reviewed.
     censored : numpy.ndarray
-        No use is observed and this is the last reviewed visit. The first visit includes patients
-        without any review, who are censored at time 0.
+        No use is observed before the first visit without review, and this is the visit before it.
+        The first visit includes patients without review there, who are censored at time 0.
     at_risk : numpy.ndarray
         This visit and all before it are reviewed, and no use was observed before it.
     started : numpy.ndarray
@@ -114,14 +114,14 @@ def visit_record(effects: Tree) -> VisitRecord:
                 for known in product((True, False), repeat=n_seen):
                     chance = chance_on * chance_seen
                     chance *= reviewed ** sum(known) * (1 - reviewed) ** (n_seen - sum(known))
-                    visits = [visit for visit in range(n_seen) if known[visit]]
-                    first = next((visit for visit in visits if on[visit]), None)
+                    followed = [visit for visit in range(n_seen) if all(known[: visit + 1])]
+                    first = next((visit for visit in followed if on[visit]), None)
                     if first is None:
-                        censored[start, visits[-1] if visits else 0] += chance
+                        censored[start, followed[-1] if followed else 0] += chance
                     else:
                         event[start, first] += chance
-                    for visit in visits:
-                        if all(known[:visit]) and not any(on[:visit]):
+                    for visit in followed:
+                        if not any(on[:visit]):
                             at_risk[start, visit] += chance
                             started[start, visit] += chance * on[visit]
     return VisitRecord(event, censored, at_risk, started)
