@@ -28,13 +28,13 @@ def test_the_build_says_how_many_tests_it_ran(demo_build: Build):
 
 
 def test_one_source_loads_the_delivery(demo_build: Build):
-    """Two that load meet in schema raw where dbt compiles with two threads, as for its docs."""
+    """Two that load would meet in schema raw; the second looks at the folder after a build."""
     loading = [
         source["name"]
         for source in demo_build.manifest["sources"].values()
         if "plugin" in source["meta"]
     ]
-    assert loading == ["incoming_delivery"]
+    assert loading == ["incoming_delivery", "delivery_after_build"]
 
 
 def test_every_ledger_line_balances_and_counts_the_file(warehouse):
