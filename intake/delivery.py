@@ -12,6 +12,7 @@ from pathlib import Path
 from intake.contract import EXPORTS, column_names, required_columns
 from intake.mapping import (
     MAPPINGS_FOLDER,
+    Centre,
     ColumnSource,
     ExportSource,
     FileSource,
@@ -44,6 +45,7 @@ class DeliveryFile(StrictModel):
     extraction_date: datetime.date | None = None
     is_synthetic: bool = False
     label: Text | None = None
+    centre: Centre | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,11 @@ class Delivery:
         """The day of the export: delivery.yml first, then the mapping."""
         return self.about.extraction_date or self.mapping.content.extraction_date
 
+    @property
+    def centre(self) -> ColumnSource | None:
+        """The one centre of the whole delivery; None where there is no such one."""
+        return None if self.about.centre is None else ColumnSource(constant=self.about.centre)
+
 
 @dataclass(frozen=True)
 class FileUse:
@@ -92,13 +99,14 @@ class FileUse:
 
 @dataclass
 class PlannedFile:
-    """A file of the folder with every use that exports make of it."""
+    """A file of the folder with every use that exports make of it, and where its centre is."""
 
     name: str
     file_format: str
     n_bytes: int
     modified_ns: int = 0
     uses: list[FileUse] = field(default_factory=list)
+    centre: ColumnSource | None = None
 
     @property
     def contract(self) -> HeaderContract:
@@ -113,6 +121,8 @@ class PlannedFile:
                 (required if name in must else optional).update(headers)
                 declared.update(headers if name in use.source.may_be_absent else {})
             required.update(dict.fromkeys(map(normal_header, use.source.records)))
+            if self.centre is not None:
+                required.update(dict.fromkeys(map(normal_header, self.centre.headers)))
         only_optional = tuple(name for name in optional if name not in required)
         return HeaderContract(tuple(required), only_optional, tuple(declared))
 
@@ -171,6 +181,11 @@ def open_delivery(
     name = mapping_name or about.source_system or DEFAULT_MAPPING
     delivery = Delivery(folder, about, load_mapping(name, mappings_folder))
     _require_past(delivery.extraction_date)
+    if about.centre is not None and delivery.mapping.content.has_centres:
+        raise MappingError(
+            f"{DELIVERY_FILE}: centre: the mapping {delivery.mapping.name} says where the centre "
+            "of each record is; name it in one place only."
+        )
     return delivery
 
 
@@ -214,6 +229,7 @@ def plan_folder(delivery: Delivery) -> FolderPlan:
                 planned = taken.setdefault(
                     name, PlannedFile(name, file_format, state.st_size, state.st_mtime_ns)
                 )
+                planned.centre = source.centre or delivery.centre
                 planned.uses.append(FileUse(export_name, export, source))
             elif found:
                 plan.refusals.append(_several(source.file, [name for name, _ in found]))

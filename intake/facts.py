@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from intake.contract import EXPORTS, INTAKE_CONTRACT_VERSION
 from intake.delivery import Delivery, FolderPlan
-from intake.judgement import FileJudgement
+from intake.judgement import FileJudgement, Projection
 from intake.raw_tables import (
     DELIVERY,
     DELIVERY_FILES,
@@ -51,6 +51,7 @@ def delivery_row(
         f"mapping={mapping.name}={mapping.sha256}",
         f"extraction_date={delivery.extraction_date}",
         f"contract={INTAKE_CONTRACT_VERSION}",
+        *([f"centre={delivery.about.centre}"] if delivery.about.centre else []),
     )
     return {
         "load_id": load_id,
@@ -98,23 +99,36 @@ def small_tables(
 def _files(
     delivery: Delivery, judgements: list[FileJudgement], load_id: str
 ) -> list[dict[str, Any]]:
-    """Return one row per file and export that it feeds."""
+    """Return one row per centre, file and export that it feeds."""
     return [
         {
             "load_id": load_id,
+            "centre_code": centre_code,
             "export_name": projection.use.export_name,
-            "source_file": projection.source_file,
+            "source_file": projection.file_of_centre(centre_code),
             "sha256": judgement.sha256,
             "n_bytes": judgement.n_bytes,
             "file_format": judgement.planned.file_format,
             "encoding": projection.use.export.encoding,
-            "n_records_read": projection.n_records,
-            "n_records_faulty": projection.n_faulty,
+            "n_records_read": n_records,
+            "n_records_faulty": projection.n_faulty if is_first else 0,
             "mapping_version": delivery.mapping.content.version,
         }
         for judgement in judgements
         for projection in judgement.projections
+        for centre_code, n_records, is_first in _centres(projection)
     ]
+
+
+def _centres(projection: Projection) -> list[tuple[str, int, bool]]:
+    """Return the centres of a file, how many records each has, and which one has the faulty ones.
+
+    With a column of centres, faulty records have the empty code, which sorts first.
+    """
+    counts = sorted(projection.n_by_centre.items()) or [(projection.centre_code or "", 0)]
+    if projection.centre_code is None and projection.n_faulty == 0:
+        counts = [pair for pair in counts if pair[0]] or [("", 0)]
+    return [(code, n_records, number == 0) for number, (code, n_records) in enumerate(counts)]
 
 
 def _notices(plan: FolderPlan, judgements: list[FileJudgement]) -> list[dict[str, Any]]:

@@ -25,13 +25,13 @@ from intake.file_bytes import (
     with_head,
     with_line_feeds,
 )
-from intake.mapping import NOT_SELECTED, ColumnSource
+from intake.mapping import CENTRE_PATTERN, NOT_SELECTED, ColumnSource
 from intake.parquet import ParquetReader
 from intake.raw_tables import export_schema
 from intake.records import PLACE_FIELDS, Layout, Tally, normal_header
 from intake.refusals import FileRefusedError, shown_name
 from intake.workbook import WorkbookReader
-from privacy.pseudonyms import PseudonymKey
+from privacy.pseudonyms import PseudonymKey, qualified
 
 MOST_FAULTY_SHARE = 0.10
 MOST_FAULTY_RECORDS = 5
@@ -40,6 +40,7 @@ MOST_FAULTY_RECORDS = 5
 _LEAST_UNDECODABLE = 3
 _MOST_COLUMNS_NOTED = 50
 _LONGEST_DETAIL = 60
+CENTRE = "centre_code"
 
 FileProgress = Callable[[str, int], None]
 """Called with the name of a file and the number of its bytes that were just read."""
@@ -61,11 +62,16 @@ class Projection:
     takes_faulty : bool
         Whether faulty records are counted here. A file with several uses counts them once, because
         a record that cannot be read fits no filter.
+    centre : ColumnSource or None
+        Where the centre of a record is; unless it is a constant, batches have column centre_code.
 
     Attributes
     ----------
     n_records, n_faulty : int
         Rows made so far, and how many of them are faulty records.
+    n_by_centre : Counter
+        Rows made so far by code of their centre; a faulty record of a file with a column of
+        centres has none.
     absent : list of str
         Contract columns that the file does not have.
     """
@@ -77,9 +83,13 @@ class Projection:
         layout: Layout,
         key: PseudonymKey | None,
         takes_faulty: bool,
+        *,
+        centre: ColumnSource | None = None,
     ) -> None:
         self.use = use
         self.source_file = use.source_file(file_name)
+        self.centre_code = "" if centre is None else centre.constant
+        self.n_by_centre: Counter[str] = Counter()
         self.schema = export_schema(use.export_name)
         self.n_records = 0
         self.n_faulty = 0
@@ -106,12 +116,35 @@ class Projection:
         }
         empty = pa.nulls(batch.num_rows, pa.string())
         arrays = [columns.get(name, empty) for name in column_names(self.use.export_name)]
-        arrays.append(_constant(self.source_file, batch.num_rows))
+        centres, files = self._centres_and_files(batch)
+        arrays += [centres, files]
         arrays += [batch.column(name) for name in ("record_number", "line_number")]
         arrays += [faults, batch.column("record_fault_detail")]
         if "pseudonym" in self.schema.names:
-            arrays.append(empty if self._key is None else self._pseudonyms(columns["patient_id"]))
+            ids = columns["patient_id"]
+            arrays.append(empty if self._key is None else self._pseudonyms(ids, centres))
         return pa.Table.from_arrays(arrays, schema=self.schema)
+
+    def file_of_centre(self, centre_code: str) -> str:
+        """Return the file's name in the raw table: with ``@centre`` where it has a column of them.
+
+        The ledger accounts for the records of each centre apart.
+        """
+        is_part = self.centre_code is None and centre_code
+        return f"{self.source_file}@{centre_code}" if is_part else self.source_file
+
+    def _centres_and_files(self, batch: pa.Table) -> tuple[pa.Array, pa.Array]:
+        """Return centre and file name of each record, shape (records,), and count the centres."""
+        n = batch.num_rows
+        if self.centre_code is not None:
+            self.n_by_centre[self.centre_code] += n
+            return _constant(self.centre_code, n), _constant(self.source_file, n)
+        centres = batch.column(CENTRE).combine_chunks()
+        for found in pc.value_counts(centres).to_pylist():
+            self.n_by_centre[found["values"]] += found["counts"]
+        names = [self.file_of_centre(code) for code in self.n_by_centre]
+        places = pc.index_in(centres, pa.array(list(self.n_by_centre), pa.string()))
+        return centres, pa.array(names, pa.string()).take(places)
 
     def selects(self, batch: pa.Table) -> pa.Array | pa.ChunkedArray:
         """Return which sound records of a batch belong to this use, shape (records,)."""
@@ -125,19 +158,7 @@ class Projection:
         """Return records as faulty ones without cells; the detail is what this use asked for."""
         asked = [batch.column(self._place[normal_header(name)]) for name in self.use.source.records]
         detail = pc.binary_join_element_wise(*asked, ", ", null_handling="replace")
-        n = batch.num_rows
-        found = {
-            "record_fault": _constant(NOT_SELECTED, n),
-            "record_fault_detail": pc.utf8_slice_codeunits(detail, 0, _LONGEST_DETAIL),
-        }
-        places = {field.name for field in PLACE_FIELDS}
-        return pa.Table.from_arrays(
-            [
-                found.get(name, batch.column(name) if name in places else pa.nulls(n, pa.string()))
-                for name in batch.schema.names
-            ],
-            schema=batch.schema,
-        )
+        return _as_faulty("not_selected", batch, detail)
 
     def _selected(self, batch: pa.Table) -> pa.Table:
         if self._takes_faulty and not self.use.source.records:
@@ -164,13 +185,60 @@ class Projection:
         blank_end = f"(?:{re.escape(source.separator)})+$"
         return pc.replace_substring_regex(joined, blank_end, "") if source.separator else joined
 
-    def _pseudonyms(self, patient_ids: pa.ChunkedArray) -> pa.Array:
+    def _pseudonyms(self, patient_ids: pa.ChunkedArray, centres: pa.Array) -> pa.Array:
         assert self._key is not None
-        return pa.array(self._key.pseudonyms(patient_ids.to_pylist()), pa.string())
+        ids = patient_ids.to_pylist()
+        if self.centre_code != "":
+            ids = [
+                qualified(each, code) if each and each.strip() else None
+                for each, code in zip(ids, centres.to_pylist(), strict=True)
+            ]
+        return pa.array(self._key.pseudonyms(ids), pa.string())
 
 
 def _constant(text: str, length: int) -> pa.Array:
     return pa.repeat(pa.scalar(text, pa.string()), length)
+
+
+def _as_faulty(code: str, batch: pa.Table, detail: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Return records as faulty ones without cells; the start of the detail is kept."""
+    n = batch.num_rows
+    found = {
+        "record_fault": _constant(code, n),
+        "record_fault_detail": pc.utf8_slice_codeunits(detail, 0, _LONGEST_DETAIL),
+        CENTRE: _constant("", n),
+    }
+    kept = {field.name for field in PLACE_FIELDS}
+    return pa.Table.from_arrays(
+        [
+            found.get(name, batch.column(name) if name in kept else pa.nulls(n, pa.string()))
+            for name in batch.schema.names
+        ],
+        schema=batch.schema,
+    )
+
+
+def _with_centres(judgement: FileJudgement, batch: pa.Table, layout: Layout | None) -> pa.Table:
+    """Add the code of each record's centre; a record whose centre is not known is faulty."""
+    assert layout is not None
+    centre = judgement.planned.centre
+    if centre is None or centre.constant is not None:
+        return batch
+    place = {name: str(number) for number, name in enumerate(layout.keys)}
+    texts = [batch.column(place[normal_header(header)]) for header in centre.headers]
+    written = pc.binary_join_element_wise(*texts, centre.separator, null_handling="replace")
+    codes = pc.utf8_lower(pc.utf8_trim_whitespace(written))
+    is_sound = pc.is_null(batch.column("record_fault"))
+    is_known = pc.and_(pc.match_substring_regex(codes, f"^{CENTRE_PATTERN}$"), is_sound)
+    batch = batch.append_column(CENTRE, pc.if_else(is_known, codes, ""))
+    is_faulty = pc.and_(is_sound, pc.invert(is_known))
+    unknown = batch.filter(is_faulty)
+    if unknown.num_rows == 0:
+        return batch
+    for line in unknown.column("line_number").to_pylist():
+        judgement.tally.add_fault("unknown_centre", line)
+    faulty = _as_faulty("unknown_centre", unknown, written.filter(is_faulty))
+    return pa.concat_tables([batch.filter(pc.invert(is_faulty)), faulty])
 
 
 @dataclass
@@ -314,7 +382,7 @@ def _projections(
 ) -> list[Projection]:
     assert layout is not None
     return [
-        Projection(use, planned.name, layout, key, takes_faulty=number == 0)
+        Projection(use, planned.name, layout, key, number == 0, centre=planned.centre)
         for number, use in enumerate(planned.uses)
     ]
 
@@ -324,6 +392,7 @@ def _projected(
 ) -> Iterator[tuple[Projection, pa.Table]]:
     """Give a batch to every use of the file, then the records that none of them takes."""
     uses = judgement.planned.uses
+    batch = _with_centres(judgement, batch, layout)
     by_use = judgement.projections[: len(uses)]
     for projection in by_use:
         rows = projection.rows(batch)
@@ -348,7 +417,8 @@ def _of_the_rest(
     assert layout is not None
     first = planned.uses[0]
     source = first.source.model_copy(update={"part": NOT_SELECTED, "records": {}})
-    return Projection(replace(first, source=source), planned.name, layout, key, takes_faulty=True)
+    use = replace(first, source=source)
+    return Projection(use, planned.name, layout, key, True, centre=planned.centre)
 
 
 def _note_columns(judgement: FileJudgement, layout: Layout | None) -> None:

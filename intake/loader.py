@@ -97,7 +97,9 @@ def _loaded_row(
     if not are_raw_tables_complete(cursor):
         return None
     stored = dict(
-        cursor.execute("select distinct source_file, n_bytes from raw.delivery_files").fetchall()
+        cursor.execute(
+            "select distinct split_part(source_file, '@', 1), n_bytes from raw.delivery_files"
+        ).fetchall()
     )
     hashes = {}
     with open_folder(delivery.folder) as handle:

@@ -56,6 +56,8 @@ NOT_SELECTED = "not_selected"
 """Rule of a record that the `records` of no use select, and the part under which it is counted."""
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,40}")
+CENTRE_PATTERN = "[a-z0-9][a-z0-9_-]{0,40}"
+"""Code of a centre, after blanks around it are off and letters are lower case."""
 
 
 def _full_match(pattern: re.Pattern[str] | str, what: str) -> Any:
@@ -72,6 +74,12 @@ Identifier = Annotated[
 ]
 Code = Annotated[
     str, _full_match(r"[a-z][a-z0-9_]{0,60}", "must be one of our codes: lower snake case")
+]
+Centre = Annotated[
+    str,
+    _full_match(
+        CENTRE_PATTERN, "must be the code of a centre: a-z, digits, _ and -, at most 41 characters"
+    ),
 ]
 FileName = Annotated[
     str,
@@ -143,6 +151,8 @@ class FileSource(StrictModel):
         Only records whose column holds one of the listed texts belong to this export.
     columns : dict
         Contract column -> its source. Empty: our own headers.
+    centre : ColumnSource or None
+        Where the centre of each record is, or a constant for a file of one centre.
     may_be_absent : tuple of str
         Optional contract columns that the file need not have, whatever else it holds.
     """
@@ -155,7 +165,16 @@ class FileSource(StrictModel):
     part: Identifier | None = None
     records: dict[Header, tuple[Text, ...]] = Field(default_factory=dict)
     columns: dict[str, ColumnSource] = Field(default_factory=dict)
+    centre: ColumnSource | None = None
     may_be_absent: tuple[str, ...] = ()
+
+    @field_validator("centre")
+    @classmethod
+    def _known_form(cls, value: ColumnSource | None) -> ColumnSource | None:
+        constant = value.constant if value else None
+        if constant is not None and not re.fullmatch(CENTRE_PATTERN, constant):
+            raise ValueError("must be the code of a centre: a-z, digits, _ and -")
+        return value
 
 
 class ExportSource(StrictModel):
@@ -247,7 +266,19 @@ class MappingContent(StrictModel):
         if "patients" not in self.exports:
             raise ValueError("exports: patients is missing")
         _check_uses(self.exports)
+        if len({source.centre is None for source in self.sources}) > 1:
+            raise ValueError("exports: every file names its centre, or none does")
         return self
+
+    @property
+    def sources(self) -> list[FileSource]:
+        """Every file of every export."""
+        return [source for export in self.exports.values() for source in export.files]
+
+    @property
+    def has_centres(self) -> bool:
+        """Whether the mapping says where the centre of a record is."""
+        return any(source.centre is not None for source in self.sources)
 
 
 def _require_known(kind: str, codes: Iterable[str]) -> None:
@@ -266,7 +297,7 @@ def _check_uses(exports: dict[str, ExportSource]) -> None:
     for export in exports.values():
         how = (export.encoding, export.delimiter, export.decimal_mark, export.date_format)
         for source in export.files:
-            reading = (*how, source.sheet, source.preamble_lines)
+            reading = (*how, source.sheet, source.preamble_lines, source.centre)
             uses.setdefault(source.file.lower(), []).append((source.part, reading))
     for file, found in uses.items():
         parts = [part for part, _ in found]
@@ -280,7 +311,7 @@ def _check_uses(exports: dict[str, ExportSource]) -> None:
         if len({reading for _, reading in found}) > 1:
             raise ValueError(
                 f"exports: the uses of the file {file} declare different encodings, delimiters, "
-                "marks, dates, sheets or preambles"
+                "marks, dates, sheets, preambles or centres"
             )
 
 

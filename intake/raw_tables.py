@@ -13,13 +13,15 @@ from core.duck import quote
 from intake.contract import EXPORTS, column_names
 
 RECORD_FIELDS = [
+    pa.field("centre_code", pa.string()),
     pa.field("source_file", pa.string()),
     pa.field("record_number", pa.int64()),
     pa.field("line_number", pa.int64()),
     pa.field("record_fault", pa.string()),
     pa.field("record_fault_detail", pa.string()),
 ]
-"""Place of a record in the delivery and what is wrong with it; the same in every raw table."""
+"""Centre and place of a record in the delivery and what is wrong with it; the same in every raw
+table. The centre is the empty text where there is one."""
 
 DELIVERY = pa.schema(
     [
@@ -39,6 +41,7 @@ DELIVERY = pa.schema(
 DELIVERY_FILES = pa.schema(
     [
         ("load_id", pa.string()),
+        ("centre_code", pa.string()),
         ("export_name", pa.string()),
         ("source_file", pa.string()),
         ("sha256", pa.string()),

@@ -51,9 +51,9 @@ FILE_REFUSALS = {
 
 RECORD_FAULTS = (
     "empty_record", "field_count", "header_repeated", "bad_quoting", "control_character",
-    "invalid_utf8", "cell_too_long", "not_selected",
+    "invalid_utf8", "cell_too_long", "not_selected", "unknown_centre",
 )  # fmt: skip
-"""Codes of records without cells: broken, or of no export; seed rejection_rules explains them."""
+"""Codes of records without cells: broken, of no export, of no centre (seed rejection_rules)."""
 
 NOTICES = (
     "extra_column", "optional_column_absent", "optional_file_absent", "ignored_file",

@@ -1,9 +1,13 @@
-{#- A select of the records with their identifiers cleaned, which each record has for itself.
+{#- A select of the records with their identifiers cleaned, which each record has for itself, and qualified by
+    the centre, so that every key has the centre in it (function qualified writes the same form).
     key: columns that two records of one fact share; one that is no identifier is compared as a term.
     records: relation with the export's records as text. column_rules: see judge_cells.
-    Comes out: the columns of `records`; key_hash; fault_scopes (map: column -> what a fault costs). -#}
+    Comes out: the columns of `records`; <identifier>_bare, without the centre; key_hash; fault_scopes (map: column -> what a fault costs). -#}
 {% macro clean_records(identifiers, key, records, column_rules) -%}
     select cleaned.*,
+        {%- for identifier in identifiers %}
+        if(centre_code != '', centre_code || ':' || {{ identifier }}_bare, {{ identifier }}_bare) as {{ identifier }},
+        {%- endfor %}
         hash(
             {%- for column in key -%}
             {{ column if column in identifiers else plain_term(column ~ '_text') }}{{ ', ' if not loop.last }}
@@ -13,7 +17,7 @@
         select
             records.* exclude ({{ identifiers | join(', ') }}),
             {%- for identifier in identifiers %}
-            {{ clean_text('records.' ~ identifier, 'settings.missing_codes') }} as {{ identifier }},
+            {{ clean_text('records.' ~ identifier, 'settings.missing_codes') }} as {{ identifier }}_bare,
             {%- endfor %}
             {%- for column in key if column not in identifiers %}
             {{ clean_text('records.' ~ column, 'settings.missing_codes') }} as {{ column }}_text,
@@ -79,7 +83,7 @@
         {%- for identifier in identifiers %}
         {#- An identifier is text and stays what it is; 1.23457E+11 and 2E+11 are what a spreadsheet leaves of a
             long number. A counted repetition over letters of every script would cost a hundred times as much. #}
-        {%- set cell = 'records.' ~ identifier %}
+        {%- set cell = 'records.' ~ identifier ~ '_bare' %}
         case
             when {{ cell }} is null then 'missing_required'
             when length({{ cell }}) > 128 or not regexp_full_match({{ cell }}, '[\pL\d][\pL\d ._/|:,%&()+-]*') then 'id_format'

@@ -33,6 +33,14 @@ def key_folder() -> Path:
     return (Path(base) if base else Path.home() / ".config") / "dupilumab-registry"
 
 
+def qualified(patient_id: str, centre_code: str = "") -> str:
+    """Return an identifier as every key has it: after the code of its centre, if there is one.
+
+    The macro clean_records writes it in the same form.
+    """
+    return f"{centre_code}:{patient_id.strip()}" if centre_code else patient_id
+
+
 @dataclass(frozen=True)
 class PseudonymKey:
     """A key that has passed every check. Its value is never printed.
@@ -59,7 +67,8 @@ class PseudonymKey:
         Parameters
         ----------
         patient_id : str or None
-            As in the export; surrounding blanks and the Unicode form do not count.
+            As in the export, qualified by its centre if there is one; surrounding blanks and the
+            Unicode form do not count.
 
         Returns
         -------

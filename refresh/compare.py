@@ -33,11 +33,11 @@ MART_KEYS: dict[str, tuple[str, ...]] = {
 """Grain of the marts. A mart that is not listed is compared as whole rows."""
 
 EXPORT_KEYS: dict[str, tuple[str, ...]] = {
-    "patients": ("patient_id",),
-    "visits": ("visit_id",),
-    "prescriptions": ("prescription_id",),
-    "comorbidities": ("patient_id", "comorbidity_term"),
-    "adverse_events": ("adverse_event_id",),
+    "patients": ("centre_code", "patient_id"),
+    "visits": ("centre_code", "visit_id"),
+    "prescriptions": ("centre_code", "prescription_id"),
+    "comorbidities": ("centre_code", "patient_id", "comorbidity_term"),
+    "adverse_events": ("centre_code", "adverse_event_id"),
 }
 NOT_COMPARED = frozenset({"line_number", "record_number", "source_file", "pseudonym"})
 RESULT_NUMBERS = ("value", "ci_lower", "ci_upper", "p_value", "n")
@@ -206,7 +206,14 @@ def _compare_export(
     """Write each changed value, and each added or vanished record, to the history."""
     if not compare_table(db, before, after, key, comparison="export", ignored=NOT_COMPARED):
         return
-    record_key = " || '|' || ".join(f"coalesce({quote('key ' + n)}::varchar, '')" for n in key)
+    joined = dict(columns_of(db, "temp", "main", "joined"))
+    parts = {
+        name: f"coalesce({quote('key ' + name)}::varchar, '')"
+        for name in key
+        if f"key {name}" in joined
+    }
+    centre = parts.pop("centre_code", "''")
+    record_key = f"if({centre} <> '', {centre} || '|', '') || " + " || '|' || ".join(parts.values())
     changes: list[tuple[str | None, str, str, str]] = [
         (
             None,
@@ -215,7 +222,7 @@ def _compare_export(
             "not is_before or not is_after",
         )
     ]
-    for name, _ in columns_of(db, "temp", "main", "joined"):
+    for name in joined:
         if name.startswith("after "):
             column = name.removeprefix("after ")
             old, new = quote("before " + column), quote(name)
@@ -243,7 +250,7 @@ def _mark_changed_identities(db: duckdb.DuckDBPyConnection) -> None:
         where patient_id in (
             select now.pseudonym
             from raw.patients as now
-            inner join {PREVIOUS_VAULT}.raw.patients as before using (patient_id)
+            inner join {PREVIOUS_VAULT}.raw.patients as before using (pseudonym)
             where now.sex is distinct from before.sex
                 and now.birth_date is distinct from before.birth_date
                 and now.pseudonym is not null

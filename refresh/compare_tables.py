@@ -79,7 +79,8 @@ def compare_table(
     has_patients = "patient_id" in common
     _find_keys(db, before, after, key, shared, may_repeat=comparison == "export")
     _join(db, before, after, key, shared, has_patients=has_patients)
-    _count_changes(db, before, after, shared, comparison, has_patients=has_patients)
+    patient = _patient(key) if has_patients else ""
+    _count_changes(db, before, after, shared, comparison, patient=patient)
     if has_patients and comparison == "mart":
         coded = [name for name in shared if CODED.fullmatch(name)]
         _count_replaced(db, before, after, coded)
@@ -113,6 +114,16 @@ def _row_hash(columns: Sequence[str], side: str = "") -> str:
     """Return SQL for the hash of a row; a row without columns hashes to 0."""
     names = ", ".join(f"{quote(name)} := {side}{quote(name)}" for name in columns)
     return f"hash(struct_pack({names}))" if names else "0::ubigint"
+
+
+def _patient(key: Sequence[str], side: str = "") -> str:
+    """Return SQL for a patient's identifier, qualified by the centre where that is in the key."""
+    if "centre_code" not in key:
+        return f"{side}patient_id"
+    return (
+        f"if({side}centre_code <> '', {side}centre_code || ':' || trim({side}patient_id), "
+        f"{side}patient_id)"
+    )
 
 
 def same_key(left: str, right: str, key: tuple[str, ...]) -> str:
@@ -181,7 +192,9 @@ def _join(
         for name in shared
         for side, word in (("b", "before "), ("a", "after "))
     )
-    patient = "coalesce(a.patient_id, b.patient_id)" if has_patients else "null::varchar"
+    patient = "null::varchar"
+    if has_patients:
+        patient = f"coalesce({_patient(key, 'a.')}, {_patient(key, 'b.')})"
     differs = "".join(f" or b.{quote(n)} is distinct from a.{quote(n)}" for n in shared)
     db.execute(
         f"""
@@ -203,9 +216,12 @@ def _count_changes(
     shared: list[str],
     comparison: str,
     *,
-    has_patients: bool,
+    patient: str,
 ) -> None:
-    """Count records and patients per kind of change, for whole records and per column."""
+    """Count records and patients per kind of change, for whole records and per column.
+
+    ``patient`` is SQL for a patient's identifier; empty where the table has none.
+    """
     kinds: list[tuple[str | None, str, str]] = [
         (None, "added", "not is_before"),
         (None, "vanished", "not is_after"),
@@ -215,15 +231,15 @@ def _count_changes(
         old, new = quote("before " + column), quote("after " + column)
         kinds.append((column, "changed", f"{IN_BOTH} and {old} is distinct from {new}"))
         kinds.append((column, "recoded", f"{IN_BOTH} and {old} <> {new}"))
-    patients = "count(distinct patient_id)" if has_patients else "count(null)"
+    patients = "count(distinct patient_id)" if patient else "count(null)"
     counted = [f"count(*) filter ({where}), {patients} filter ({where})" for _, _, where in kinds]
     counts = db.execute(f"select {', '.join(counted)} from joined").fetchall()[0]
     n_compared = 0
-    if has_patients:
+    if patient:
         n_compared = duck.scalar(
             db,
-            f"select count(distinct patient_id) from {after.relation} "
-            f"where patient_id in (select patient_id from {before.relation})",
+            f"select count(distinct {patient}) from {after.relation} "
+            f"where {patient} in (select {patient} from {before.relation})",
         )
     for (column_or_record, change, _), n_records, n_patients in zip(
         kinds, counts[::2], counts[1::2], strict=True

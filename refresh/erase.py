@@ -12,7 +12,7 @@ from core import duck
 from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
-from privacy.pseudonyms import PseudonymKey, key_path, load_key
+from privacy.pseudonyms import PseudonymKey, key_path, load_key, qualified
 from refresh import erased, folders, load, manifest
 from refresh import run as refresh
 from refresh.erased import Place, Recognition
@@ -63,7 +63,13 @@ class Erasure:
 
 
 def erase(
-    settings: Settings, patient_id: str, reason: str, steps: Steps, progress: Progress
+    settings: Settings,
+    patient_id: str,
+    reason: str,
+    steps: Steps,
+    progress: Progress,
+    *,
+    centre_code: str = "",
 ) -> Erasure:
     """Erase a patient, and publish the delivery of the settings without the person.
 
@@ -75,6 +81,8 @@ def erase(
         Recorded in the manifest; it must not name a person.
     steps : Steps
         The parts of the refresh.
+    centre_code : str
+        Code of the patient's centre, in a registry with centres.
 
     Raises
     ------
@@ -83,15 +91,17 @@ def erase(
         command continues), or when the person is still found at the end.
     """
     key = _require_key(settings, patient_id)
-    mark = key.tombstone(patient_id) or ""
-    is_case_sensitive = _differs_by_case_from_another(settings, patient_id)
+    name = qualified(patient_id, centre_code.strip().lower())
+    mark = key.tombstone(name) or ""
+    is_case_sensitive = _differs_by_case_from_another(settings, name)
     recognition = Recognition(key, {mark: is_case_sensitive})
     is_known = bool(erased.find(settings, recognition))
     if not is_known and mark not in erased.marks(settings):
         raise Stop(
             ExitCode.USAGE,
             "no file of vault or published folder contains this patient; nothing was changed",
-            "compare the identifier with the clinic's export, blanks and case included",
+            "compare the identifier with the clinic's export, blanks and case included; a registry "
+            "with several centres needs --centre",
             "unknown_patient",
         )
     if not is_known and not erased.is_unfinished(settings):
@@ -133,13 +143,7 @@ def _differs_by_case_from_another(settings: Settings, patient_id: str) -> bool:
     if not file.exists():
         return False
     with duck.connect(file, read_only=True) as db:
-        n_spellings = duck.scalar(
-            db,
-            "select count(distinct trim(patient_id)) from raw.patients "
-            "where lower(trim(patient_id)) = lower(trim(?))",
-            [patient_id],
-        )
-    return n_spellings > 1
+        return erased.spellings(db, patient_id) > 1
 
 
 def _not_finished(stop: Stop) -> Stop:

@@ -6,7 +6,8 @@ and vault, removes their counts from the manifest, and proves by search that not
 is left. A marker in the vault says that an erasure is under way; `registry run` continues it.
 
 A person is recognised by identifiers in the columns of patients' identifiers, never by a text found
-elsewhere: a number that is one patient's identifier may be another patient's visit.
+elsewhere: a number that is one patient's identifier may be another patient's visit. Beside a column
+centre_code an identifier is one of that centre.
 """
 
 from __future__ import annotations
@@ -119,7 +120,8 @@ class Recognition:
 
     def _is_erased(self, name: str) -> bool:
         key = self._key
-        other_case = {name.upper(), name.lower()} - {name}
+        centre, _, bare = name.partition(":")
+        other_case = {name.upper(), name.lower(), f"{centre}:{bare.upper()}"} - {name}
         return bool(
             {key.tombstone(name), key.tombstone_of_pseudonym(name)} & self._all
             or {key.tombstone(other) for other in other_case} & self._any_case
@@ -155,7 +157,7 @@ def leave_out(db: duckdb.DuckDBPyConnection, settings: Settings, key: PseudonymK
     for column in _columns(db):
         if column.schema == "raw" and column.name == "patient_id":
             deleted = db.execute(
-                f"delete from {column.relation} where list_contains(?, patient_id) "
+                f"delete from {column.relation} where list_contains(?, {column.value}) "
                 "returning source_file",
                 [column.erased_names(recognition)],
             ).fetchall()
@@ -264,6 +266,15 @@ class _Column:
         return quote(self.schema, self.table)
 
     @property
+    def value(self) -> str:
+        """SQL for this column; an identifier of a patient is qualified by the centre beside it."""
+        name = quote(self.name)
+        if self.name != "patient_id" or "centre_code" not in self.siblings:
+            return name
+        bare = f"regexp_replace({name}, '^[\\s\\pZ]+|[\\s\\pZ]+$', '', 'g')"
+        return f"if(centre_code <> '', centre_code || ':' || {bare}, {name})"
+
+    @property
     def identifiers(self) -> str:
         """SQL for the rows in which this column has a patient's identifier; empty = in none."""
         if self.name in IDENTIFIER_COLUMNS:
@@ -274,7 +285,7 @@ class _Column:
     @property
     def names_one_of(self) -> str:
         """SQL for the rows in which this column has one of the identifiers in a parameter."""
-        return f"{self.identifiers} and list_contains(?, {quote(self.name)})"
+        return f"{self.identifiers} and list_contains(?, {self.value})"
 
     @property
     def is_text_of_a_record(self) -> bool:
@@ -286,7 +297,7 @@ class _Column:
         """Return the different identifiers of erased patients in this column."""
         if not self.identifiers:
             return []
-        query = f"select distinct {quote(self.name)} from {self.relation} where {self.identifiers}"
+        query = f"select distinct {self.value} from {self.relation} where {self.identifiers}"
         return recognition.of(name for (name,) in self.db.execute(query).fetchall())
 
     def place(self, file: str, condition: str, values: list[Any]) -> Place | None:
@@ -300,6 +311,19 @@ class _Column:
         shown = tuple(f"{r['source_file']} record {r['record_number']}" for r in records)
         name = f"{self.schema}.{self.table}.{self.name}"
         return Place(file, name, n_rows, shown) if n_rows else None
+
+
+def spellings(db: duckdb.DuckDBPyConnection, patient_id: str) -> int:
+    """Return how many spellings, by letter case, the export of patients has of an identifier."""
+    for column in _columns(db):
+        if (column.schema, column.table, column.name) == ("raw", "patients", "patient_id"):
+            return duck.scalar(
+                db,
+                f"select count(distinct trim({column.value})) from raw.patients "
+                f"where lower(trim({column.value})) = lower(trim(?))",
+                [patient_id],
+            )
+    return 0
 
 
 def _columns(db: duckdb.DuckDBPyConnection) -> list[_Column]:

@@ -119,11 +119,12 @@ def export(out: Path, **given: Any) -> None:
 
 @click.command(short_help="Remove a patient everywhere.")
 @click.argument("patient")
+@click.option("--centre", default="", metavar="CODE", help="Centre of the patient, if it has one.")
 @options.DELIVERY
 @options.MAPPING
 @options.REASON
 @options.folders
-def erase(patient: str, **given: Any) -> None:
+def erase(patient: str, centre: str, **given: Any) -> None:
     """Publish without PATIENT (the clinic's identifier), then delete all older versions and vaults.
 
     PATIENT "-" reads the identifier from standard input, so that no shell history keeps it.
@@ -136,6 +137,8 @@ def erase(patient: str, **given: Any) -> None:
         patient = sys.stdin.readline().rstrip("\n")
     settings = options.settings_of(**given)
     with Progress() as progress:
-        erasure = erase_patient(settings, patient, settings.reason, real_steps(), progress)
+        erasure = erase_patient(
+            settings, patient, settings.reason, real_steps(), progress, centre_code=centre
+        )
     for line in erasure.lines:
         click.echo(line)

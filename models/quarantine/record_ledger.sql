@@ -38,6 +38,7 @@ refused_records as (
 final as (
     select
         stg_intake__delivery_files.load_id,
+        stg_intake__delivery_files.centre_code,
         stg_intake__delivery_files.export_name,
         stg_intake__delivery_files.source_file,
         stg_intake__delivery_files.sha256,

@@ -7,6 +7,7 @@ with source as (
 final as (
     select
         load_id,
+        centre_code,
         export_name,
         source_file,
         sha256,

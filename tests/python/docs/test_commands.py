@@ -130,6 +130,7 @@ COMMANDS = (
     Command("registry simulate faults --case list"),
     Command("registry erase", why_not="the same with its argument below"),
     Command("registry erase -", given=FIRST_PATIENT),
+    Command("registry erase ID --centre C", why_not="the demo has one centre, without a name"),
     Command(
         'registry erase - --delivery FOLDER --reason "request of 3 May"',
         why_not="publishes as the command above",

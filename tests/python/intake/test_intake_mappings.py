@@ -256,7 +256,8 @@ ignored_files: [other]
     row = load_delivery(delivery, KEY, connection)
     assert (row["mapping_name"], row["mapping_version"], row["n_files"]) == ("ward", 1, 2)
     assert str(row["extraction_date"]) == "2021-02-03"
-    query = "select * exclude (line_number) from raw.prescriptions order by record_number"
+    columns = "* exclude (centre_code, line_number)"
+    query = f"select {columns} from raw.prescriptions order by record_number"
     assert connection.sql(query).fetchall() == [
         (
             "1/Protopic \u20ac",

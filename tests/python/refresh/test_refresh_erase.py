@@ -358,6 +358,30 @@ def test_a_later_delivery_does_not_bring_the_patient_back(registry, key):
     assert counts == {"patients": 19, "visits": 76}
 
 
+def test_one_number_of_two_centres_is_two_people(registry, key):
+    """P0007 of Rome is erased; P0007 of Milan loses nothing."""
+    file = registry.vault / "loaded.duckdb"
+    invented.write_warehouse(file, invented.Shape(key_fingerprint=key.fingerprint))
+    with duckdb.connect(str(file)) as db:
+        for table in ("patients", "visits"):
+            db.execute(f"alter table raw.{table} add column centre_code varchar default 'rome'")
+            db.execute(
+                f"update raw.{table} set centre_code = 'milan', patient_id = 'P0007' "
+                "where patient_id = 'P0008'"
+            )
+        db.execute("update raw.visits set patient_id = '\tp0007 ' where patient_id = 'P0007'")
+        assert erased.spellings(db, "rome:p0007") == erased.spellings(db, "milan:P0007") == 1
+        assert erased.spellings(db, "P0007") == 0
+        remember(registry, key, "rome:P0007")
+        assert erased.leave_out(db, registry, key)
+        left = db.execute(
+            "select centre_code, count(*) from raw.visits "
+            "where upper(trim(patient_id, chr(9) || ' ')) = 'P0007' group by all"
+        ).fetchall()
+        people = db.execute("select centre_code from raw.patients where patient_id = 'P0007'")
+        assert (left, people.fetchall()) == ([("milan", 4)], [("milan",)])
+
+
 def test_two_patients_whose_identifiers_differ_in_case_are_two_people(registry, key):
     with duckdb.connect(str(registry.vault_current / "warehouse.duckdb")) as db:
         db.execute("update raw.patients set patient_id = 'p0007' where patient_id = 'P0008'")
