@@ -221,6 +221,17 @@ model <- function(terms, ties = "breslow") {
   kept <- attempt(names(which(!is.na(coef(fit(terms))))))
   if (length(kept) && !anyNA(kept)) fit(kept) else NA
 }
+# Ratios per point of DLQI and year of age are given per 5 points and 10 years too.
+steps <- list(dlqi_baseline_score = c("5", "points"), age_at_index_years = c("10", "years"))
+per_step <- function(key, term, fit) {
+  if (!term %in% names(steps)) return(invisible())
+  units <- as.numeric(steps[[term]][1])
+  key <- paste(c(key, "per", steps[[term]]), collapse = "_")
+  ends <- exp(units * confint.default(fit)[term, ])
+  put(key, "value", exp(units * coef(fit)[[term]]))
+  put(key, "ci_lower", ends[[1]])
+  put(key, "ci_upper", ends[[2]])
+}
 report <- function(fit, terms, statistic, analysis = "A13") {
   for (term in terms) {
     key <- id(analysis, "evaluable", term, statistic)
@@ -231,6 +242,7 @@ report <- function(fit, terms, statistic, analysis = "A13") {
     put(key, "ci_upper", if (is.na(row)) NA else table$conf.int[row, "upper .95"])
     put(key, "p_value", if (is.na(row)) NA else table$coefficients[row, "Pr(>|z|)"])
     if (!is.na(row)) put(key, "n", fit$n)
+    if (!is.na(row)) per_step(key, term, fit)
   }
 }
 covariates <- c("dlqi_baseline_score", "age_at_index_years", "is_female")
@@ -285,6 +297,7 @@ logistic <- function(analysis, population, timepoint, terms, outcome, data,
     put(key, "ci_upper", if (is_there) exp(confint.default(fitted)[term, 2]) else NA)
     put(key, "p_value", if (is_there) table[term, "Pr(>|z|)"] else NA)
     if (is_there) put(key, "n", nrow(model.frame(fitted)))
+    if (is_there) per_step(key, term, fitted)
   }
 }
 order_of <- match(follow_up$patient_id, patients$patient_id[patients$is_evaluable == 1])

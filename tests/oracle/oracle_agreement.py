@@ -30,4 +30,6 @@ def agrees(ours: float | None, theirs: float, quantity: str = "") -> bool:
     ours = math.nan if ours is None else ours
     if math.isnan(ours) or math.isnan(theirs):
         return math.isnan(ours) and math.isnan(theirs)
-    return math.isclose(ours, theirs, rel_tol=COARSE.get(quantity, RELATIVE), abs_tol=1e-300)
+    return math.isclose(
+        ours, theirs, rel_tol=COARSE.get(quantity.partition("_per_")[0], RELATIVE), abs_tol=1e-300
+    )

@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 from html_outline import outline_of
 
+from analysis_py.catalogue import find
 from analysis_py.phrases import typographic
 from analysis_py.report.source import ReportSource
 from analysis_py.results import Results
 from analysis_py.rows import NothingToShowError, ResultRows
+from analysis_py.study import run_analyses
 from analysis_py.tables import TABLES, Table, build_all
 from analysis_py.tables.files import word_file, workbook
 from core.spreadsheet import safe_text
@@ -120,6 +122,25 @@ def test_every_line_has_a_cell_per_column(tables: dict[str, Table], name: str) -
     assert table.lines
     for line in table.lines:
         assert line.is_heading or len(line.cells) == len(table.columns), line
+
+
+def test_who_is_left_out_because_something_is_not_known_is_named(
+    frames: dict[str, pd.DataFrame], source: ReportSource
+) -> None:
+    starts = frames["fct_tacrolimus_initiation"]
+    unknown = starts["is_on_tacrolimus_at_baseline"].astype("boolean")
+    unknown.iloc[:67] = pd.NA
+    frames = {
+        **frames,
+        "fct_tacrolimus_initiation": starts.assign(is_on_tacrolimus_at_baseline=unknown),
+    }
+    analyses = [find(name) for name in ("A15", "A16", "A17")]
+    tables = build_all(ResultRows(run_analyses(frames, analyses), source.rows.timepoints))
+    assert cells(tables["tacrolimus_by_group"])["Left out: not known"][0] == "67 of 307"
+    left_out = "Left out because not known: use of tacrolimus at baseline, 67 of 307 evaluable"
+    for name in ("early_response", "models"):
+        assert any(left_out in note for note in tables[name].notes), name
+    assert {line.cells[2] for line in tables["models"].lines if line.cells} == {"240 of 307"}
 
 
 def expected_rows(table: Table) -> list[list[str]]:
