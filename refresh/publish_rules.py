@@ -336,13 +336,15 @@ def require_expectations_passed(settings: Settings, report: CheckReport, previou
         and not quality.is_accepted(outcome, settings.accepted)
     ]
     if failed:
+        # A failed warning is often the cause: an arm that the mapping does not name, a cut file.
+        warnings = [o for o in report.of_state("failed") if o.severity_code == "warning"]
         accepts = " ".join(f"--accept {outcome.name}" for outcome in failed[:3])
         raise Stop(
             ExitCode.CHECKS_FAILED,
             f"{len(failed)} expectations of severity critical failed; nothing was published",
             f'ask the sender; if the data are right, run again with {accepts} --reason "..."',
             "expectations_failed",
-            tuple(_describe(outcome) for outcome in failed[:SHOWN_EXPECTATIONS]),
+            tuple(_describe(outcome) for outcome in (*failed, *warnings)[:SHOWN_EXPECTATIONS]),
         )
 
 
