@@ -39,7 +39,7 @@ test: $(STAMP) ## Lint and run every test, side by side
 	@$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 pytest: $(STAMP)
-	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 lint: $(STAMP) ## ruff, mypy and sqlfluff
 	@$(BIN)/ruff check $(SOURCES)

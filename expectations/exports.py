@@ -80,6 +80,9 @@ VARIED = {
     "comorbidities": ["comorbidity_term"],
     "adverse_events": ["event_term"],
 }
+MAY_BE_ONE_WORD = ("comorbidity_term", "event_term")
+"""A clinic may record one condition, or the same conditions in one cell: a warning only."""
+
 LEAST_TO_VARY, LEAST_PATIENTS_TO_VARY = 20, 50
 """With fewer records one value in all of them may be chance."""
 
@@ -348,7 +351,10 @@ def _patients_at_end(export: str) -> tuple[str, str]:
 def _distributions(export: str) -> Iterator[Measure]:
     """Yield whether columns vary, and whether one date is shared by many records."""
     for column in VARIED.get(export, []):
-        yield _varied(column, column.removesuffix("_score"), LEAST_TO_VARY)
+        varied = _varied(column, column.removesuffix("_score"), LEAST_TO_VARY)
+        if column in MAY_BE_ONE_WORD:
+            varied = varied._replace(rule=varied.rule.as_warning())
+        yield varied
     if export == "visits":
         for column in STUDY_SCORES:
             name = column.removesuffix("_score")

@@ -73,7 +73,8 @@ early_visits as (
 ),
 
 -- On a systemic anti-inflammatory drug on any of these days, first and last day included; perhaps
--- on it, where only the month or year of its start or end is known.
+-- on it, where only the month or year of its start or end is known. A drug that is not recognised
+-- does not exclude: it is counted on the worklist.
 concomitant_patients as (
     select distinct cohort_index_dates.patient_id
     from cohort_index_dates

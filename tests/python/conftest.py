@@ -11,10 +11,7 @@ import pytest
 from builds import ROOT, Build, load_build, run_dbt, save_build
 from filelock import FileLock
 
-ROOMS_KEPT_TOGETHER = ("analyses", "report")
-"""Their fixtures cost more than their tests: one worker runs the whole room."""
-
-LONG_GROUPS = (
+LONG_FILES = (
     "refresh/test_refresh_real.py",
     "faults/test_faults_of_keys.py",
     "docs/test_commands.py",
@@ -24,9 +21,13 @@ LONG_GROUPS = (
     "refresh/test_refresh_erase.py",
     "faults/test_faults_of_values.py",
     "faults/test_faults_of_files.py",
-    "report",
+    "report/test_report_browser.py",
+    "report/test_report_figures.py",
     "refresh/test_refresh_torture.py",
-    "analyses",
+    "analyses/test_fits.py",
+    "analyses/test_oracle_edges.py",
+    "end_to_end/test_two_centres.py",
+    "refresh/test_refresh_trace.py",
     "refresh/test_refresh_faults.py",
     "validation/test_truth_recovery.py",
     "end_to_end/test_cdisc_pilot.py",
@@ -50,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.option.loadscopereorder = False  # the order is that of LONG_GROUPS
+    config.option.loadscopereorder = False  # the order is that of LONG_FILES
     config.addinivalue_line(
         "markers", "fault(*case_ids): the test shows how these cases of fault_facts.csv end"
     )
@@ -63,16 +64,13 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests share a worker when the run is spread over cores (`--dist loadgroup`)."""
-    places = {group: place for place, group in enumerate(LONG_GROUPS)}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
-    items.sort(key=lambda item: places.get(_group_of(item), len(places)))
+    """Put the long files first (`--dist loadfile`: a worker runs whole files)."""
+    places = {file: place for place, file in enumerate(LONG_FILES)}
 
+    def place(item: pytest.Item) -> int:
+        return places.get("/".join(item.path.parts[-2:]), len(places))
 
-def _group_of(item: pytest.Item) -> str:
-    room = item.path.parent.name
-    return room if room in ROOMS_KEPT_TOGETHER else f"{room}/{item.path.name}"
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

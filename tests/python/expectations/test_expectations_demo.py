@@ -191,6 +191,16 @@ def test_a_bad_delivery_breaks_its_own_rule(built, known, tmp_path, *, suite, ru
     assert states_of(changed(built, tmp_path, [statement]), known, suite)[rule] == "failed"
 
 
+@pytest.mark.parametrize(
+    ("export", "column"), [("comorbidities", "comorbidity_term"), ("adverse_events", "event_term")]
+)
+def test_one_condition_everywhere_is_a_warning(built, known, tmp_path, export, column):
+    statement = f"update staging.stg_clinic__{export} set {column} = 'asma, rinite'"
+    report = gate.run(changed(built, tmp_path, [statement]), known)
+    failed = {each.expectation_code: each.severity_code for each in report.of_state("failed")}
+    assert failed[f"{column}_varied"] == "warning"
+
+
 @pytest.mark.parametrize("rule", ["parent_rejected", "before_birth"])
 def test_a_record_refused_for_another_record_is_no_refused_cell(built, known, tmp_path, rule):
     column = "visit_date" if rule == "before_birth" else "patient_id"
