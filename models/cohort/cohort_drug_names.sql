@@ -214,6 +214,7 @@ several_drugs as (
     select
         drug_number,
         -- A code of its own beside two names is a combination; the code of one of them is not.
+        -- A product without a code has none that could be that code.
         coalesce(bool_or(is_in_written_code), false) as is_code_of_one
     from place_verdicts
     group by drug_number

@@ -1,6 +1,6 @@
 -- The enrolled patients with what does not change over time, their ages, and whether their topical
 -- therapy can be analysed. The day of the extraction goes no further: later models know its season,
--- so that nobody learns a date by comparing two deliveries. One row per enrolled patient.
+-- so that comparing two deliveries reveals no date. One row per enrolled patient.
 
 with stg_clinic__patients as (
     select * from {{ ref('stg_clinic__patients') }}

@@ -1,4 +1,4 @@
-"""Attacks by difference: a year of nightly deliveries tells nobody's birth date or index date.
+"""Attacks by difference: a year of nightly deliveries reveals no birth date or index date.
 
 Seasons are those of the model's own SQL; the patients are the demo's. The same attacks find the
 patients where ages are completed years and windows end on their day.
