@@ -1,0 +1,214 @@
+"""Clinics' sheets of many shapes, made here; every person and value in them is invented."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import openpyxl
+
+WEEKS = (0, 4, 16, 52)
+N_PATIENTS = 12
+EXTRACTION = "extraction_date: 2021-12-31\nis_synthetic: true\n"
+PHENOTYPES = ("classico", "generalizzato", "prurigo nodulare", "nummulare")
+TOPICALS = (
+    "Protopic 0,1% ung 2/die dal 03/2019",
+    "Elidel crema al bisogno; Advantan crema",
+    "nessuna",
+    "Protopic 0.1% - sospeso",
+)
+EARLIER = (
+    "CyA 3 mg/kg",
+    "MTX 15 mg/sett; UVB nb 20 sedute",
+    "Deltacortene 25 mg per os",
+    "nessuna",
+)
+
+
+def start_of(patient: int) -> datetime.date:
+    """The first day of dupilumab of an invented patient."""
+    return datetime.date(2019, 1, 10) + datetime.timedelta(days=29 * patient)
+
+
+def visit_of(patient: int, week: int) -> datetime.date:
+    return start_of(patient) + datetime.timedelta(days=7 * week)
+
+
+def easi_of(patient: int, week: int) -> float:
+    return round((20 + 1.7 * patient) / (1 + week / 4), 1)
+
+
+def is_seen(patient: int, week: int) -> bool:
+    """Some visits did not happen."""
+    return (patient + week) % 7 != 0 or week == 0
+
+
+def _day(date: datetime.date) -> str:
+    return date.strftime("%d/%m/%Y")
+
+
+def _comma(number: float) -> str:
+    return f"{number:.1f}".replace(".", ",")
+
+
+def written(rows: Iterable[Sequence[object]], delimiter: str = ";") -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerows(rows)
+    return text.getvalue()
+
+
+def _folder(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "delivery.yml").write_text(EXTRACTION)
+    return folder
+
+
+def italian_wide(folder: Path) -> Path:
+    """One row per patient, saved from a spreadsheet as CSV: title, line of groups, totals."""
+    slots = [f"T{week}" for week in WEEKS]
+    header = ["N°", "Cognome e Nome", "Sesso", "Data di nascita", "Età", "Data inizio Dupixent"]
+    header += ["Fenotipo", "Comorbilità", "Viso/mani (sì/no)"]
+    header += [f"{name}_{slot}" for name in ("Data", "EASI", "NRS", "DLQI") for slot in slots]
+    header += ["Terapia topica", "Dupixent", "Terapie sistemiche pregresse"]
+    groups = ["Dati anagrafici", *[""] * 8]
+    groups += [
+        text
+        for name in ("Date visite", "EASI", "NRS prurito", "DLQI")
+        for text in (name, "", "", "")
+    ]
+    rows: list[list[object]] = [
+        ["Ambulatorio - pazienti in dupilumab (sintetico)", *[""] * (len(header) - 1)],
+        [*groups, "Terapie", "", ""],
+        header,
+    ]
+    for patient in range(1, N_PATIENTS + 1):
+        seen = [week for week in WEEKS if is_seen(patient, week)]
+        birth = datetime.date(1950 + 3 * patient, 1 + patient % 12, 2 + patient)
+        row: list[object] = [patient, f"D'Inventata{patient:02d} Nomò", "MmFf"[patient % 4]]
+        row += [birth.strftime("%d/%m/%y") if patient == 4 else _day(birth), ""]
+        row += [_day(start_of(patient)), PHENOTYPES[patient % 4]]
+        row += [("asma, rinite", "nessuna", "congiuntivite", "-")[patient % 4]]
+        row += [("sì", "no", "sì (viso)", "si")[patient % 4]]
+        row += [_day(visit_of(patient, week)) if week in seen else "n.d." for week in WEEKS]
+        row += [_comma(easi_of(patient, week)) if week in seen else "n.d." for week in WEEKS]
+        row += [max(0, 9 - week // 6) if week in seen else "n.d." for week in WEEKS]
+        row += [max(1, 20 - week // 3) if week in seen else "n.d." for week in WEEKS]
+        row += [TOPICALS[patient % 4], "Dupixent 300 mg 1 fl ogni 14 gg", EARLIER[patient % 4]]
+        rows.append(row)
+    rows.append(["Totale", f"{N_PATIENTS} pazienti", *[""] * (len(header) - 2)])
+    text = written(rows)
+    (_folder(folder) / "dermatite.csv").write_bytes(text.encode("cp1252"))
+    return folder
+
+
+def two_sheets(folder: Path) -> Path:
+    """A workbook with a sheet of patients and one of visits, dates as cells of the workbook."""
+    book = openpyxl.Workbook()
+    people = book.active
+    people.title = "Anagrafica"
+    people.append(["Ambulatorio - anagrafica (sintetica)"])
+    people.append(
+        ["Codice", "Sesso", "Data di nascita", "Fenotipo", "Comorbilità", "Data inizio Dupixent"]
+    )
+    visits = book.create_sheet("Visite")
+    visits.append(["Visite e punteggi"])
+    visits.append(["Codice", "Data visita", "Tempo", "EASI", "NRS", "DLQI"])
+    for patient in range(1, N_PATIENTS + 1):
+        code = f"DA{patient:03d}"
+        birth = datetime.datetime(1950 + 3 * patient, 5, 12)
+        start = datetime.datetime.combine(start_of(patient), datetime.time())
+        people.append([code, "MF"[patient % 2], birth, PHENOTYPES[patient % 4], "asma", start])
+        for week in WEEKS:
+            if is_seen(patient, week):
+                day = datetime.datetime.combine(visit_of(patient, week), datetime.time())
+                easi = easi_of(patient, week)
+                visits.append([code, day, f"T{week}", easi, max(0, 9 - week // 6), 12])
+    people.append(["Totale", N_PATIENTS])
+    book.save(_folder(folder) / "registro.xlsx")
+    return folder
+
+
+def german_sheet(folder: Path) -> Path:
+    """Two CSV files with German headers, day.month.year, and a two-line header over the scores."""
+    patients: list[list[object]] = [
+        ["Patientennummer", "Nachname", "Geschlecht", "Geburtsdatum", "Begleiterkrankungen",
+         "Beginn Dupixent", "Bemerkungen"]
+    ]  # fmt: skip
+    upper: list[object] = [
+        "Pat-Nr",
+        "Datum",
+        "",
+        "",
+        "",
+        "EASI",
+        "",
+        "",
+        "",
+        "Juckreiz",
+        "",
+        "",
+        "",
+    ]
+    lower: list[object] = [
+        "",
+        *[text for _ in range(3) for text in ("Baseline", "Woche 4", "Woche 16", "Woche 52")],
+    ]
+    scores = [upper, lower]
+    for patient in range(1, N_PATIENTS + 1):
+        code = f"K-{patient:03d}"
+        birth = f"{patient:02d}.0{1 + patient % 9}.{1950 + patient}"
+        start = start_of(patient).strftime("%d.%m.%Y")
+        patients.append(
+            [code, f"Erfunden{patient}", "wm"[patient % 2], birth, "Asthma; Rhinitis", start,
+             "frei erfundene Bemerkung"]
+        )  # fmt: skip
+        seen = [week for week in WEEKS if is_seen(patient, week)]
+        row: list[object] = [code]
+        row += [visit_of(patient, w).strftime("%d.%m.%Y") if w in seen else "k.A." for w in WEEKS]
+        row += [_comma(easi_of(patient, w)) if w in seen else "k.A." for w in WEEKS]
+        row += [max(0, 9 - w // 6) if w in seen else "k.A." for w in WEEKS]
+        scores.append(row)
+    _folder(folder)
+    (folder / "Patienten.csv").write_text(written(patients), encoding="utf-8-sig", newline="")
+    (folder / "Werte.csv").write_text(written(scores), encoding="utf-8", newline="")
+    return folder
+
+
+def ages_and_days(folder: Path) -> Path:
+    """Ages and days since the first dose in place of dates."""
+    patients = [["subject_id", "age", "sex"]]
+    visits = [["subject_id", "day", "easi", "itch"]]
+    drugs = [["subject_id", "drug", "start", "end"]]
+    for patient in range(1, N_PATIENTS + 1):
+        code = f"S{patient:03d}"
+        patients.append([code, str(30 + patient), "FM"[patient % 2]])
+        drugs.append([code, "dupilumab", "day 1", "day 400"])
+        for week in WEEKS:
+            if is_seen(patient, week):
+                visits.append([code, f"day {7 * week + 1}", str(easi_of(patient, week)), "5"])
+    _folder(folder)
+    for name, rows in {"patients": patients, "visits": visits, "drugs": drugs}.items():
+        (folder / f"{name}.csv").write_text(written(rows, ","), newline="")
+    return folder
+
+
+def long_scores(folder: Path) -> Path:
+    """One row per measurement: patient, day, name of the score, value."""
+    patients = [["patient_id", "sex", "birth_date", "dupilumab_start"]]
+    values = [["patient_id", "date", "parameter", "value"]]
+    for patient in range(1, N_PATIENTS + 1):
+        code = f"M{patient:03d}"
+        start = start_of(patient).isoformat()
+        patients.append([code, "FM"[patient % 2], f"{1950 + patient}-05-12", start])
+        for week in WEEKS:
+            if is_seen(patient, week):
+                day = visit_of(patient, week).isoformat()
+                values.append([code, day, "EASI", str(easi_of(patient, week))])
+                values.append([code, day, "DLQI", str(max(1, 20 - week // 3))])
+    _folder(folder)
+    (folder / "subjects.csv").write_text(written(patients, ","), newline="")
+    (folder / "measurements.csv").write_text(written(values, ","), newline="")
+    return folder
