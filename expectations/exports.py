@@ -24,7 +24,7 @@ from expectations.rules import (
     value_between,
 )
 from intake.contract import EXPORTS, column_names
-from intake.mapping import NOT_SELECTED
+from intake.expansion import NOT_SELECTED
 
 SCORES = [name for name in column_names("visits") if name.endswith("_score")]
 STAGED = {

@@ -17,7 +17,8 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from intake.mapping import ExportSource
+from intake.expansion import DEFAULT_CELL_FORM, CellForm
+from intake.mapping_schema import DATE_FORMATS
 from intake.records import (
     Fault,
     HeaderContract,
@@ -59,14 +60,34 @@ def private_copy(blocks: Iterable[bytes]) -> IO[bytes]:
     return copy
 
 
-def render(value: Any, export: ExportSource) -> str:
+@dataclass(frozen=True)
+class CellForms:
+    """How the cells of a file are written.
+
+    Attributes
+    ----------
+    of_file : CellForm
+        Of every column without a form of its own.
+    of_header : dict
+        Header in its normal form -> form.
+    """
+
+    of_file: CellForm = DEFAULT_CELL_FORM
+    of_header: dict[str, CellForm] = field(default_factory=dict)
+
+    def of(self, header: str | None) -> CellForm:
+        """Return the form of the cells under a header in its normal form."""
+        return self.of_header.get(header or "", self.of_file)
+
+
+def render(value: Any, form: CellForm) -> str:
     """Write a cell as text.
 
     Parameters
     ----------
     value : object
         Text, number, boolean, date, time or None.
-    export : ExportSource
+    form : CellForm
         Declared decimal mark and date format.
 
     Returns
@@ -84,11 +105,11 @@ def render(value: Any, export: ExportSource) -> str:
     elif isinstance(value, bool):
         text = "TRUE" if value else "FALSE"
     elif isinstance(value, float):
-        text = _number(value, export.decimal_mark)
+        text = _number(value, form.decimal_mark)
     elif isinstance(value, Decimal):
-        text = format(value, "f").replace(".", export.decimal_mark)
+        text = format(value, "f").replace(".", form.decimal_mark)
     elif isinstance(value, (datetime.datetime, datetime.date)):
-        text = _date(value, export)
+        text = _date(value, form)
     elif isinstance(value, datetime.time):
         text = value.isoformat()
     else:
@@ -119,10 +140,11 @@ def inexact(column: str) -> FileRefusedError:
     )
 
 
-def _date(value: datetime.datetime | datetime.date, export: ExportSource) -> str:
+def _date(value: datetime.datetime | datetime.date, form: CellForm) -> str:
     date = value.date() if isinstance(value, datetime.datetime) else value
     parts = {"y": f"{date.year:04d}", "m": f"{date.month:02d}", "d": f"{date.day:02d}"}
-    text = export.date_separator.join(parts[part] for part in export.date_order)
+    order, mark = DATE_FORMATS.get(form.date_format, ("ymd", "-"))
+    text = mark.join(parts[part] for part in order)
     if isinstance(value, datetime.datetime) and (value.time() != datetime.time.min or value.tzinfo):
         text += "T" + value.timetz().isoformat()
     return text
@@ -138,15 +160,15 @@ class TableReader:
         Private copy of the file.
     contract : HeaderContract
         Headers that the file must and may have.
-    export : ExportSource
-        Declared decimal mark and date format.
+    forms : CellForms
+        Declared decimal marks and date formats.
     tally, notices, layout
         Filled while the file is read.
     """
 
     copy: IO[bytes]
     contract: HeaderContract
-    export: ExportSource
+    forms: CellForms
     tally: Tally = field(default_factory=Tally)
     notices: list[tuple[str, str]] = field(default_factory=list)
     layout: Layout | None = None

@@ -36,16 +36,27 @@ class ContractColumn:
         Name in the raw table and, in a delivery with our own headers, in the file.
     is_required : bool
         A file without a required column is refused; an optional one is noted and stays NULL.
+    kind : str
+        identifier, date, score, word, atc or text.
+    word_kind : str
+        Kind of its words; "" where it has none.
     """
 
     name: str
     is_required: bool
+    kind: str
+    word_kind: str
 
 
 def _declared_exports() -> dict[str, tuple[ContractColumn, ...]]:
     exports: dict[str, tuple[ContractColumn, ...]] = {}
     for row in _rows("quality/export_columns.csv"):
-        column = ContractColumn(row["column_name"], row["is_column_required"] == "true")
+        column = ContractColumn(
+            row["column_name"],
+            row["is_column_required"] == "true",
+            row["kind_code"],
+            row["word_kind"],
+        )
         exports[row["export_name"]] = (*exports.get(row["export_name"], ()), column)
     return exports
 

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from intake.exact_csv import ExactReader, MoreLinesNeededError
+from intake.expansion import DEFAULT_FILE_FORM, FileForm
 from intake.plain_lines import Lines, judge_lines, split_lines
 from intake.records import (
     BYTE_ORDER_MARK,
@@ -49,10 +50,9 @@ class CsvReader:
         UTF-8 text with LF or CRLF line ends.
     contract : HeaderContract
         Headers that the file must and may have.
-    delimiter : str
-        The declared one, or "auto": the one by which the header fits the contract.
-    preamble_lines : int
-        Declared lines above the header.
+    form : FileForm
+        The declared delimiter, or "auto": the one by which the header fits the contract; lines
+        above the header and of the header.
     vectorised : bool
         False sends every line to the exact reader.
     tally, notices, layout
@@ -61,12 +61,12 @@ class CsvReader:
 
     blocks: Iterator[bytes]
     contract: HeaderContract
-    delimiter: str = ","
-    preamble_lines: int = 0
+    form: FileForm = DEFAULT_FILE_FORM
     vectorised: bool = True
     tally: Tally = field(default_factory=Tally)
     notices: list[tuple[str, str]] = field(default_factory=list)
     layout: Layout | None = None
+    delimiter: str = ","
     _carry: bytes = b""
 
     def batches(self) -> Iterator[pa.Table]:
@@ -77,6 +77,7 @@ class CsvReader:
         FileRefusedError
             The header is not the contract's, a quote swallows lines, or the file is cut.
         """
+        self.delimiter = self.form.delimiter
         self._carry, lines_before = self._read_header()
         assert self.layout is not None
         reader = BlockReader(self.layout, self.delimiter, self.tally, self.vectorised)
@@ -89,7 +90,7 @@ class CsvReader:
 
     def _read_header(self) -> tuple[bytes, int]:
         """Judge the header; return the bytes behind it and the lines used."""
-        n_searched = self.preamble_lines + _LINES_SEARCHED_FOR_HEADER
+        n_searched = self.form.preamble_lines + _LINES_SEARCHED_FOR_HEADER
         text = b""
         for block in self.blocks:
             text += block
@@ -98,14 +99,14 @@ class CsvReader:
         lines = text.split(b"\n", n_searched)
         texts = [line.decode("utf-8", "replace").removesuffix("\r") for line in lines[:n_searched]]
         texts[0] = texts[0].removeprefix(BYTE_ORDER_MARK)
-        n_used = self.preamble_lines + 1
+        n_used = self.form.preamble_lines + 1
         if len(lines) <= n_used:
             raise _too_long_line() if len(text) > _LONGEST_HEADER_BYTES else _without_header(text)
         self.layout = self._find_layout(texts)
         return text[sum(len(line) + 1 for line in lines[:n_used]) :], n_used
 
     def _find_layout(self, texts: list[str]) -> Layout:
-        header = texts[self.preamble_lines]
+        header = texts[self.form.preamble_lines]
         if not header.strip():
             self._refuse_preamble(texts)
             raise _without_header(b"")
@@ -128,13 +129,13 @@ class CsvReader:
 
     def _refuse_preamble(self, texts: list[str]) -> None:
         for number, text in enumerate(texts):
-            if number != self.preamble_lines and any(
+            if number != self.form.preamble_lines and any(
                 fits(_split(text, mark), self.contract) for mark in _MARK_NAMES
             ):
                 raise FileRefusedError(
                     "preamble",
                     f"its header is on line {number + 1}, "
-                    f"expected on line {self.preamble_lines + 1}.",
+                    f"expected on line {self.form.preamble_lines + 1}.",
                     f"Remove the lines above it, or declare preamble_lines: {number}.",
                 )
 

@@ -9,27 +9,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from intake.contract import EXPORTS, column_names, required_columns
-from intake.mapping import (
-    MAPPINGS_FOLDER,
-    Centre,
-    ColumnSource,
-    ExportSource,
-    FileSource,
-    Identifier,
-    Mapping,
-    Text,
-    load_mapping,
-)
+from intake.cells import CellForms
+from intake.contract import EXPORTS, required_columns
+from intake.expansion import FORMATS, FileForm, FileUse, file_key, normal_name
+from intake.mapping import MAPPINGS_FOLDER, Mapping, load_mapping
+from intake.mapping_schema import Centre, ColumnSource, Identifier, Text
 from intake.records import HeaderContract, normal_header
 from intake.refusals import FileRefusedError, IntakeError, MappingError, shown_name
 from intake.yaml_files import StrictModel, read_settings
 
 DELIVERY_FILE = "delivery.yml"
 DEFAULT_MAPPING = "clinic"
-
-FORMATS = {".csv": "csv", ".csv.gz": "csv_gz", ".xlsx": "xlsx", ".parquet": "parquet"}
-"""Ending of a file name -> format."""
 
 _DATA_ENDING = re.compile(
     r"\.(csv|tsv|gz|zip|7z|xls[xmb]?|ods|parquet|jsonl?|feather|sas7bdat|xpt|sav|dta|mdb)"
@@ -77,36 +67,55 @@ class Delivery:
         return None if self.about.centre is None else ColumnSource(constant=self.about.centre)
 
 
-@dataclass(frozen=True)
-class FileUse:
-    """One use of a file by an export."""
-
-    export_name: str
-    export: ExportSource
-    source: FileSource
-
-    @property
-    def columns(self) -> dict[str, ColumnSource]:
-        """Contract column -> its source; our own headers when the mapping names none."""
-        if self.source.columns:
-            return self.source.columns
-        return {name: ColumnSource(column=name) for name in column_names(self.export_name)}
-
-    def source_file(self, name: str) -> str:
-        """Return the file's name in the raw table: with ``#part`` when it has several uses."""
-        return f"{name}#{self.source.part}" if self.source.part else name
-
-
 @dataclass
 class PlannedFile:
-    """A file of the folder with every use that exports make of it, and where its centre is."""
+    """A file of the folder, or a sheet of one, with every use that exports make of it.
+
+    Attributes
+    ----------
+    name, file_format, n_bytes, modified_ns
+        The file in the folder.
+    sheet : str or None
+        Sheet of a workbook; None where the mapping names none.
+    uses : list of FileUse
+        They agree on how the file is read.
+    centre : ColumnSource or None
+        Where the centre of a record is.
+    other_sheets : tuple of str
+        Sheets of the same workbook that other uses read.
+    """
 
     name: str
     file_format: str
     n_bytes: int
     modified_ns: int = 0
+    sheet: str | None = None
     uses: list[FileUse] = field(default_factory=list)
     centre: ColumnSource | None = None
+    other_sheets: tuple[str, ...] = ()
+
+    @property
+    def form(self) -> FileForm:
+        """How the file is read."""
+        return self.uses[0].file_form
+
+    @property
+    def cell_forms(self) -> CellForms:
+        """How typed cells of each header are written as text."""
+        kinds = {
+            (use.export_name, column.name): column.kind
+            for use in self.uses
+            for column in EXPORTS[use.export_name]
+        }
+        return CellForms(
+            self.uses[0].cell_form,
+            {
+                normal_header(source.column): use.form_of(name)
+                for use in self.uses
+                for name, source in use.columns.items()
+                if source.column and kinds[use.export_name, name] in ("date", "score")
+            },
+        )
 
     @property
     def contract(self) -> HeaderContract:
@@ -120,7 +129,7 @@ class PlannedFile:
                 headers = dict.fromkeys(map(normal_header, source.headers))
                 (required if name in must else optional).update(headers)
                 declared.update(headers if name in use.source.may_be_absent else {})
-            required.update(dict.fromkeys(map(normal_header, use.source.records)))
+            required.update(dict.fromkeys(map(normal_header, use.headers)))
             if self.centre is not None:
                 required.update(dict.fromkeys(map(normal_header, self.centre.headers)))
         only_optional = tuple(name for name in optional if name not in required)
@@ -218,28 +227,37 @@ def plan_folder(delivery: Delivery) -> FolderPlan:
             f"The delivery folder {delivery.folder} cannot be read ({error.strerror})."
         ) from None
     plan = FolderPlan()
-    taken: dict[str, PlannedFile] = {}
-    for export_name in EXPORTS:
-        export = delivery.mapping.content.exports.get(export_name)
-        for source in export.files if export else ():
-            found = _candidates(source.file, states)
-            if export and len(found) == 1:
-                name, file_format = found[0]
-                state = states[name]
-                planned = taken.setdefault(
-                    name, PlannedFile(name, file_format, state.st_size, state.st_mtime_ns)
-                )
-                planned.centre = source.centre or delivery.centre
-                planned.uses.append(FileUse(export_name, export, source))
-            elif found:
-                plan.refusals.append(_several(source.file, [name for name, _ in found]))
-                taken.update({name: PlannedFile(name, "", 0) for name, _ in found})
-            elif source.required:
-                plan.refusals.append(_missing(source.file, states))
-            else:
-                plan.notices.append((source.file, "optional_file_absent", export_name))
-    plan.files = [planned for planned in taken.values() if planned.uses]
-    _judge_other_files(plan, set(states) - set(taken), delivery)
+    taken: dict[tuple[str, str | None], PlannedFile] = {}
+    ambiguous: set[str] = set()
+    for use in delivery.mapping.content.uses:
+        source = use.source
+        found = _candidates(source.file, states)
+        if len(found) == 1:
+            name, file_format = found[0]
+            state = states[name]
+            planned = taken.setdefault(
+                (name, source.sheet),
+                PlannedFile(name, file_format, state.st_size, state.st_mtime_ns, source.sheet),
+            )
+            planned.centre = source.centre or delivery.centre
+            planned.uses.append(use)
+        elif found:
+            plan.refusals.append(_several(source.file, [name for name, _ in found]))
+            ambiguous.update(name for name, _ in found)
+        elif source.required:
+            plan.refusals.append(_missing(source.file, states))
+        else:
+            plan.notices.append((source.file, "optional_file_absent", use.export_name))
+    plan.files = list(taken.values())
+    for planned in plan.files:
+        planned.other_sheets = tuple(
+            sheet
+            for name, sheet in taken
+            if name == planned.name and sheet is not None and sheet != planned.sheet
+        )
+    plan.refusals = list({(each.code, each.file_name): each for each in plan.refusals}.values())
+    plan.notices = list(dict.fromkeys(plan.notices))
+    _judge_other_files(plan, set(states) - {name for name, _ in taken} - ambiguous, delivery)
     return plan
 
 
@@ -251,30 +269,38 @@ def require_unchanged(delivery: Delivery, plan: FolderPlan) -> None:
     IntakeError
         It names the files; a folder into which files are still copied is not complete.
     """
-    now = {planned.name: planned for planned in plan_folder(delivery).files}
-    changed = [planned.name for planned in plan.files if now.get(planned.name) != planned]
+    now = plan_folder(delivery).files
+    changed = [planned.name for planned in plan.files if planned not in now]
     if changed:
         raise IntakeError(
             f"The delivery {delivery.folder} changed while it was loaded or built: "
-            f"{', '.join(map(shown_name, changed))}.",
+            f"{', '.join(map(shown_name, dict.fromkeys(changed)))}.",
             "wait until it is complete, then run again",
         )
 
 
 def _candidates(file: str, names: Iterable[str]) -> list[tuple[str, str]]:
     """Return the files that a mapping's file name can mean, with their formats."""
-    wanted = file.lower()
-    endings = [ending for ending in FORMATS if wanted.endswith(ending)]
-    accepted = {wanted: FORMATS[max(endings, key=len)]} if endings else {}
-    if not endings:
-        accepted = {wanted + ending: file_format for ending, file_format in FORMATS.items()}
-    return [(name, accepted[name.lower()]) for name in sorted(names) if name.lower() in accepted]
+    stem = _pattern(file_key(file))
+    written = [ending for ending in FORMATS if file.lower().endswith(ending)]
+    endings = [max(written, key=len)] if written else list(FORMATS)
+    return [
+        (name, FORMATS[ending])
+        for name in sorted(names)
+        for ending in endings
+        if re.fullmatch(stem + re.escape(ending), normal_name(name))
+    ]
+
+
+def _pattern(name: str) -> str:
+    """Return the regular expression of a file name in which * stands for any text."""
+    return ".*".join(map(re.escape, name.split("*")))
 
 
 def _missing(file: str, names: Iterable[str]) -> FileRefusedError:
     endings = [ending for ending in FORMATS if file.lower().endswith(ending)]
     looked_for = file if endings else f"{file} ({', '.join(FORMATS)})"
-    similar = sorted(name for name in names if name.lower().startswith(file.lower()))
+    similar = sorted(name for name in names if normal_name(name).startswith(normal_name(file)))
     also = f" The folder holds {shown_name(similar[0])}." if similar else ""
     return FileRefusedError(
         "missing_file", f"is missing: looked for {looked_for}.{also}", file_name=file
@@ -291,23 +317,20 @@ def _several(file: str, names: list[str]) -> FileRefusedError:
 
 def _judge_other_files(plan: FolderPlan, names: Iterable[str], delivery: Delivery) -> None:
     """Refuse data files that no export uses; note any other file."""
-    ignored = {name.lower() for name in delivery.mapping.content.ignored_files}
-    used = [
-        _stem(file.file.lower())
-        for export in delivery.mapping.content.exports.values()
-        for file in export.files
-    ]
-    named_after_one = re.compile(f"({'|'.join(map(re.escape, used))})(?![a-z])")
+    content = delivery.mapping.content
+    ignored = re.compile("|".join(map(_pattern, map(normal_name, content.ignored_files))) or "(?!)")
+    used = dict.fromkeys(_pattern(file_key(use.source.file)) for use in content.uses)
+    named_after_one = re.compile(f"({'|'.join(used)})(?![a-z])")
     n_unknown = 0
     for name in sorted(names):
-        lower = name.lower()
+        lower = normal_name(name)
         if name == DELIVERY_FILE:
             continue
         ending = os.path.splitext(lower)[1]
         is_table = _DATA_ENDING.fullmatch(ending) or (
             _TEXT_ENDING.fullmatch(ending) and named_after_one.match(lower)
         )
-        if lower in ignored or _stem(lower) in ignored:
+        if ignored.fullmatch(lower) or ignored.fullmatch(file_key(lower)):
             plan.notices.append((shown_name(name), "ignored_file", "the mapping ignores it"))
         elif is_table and not lower.startswith((".", "~$")):
             plan.refusals.append(
@@ -322,9 +345,3 @@ def _judge_other_files(plan: FolderPlan, names: Iterable[str], delivery: Deliver
     if n_unknown:
         # Counted, not named: the name of a letter or a picture may name a patient.
         plan.notices.append(("(delivery folder)", "unknown_file", f"{n_unknown} not read"))
-
-
-def _stem(name: str) -> str:
-    for ending in FORMATS:
-        name = name.removesuffix(ending)
-    return name

@@ -10,7 +10,9 @@ import pyarrow as pa
 
 from intake.contract import EXPORTS, INTAKE_CONTRACT_VERSION
 from intake.delivery import Delivery, FolderPlan
+from intake.expansion import staged_form
 from intake.judgement import FileJudgement, Projection
+from intake.mapping_schema import DATE_FORMATS
 from intake.raw_tables import (
     DELIVERY,
     DELIVERY_FILES,
@@ -61,7 +63,7 @@ def delivery_row(
         "extraction_date": delivery.extraction_date,
         "is_synthetic": delivery.about.is_synthetic,
         "delivery_label": delivery.about.label,
-        "n_files": len(plan.files),
+        "n_files": len(hashes),
         "key_fingerprint": key.fingerprint,
         "reference_key": key.reference_key(load_id),
         "reading_id": _sha256(
@@ -109,7 +111,7 @@ def _files(
             "sha256": judgement.sha256,
             "n_bytes": judgement.n_bytes,
             "file_format": judgement.planned.file_format,
-            "encoding": projection.use.export.encoding,
+            "encoding": projection.use.file_form.encoding,
             "n_records_read": n_records,
             "n_records_faulty": projection.n_faulty if is_first else 0,
             "mapping_version": delivery.mapping.content.version,
@@ -145,21 +147,26 @@ def _notices(plan: FolderPlan, judgements: list[FileJudgement]) -> list[dict[str
 
 
 def _formats(delivery: Delivery) -> list[dict[str, Any]]:
-    """Return how values of each export are written."""
-    exports = delivery.mapping.content.exports
-    return [
-        {
-            "export_name": name,
-            "decimal_mark": exports[name].decimal_mark,
-            "date_order": exports[name].date_order,
-            "date_separator": exports[name].date_separator,
-            "are_partial_dates_allowed": exports[name].partial_dates,
-            "missing_codes": list(exports[name].missing_codes),
-            "repeated_records": exports[name].repeated_records,
-        }
-        for name in EXPORTS
-        if name in exports
-    ]
+    """Return how values of each export are written in its raw table."""
+    content = delivery.mapping.content
+    rows = []
+    for name in EXPORTS:
+        if name not in content.exports:
+            continue
+        form = staged_form(use for use in content.uses if use.export_name == name)
+        order, mark = DATE_FORMATS[form.date_format]
+        rows.append(
+            {
+                "export_name": name,
+                "decimal_mark": form.decimal_mark,
+                "date_order": order,
+                "date_separator": mark,
+                "are_partial_dates_allowed": form.partial_dates,
+                "missing_codes": list(form.missing_codes),
+                "repeated_records": content.exports[name].repeated_records,
+            }
+        )
+    return rows
 
 
 def _words(delivery: Delivery) -> list[dict[str, Any]]:
@@ -167,7 +174,7 @@ def _words(delivery: Delivery) -> list[dict[str, Any]]:
     content = delivery.mapping.content
     words = [
         (kind, word.strip().lower(), code)
-        for kind, codes in content.words.items()
+        for kind, codes in delivery.mapping.words.items()
         for word, code in codes.items()
     ]
     words += [("criterion", code, code) for code in content.criteria]

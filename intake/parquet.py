@@ -19,7 +19,7 @@ from intake.cells import (
     inexact,
     render,
 )
-from intake.records import LONGEST_CELL, batch_schema, judge_fields, judge_header
+from intake.records import LONGEST_CELL, batch_schema, judge_fields, judge_header, normal_header
 from intake.refusals import FileRefusedError, shown_name
 
 _CONTROL_CHARACTER = "[\\x00-\\x08\\x0a-\\x1f\\x7f]"
@@ -75,7 +75,8 @@ class ParquetReader(TableReader):
             return pc.fill_null(column.cast(pa.string()), "")
         encoded = column if isinstance(kind, pa.DictionaryType) else column.dictionary_encode()
         try:
-            texts = [render(value, self.export) for value in _python_values(encoded.dictionary)]
+            form = self.forms.of(normal_header(name))
+            texts = [render(value, form) for value in _python_values(encoded.dictionary)]
         except InexactNumberError:
             raise inexact(name) from None
         return pc.fill_null(pa.array(texts, pa.string()).take(encoded.indices), "")

@@ -16,6 +16,7 @@ from xml.parsers import expat
 import pyarrow as pa
 
 from intake.cells import ROWS_PER_BATCH, InexactNumberError, TableReader, inexact, render
+from intake.expansion import DEFAULT_FILE_FORM, FileForm
 from intake.records import Fault, fits, judge_fields, judge_header
 from intake.refusals import FileRefusedError, shown_name
 
@@ -45,12 +46,15 @@ class WorkbookReader(TableReader):
     ----------
     sheet : str or None
         Name of the sheet; the first one when None.
-    preamble_lines : int
-        Declared rows above the header.
+    other_sheets : tuple of str
+        Sheets that are read too, apart.
+    file_form : FileForm
+        Declared rows above the header and of the header.
     """
 
     sheet: str | None = None
-    preamble_lines: int = 0
+    other_sheets: tuple[str, ...] = ()
+    file_form: FileForm = DEFAULT_FILE_FORM
     _stored: dict[int, str] = field(default_factory=dict)
     _formats: Counter[tuple[str, str, type]] = field(default_factory=Counter)
 
@@ -102,8 +106,9 @@ class WorkbookReader(TableReader):
             )
         if is_hidden:
             self.notices.append(("hidden_sheet", "the sheet that is read is hidden"))
-        if len(names) > 1:
-            self.notices.append(("other_sheets", f"{len(names) - 1} other sheets are not read"))
+        n_unread = len(set(names) - {sheet.title, *self.other_sheets})
+        if n_unread:
+            self.notices.append(("other_sheets", f"{n_unread} other sheets are not read"))
         return sheet
 
     def _refuse_bomb(self) -> None:
@@ -142,8 +147,8 @@ class WorkbookReader(TableReader):
                 )
 
     def _find_layout(self, rows: Iterator[tuple[int, tuple]]) -> None:
-        top = list(islice(rows, self.preamble_lines + 1))
-        if len(top) <= self.preamble_lines:
+        top = list(islice(rows, self.file_form.preamble_lines + 1))
+        if len(top) <= self.file_form.preamble_lines:
             raise FileRefusedError("no_header", "has no header row.")
         header = self._texts(top[-1][1])
         if not fits(header, self.contract):
@@ -152,7 +157,7 @@ class WorkbookReader(TableReader):
                     raise FileRefusedError(
                         "preamble",
                         f"its header is in row {number}, "
-                        f"expected in row {self.preamble_lines + 1}.",
+                        f"expected in row {self.file_form.preamble_lines + 1}.",
                         f"Remove the rows above it, or declare preamble_lines: {number - 1}.",
                     )
         while header and not header[-1].strip():
@@ -171,7 +176,7 @@ class WorkbookReader(TableReader):
         if value is not None and column is not None and not isinstance(value, bool):
             self._formats[column, cell.number_format or "", type(value)] += 1
         try:
-            return render(value, self.export)
+            return render(value, self.forms.of(column))
         except InexactNumberError:
             if column is None:
                 return "?"  # in no stored column; only whether it is blank matters

@@ -19,6 +19,22 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+class PlacedError(ValueError):
+    """A problem of a whole file, found after its keys were validated.
+
+    Parameters
+    ----------
+    path : tuple of str
+        Keys that lead to where it is.
+    text : str
+        What is wrong, with its place in words.
+    """
+
+    def __init__(self, path: tuple[str, ...], text: str) -> None:
+        super().__init__(text)
+        self.path = path
+
+
 _MOST_BYTES = 1 << 20
 """A mapping of a large source has some ten thousand."""
 
@@ -75,6 +91,8 @@ def read_settings(path: Path, model: type[Model]) -> tuple[Model, str]:
         return model.model_validate(loaded), hashlib.sha256(content).hexdigest()
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
+        # A list is called too short when its only item is the problem.
+        problems = [p for p in problems if p["type"] != "too_short"] or problems
         raise MappingError(*(_explain(p, path.name, lines, model) for p in problems)) from None
 
 
@@ -118,9 +136,12 @@ def _lines_of(
 def _explain(problem: Any, file_name: str, lines: Lines, model: type[BaseModel]) -> str:
     """Return one problem found by pydantic as a line for the user."""
     path = tuple(str(part) for part in problem["loc"] if str(part) != "[key]")
+    cause = problem.get("ctx", {}).get("error")
+    is_placed = isinstance(cause, PlacedError)
+    key = "" if is_placed else shown_name(": ".join(path), 120)
+    path = cause.path if is_placed else path
     line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
     where = f"{file_name} line {line}" if line else file_name
-    key = shown_name(": ".join(path), 120)
     text = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         text = f"unknown key; allowed: {', '.join(_model_at(path[:-1], model).model_fields)}"

@@ -23,14 +23,15 @@ from doc_files import code, codes, document, section, table
 
 from intake.contract import EXPORTS as CONTRACT
 from intake.delivery import DeliveryFile
-from intake.mapping import (
+from intake.mapping import WORD_KINDS, MappingContent
+from intake.mapping_schema import (
     DATE_FORMATS,
     ENCODINGS,
-    WORD_KINDS,
+    CellKeys,
     ColumnSource,
     ExportSource,
     FileSource,
-    MappingContent,
+    FormatKeys,
 )
 from intake.refusals import FILE_REFUSALS, NOTICES, RECORD_FAULTS
 
@@ -168,15 +169,19 @@ def test_every_notice_is_listed() -> None:
 
 def test_every_key_of_a_mapping_is_listed() -> None:
     models = {
-        "file": MappingContent,
-        "export": ExportSource,
-        "file of an export": FileSource,
-        "column": ColumnSource,
+        "mapping": (MappingContent, None),
+        "cells": (CellKeys, None),
+        "files": (FormatKeys, CellKeys),
+        "export": (ExportSource, FormatKeys),
+        "file of an export": (FileSource, FormatKeys),
+        "column": (ColumnSource, CellKeys),
     }
     rows = marked("mapping keys")
-    for level, model in models.items():
+    assert {row["level"] for row in rows} == set(models)
+    for level, (model, parent) in models.items():
         stated = [code(row["key"]) for row in rows if row["level"] == level]
-        assert stated == list(model.model_fields), level
+        inherited = parent.model_fields if parent else ()
+        assert stated == [key for key in model.model_fields if key not in inherited], level
 
 
 def test_encodings_date_formats_and_word_kinds_are_those_of_the_mapping() -> None:

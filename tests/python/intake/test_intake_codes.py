@@ -13,7 +13,7 @@ def test_every_refusal_of_a_file_is_in_the_table():
 
 
 def test_every_fault_of_a_record_is_in_the_table():
-    assert first_arguments("Fault") | first_arguments("_as_faulty") == set(RECORD_FAULTS)
+    assert first_arguments("Fault") | first_arguments("as_faulty") == set(RECORD_FAULTS)
 
 
 def test_every_notice_is_in_the_table():

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intake.csv_reader import CsvReader
+from intake.expansion import FileForm
 from intake.file_bytes import to_utf8, with_line_feeds
 from intake.records import HeaderContract
 from intake.refusals import FileRefusedError
@@ -23,7 +24,10 @@ def read(data: bytes, block: int, vectorised: bool, delimiter: str = ",") -> obj
     """Return rows by record number and the counts, or the code of the refusal."""
     blocks = (data[start : start + block] for start in range(0, len(data), block))
     reader = CsvReader(
-        with_line_feeds(to_utf8(blocks, "utf-8")), CONTRACT, delimiter, vectorised=vectorised
+        with_line_feeds(to_utf8(blocks, "utf-8")),
+        CONTRACT,
+        FileForm(delimiter=delimiter),
+        vectorised=vectorised,
     )
     try:
         tables = list(reader.batches())

@@ -19,8 +19,9 @@ from intake_deliveries import HEADERS, KEY, as_csv, judge, table, write_delivery
 
 from intake.cells import InexactNumberError, render
 from intake.delivery import open_delivery
+from intake.expansion import CellForm
 from intake.loader import load_delivery
-from intake.mapping import MAPPINGS_FOLDER, ExportSource
+from intake.mapping import MAPPINGS_FOLDER
 
 ORDER = "order by record_number"
 
@@ -308,14 +309,13 @@ def test_a_parquet_file_that_is_damaged_or_nested_is_refused(folder):
     ],
 )
 def test_typed_cells_are_written_in_the_declared_form(value, text):
-    export = ExportSource(decimal_mark=",", date_format="dmy/", files=({"file": "x"},))
-    assert render(value, export) == text
+    assert render(value, CellForm(decimal_mark=",", date_format="dmy/")) == text
 
 
 @pytest.mark.parametrize("value", [2.0**53 + 2, -(2.0**54), 1e21])
 def test_a_whole_number_that_floating_point_cannot_tell_from_its_neighbour(value):
     with pytest.raises(InexactNumberError):
-        render(value, ExportSource(files=({"file": "x"},)))
+        render(value, CellForm())
 
 
 def with_column(folder: Path, name: str, values: pa.Array) -> None:

@@ -58,7 +58,7 @@ def test_every_mapping_of_the_project_is_valid(path):
             "file: people\n        reqired: true",
             ["reqired", "unknown key", "required"],
         ),
-        ("GENDER", "{constan: x}", ["sex: constan: unknown key", "join, separator, constant"]),
+        ("GENDER", "{constan: x}", ["sex: constan: unknown key", "join, constant, by_timepoint"]),
         (
             "    files:",
             "    encoding: ebcdic\n    files:",
@@ -124,10 +124,17 @@ def test_the_mapping_that_the_mistakes_are_made_in_is_good(tmp_path):
     assert load_mapping("ward", mapping(tmp_path, GOOD)).content.source_system == "ward"
 
 
-@pytest.mark.parametrize("name", ["nobody", "../clinic", "clinic.yml", "/etc/passwd", ""])
+@pytest.mark.parametrize("name", ["nobody", "../clinic", "/etc/passwd", ""])
 def test_a_mapping_is_chosen_by_name_among_those_there_are(tmp_path, name):
     with pytest.raises(MappingError, match=r"(?s)no mapping named .* Known: ward"):
         load_mapping(name, mapping(tmp_path, GOOD))
+
+
+def test_a_mapping_may_be_given_as_a_path(tmp_path):
+    mapping(tmp_path, GOOD)
+    assert load_mapping(str(tmp_path / "ward.yml")).name == "ward"
+    with pytest.raises(MappingError, match=r"There is no mapping .*other\.yml"):
+        load_mapping(str(tmp_path / "other.yml"))
 
 
 def test_a_mapping_that_is_not_text_is_refused(tmp_path):
@@ -157,8 +164,11 @@ def test_one_file_with_two_uses_needs_parts_that_agree(tmp_path):
         "file: people\n        columns", "file: people\n        part: two\n        columns"
     )
     assert load_mapping("ward", mapping(tmp_path, parts))
-    other = parts.replace("part: two", "part: two\n        preamble_lines: 1")
-    with pytest.raises(MappingError, match="declare different encodings"):
+    once = parts.replace("part: two", "part: two\n        preamble_lines: 1")
+    both = load_mapping("ward", mapping(tmp_path, once)).content.uses
+    assert [use.file_form.preamble_lines for use in both] == [1, 1]
+    other = once.replace("part: one", "part: one\n        preamble_lines: 2")
+    with pytest.raises(MappingError, match=r"line \d+: .* people declare different preamble_lines"):
         load_mapping("ward", mapping(tmp_path, other))
 
 
