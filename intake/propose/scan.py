@@ -23,9 +23,8 @@ from typing import Any
 import pyarrow as pa
 
 from intake.cells import InexactNumberError, private_copy, render
-from intake.delivery import FORMATS
+from intake.expansion import DEFAULT_CELL_FORM, FORMATS
 from intake.file_bytes import SourceBytes, inflate, open_folder
-from intake.mapping import ExportSource, FileSource
 from intake.propose.headers import MISSING_WORDS, TOTAL_WORDS, folded, words_of
 from intake.records import BYTE_ORDER_MARK
 from intake.refusals import FileRefusedError
@@ -42,8 +41,6 @@ _LEAST_HEADER_SHARE = 0.6
 _MOST_DATA_SHARE = 0.2
 _MISSING_SIGNS = frozenset({"-", "--", "---", "–", "—", ".", "..", "?", "/", "//", "*"})
 _MARKS = (";", ",", "\t", "|")
-_PLAIN = ExportSource(files=(FileSource(file="any"),))
-"""Typed cells of workbooks and Parquet files are written in our own form."""
 
 DATE = re.compile(r"(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})(?:[T ]\d{1,2}:\d{2}.*)?")
 PARTIAL_DATE = re.compile(
@@ -420,7 +417,7 @@ def _text(cell: Any) -> str:
     if isinstance(cell, str):
         return cell
     try:
-        return render(cell, _PLAIN)
+        return render(cell, DEFAULT_CELL_FORM)  # typed cells in our own form
     except InexactNumberError:
         return str(cell)
 
