@@ -192,16 +192,19 @@ def _share(
 
 def _volume(export: str, facts: Facts) -> Iterator[Measure]:
     """Yield how many records there are, also against the load before."""
-    if export in NEVER_EMPTY:
-        rule = value_between(
-            "records",
-            1,
-            None,
-            category=COMPLETENESS,
-            reason=f"A registry has {export}.",
-            threshold="at least 1 record",
-        )
-        yield Measure(rule.only_if(export in facts.exports), _n_read(export))
+    rule = value_between(
+        "records",
+        1,
+        None,
+        category=COMPLETENESS,
+        reason=f"A registry has {export.replace('_', ' ')}."
+        if export in NEVER_EMPTY
+        else f"The export of {export.replace('_', ' ')} is empty: has the register recorded none "
+        "yet, or was it cut?",
+        threshold="at least 1 record",
+    )
+    rule = rule if export in NEVER_EMPTY else rule.as_warning()
+    yield Measure(rule.only_if(export in facts.exports), _n_read(export))
     last = facts.last_records.get(export, 0)
     rule = value_between(
         "volume",
@@ -345,7 +348,7 @@ def _patients_at_end(export: str) -> tuple[str, str]:
     )
     is_cut = f"n_after * -ln(1 - least(share, 0.99)) >= {LEAST_EVIDENCE_OF_CUT}"
     n_after = f"(select case when {is_cut} then n_after else 0 end from {ended})"
-    return n_after, f"(select count(*) from {STAGED['patients']})"
+    return n_after, f"case when count(*) > 0 then (select count(*) from {STAGED['patients']}) end"
 
 
 def _distributions(export: str) -> Iterator[Measure]:
@@ -381,7 +384,7 @@ def _distributions(export: str) -> Iterator[Measure]:
         yield _share(
             f"{column}_not_a_default",
             f"case when {shared} > {few} then {shared} else 0 end",
-            "count(*)",
+            f"case when count(*) > {few} then count(*) end",
             most,
             category=PLAUSIBILITY,
             reason="One date in many records is a default of a form, or the day of a migration.",

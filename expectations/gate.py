@@ -44,7 +44,8 @@ MEMORY_LIMIT = "1200MB"
 ENGINE_ARGUMENTS = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 
 Numbers = dict[str, Any]
-"""Of a suite: rows (""), filled rows of each needed column, counts behind shares, and words."""
+"""Of a suite: rows (""), filled rows of each needed column, counts behind shares, words, and the
+records that each rule judges."""
 
 
 def all_suites(facts: Facts) -> list[Suite]:
@@ -105,13 +106,17 @@ def _numbers(work_file: Path, suites: list[Suite]) -> dict[str, Numbers | str]:
         for suite in suites:
             wanted = {"": "count(*)"}
             for rule in suite.rules:
+                if rule.judged:
+                    wanted[_judged(rule)] = rule.judged.format(batch="batch")
                 if rule.needs:
                     wanted[rule.needs] = f'count("{rule.needs}")'
                 for column in (*(rule.counts or ()), *filter(None, [rule.words])):
                     wanted[column] = f'max("{column}")'
             try:
-                query = f"select {', '.join(wanted.values())} from ({suite.query})"
-                row = db.execute(query).fetchone()
+                counted = ", ".join(wanted.values())
+                row = db.execute(
+                    f"with batch as ({suite.query}) select {counted} from batch"
+                ).fetchone()
             except duckdb.Error as error:
                 found[suite.name] = type(error).__name__
             else:
@@ -146,10 +151,15 @@ def _judge(source: Any, suite: Suite, numbers: Numbers | str) -> list[CheckOutco
 
 
 def _applies(rule: Rule, numbers: Numbers) -> bool:
-    """Return whether there is something to judge: a query over no rows would pass unseen."""
-    if rule.expectation == "UnexpectedRowsExpectation" and numbers[""] == 0:
+    """Return whether there is enough to judge: with too little a rule would pass unseen."""
+    if rule.judged and (numbers[_judged(rule)] or 0) < rule.least:
         return False
     return rule.is_applicable and (not rule.needs or numbers[rule.needs] > 0)
+
+
+def _judged(rule: Rule) -> str:
+    """Return the name of the number of records that a rule judges; no column has a blank."""
+    return f"judged by {rule.code}"
 
 
 def _build(rule: Rule) -> Any:

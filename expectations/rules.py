@@ -36,6 +36,10 @@ class Rule:
         Column of the suite's one row that says what was found; shown after the reason of a failure.
     is_applicable : bool
         False when what it compares with does not exist (no earlier load).
+    judged : str or None
+        SQL over ``{batch}``: the number of records that the rule judges.
+    least : int
+        With fewer of them the rule is not applicable.
     """
 
     code: str
@@ -50,6 +54,8 @@ class Rule:
     counts: tuple[str, str] | None = None
     words: str | None = None
     is_applicable: bool = True
+    judged: str | None = None
+    least: int = 0
 
     def as_warning(self) -> Rule:
         """Return the rule with severity warning: shown, does not stop the publish."""
@@ -58,6 +64,10 @@ class Rule:
     def only_if(self, is_applicable: bool) -> Rule:
         """Return the rule, not applicable unless the condition holds."""
         return replace(self, is_applicable=is_applicable)
+
+    def at_least(self, least: int, judged: str = "count(*)") -> Rule:
+        """Return the rule, not applicable where fewer records are judged (SQL over ``{batch}``)."""
+        return replace(self, judged=judged, least=least)
 
     def against_before(self, is_known: bool) -> Rule:
         """Return the rule as a comparison with the load before, if that is known."""
@@ -108,8 +118,12 @@ def rows_between(code: str, least: int, most: int | None, reason: str) -> Rule:
 
 
 def no_rows(code: str, query: str, category: str, reason: str, threshold: str) -> Rule:
-    """Expect a query over the suite's rows (written ``{batch}``) to return nothing."""
-    return Rule(
+    """Expect a query over the suite's rows (written ``{batch}``) to return nothing.
+
+    Without a row in the suite the rule is not applicable: the query would pass unseen.
+    """
+    rule = Rule(
         code, "UnexpectedRowsExpectation", {"unexpected_rows_query": query}, category, reason,
         threshold,
     )  # fmt: skip
+    return rule.at_least(1)

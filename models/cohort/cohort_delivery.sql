@@ -8,10 +8,11 @@ stg_intake__delivery_files as (
     select * from {{ ref('stg_intake__delivery_files') }}
 ),
 
+-- A file without any record tells nothing about anybody: it is as if it had not come.
 comorbidity_files as (
     select count(*) > 0 as has_comorbidities_export
     from stg_intake__delivery_files
-    where export_name = 'comorbidities'
+    where export_name = 'comorbidities' and n_records_read > 0
 ),
 
 final as (

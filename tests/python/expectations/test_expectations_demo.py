@@ -157,7 +157,8 @@ LEDGER = "update quarantine.record_ledger set "
         ),
         (
             "mart_fct_patient_timepoints", "every_timepoint_present",
-            "delete from marts.fct_patient_timepoints where timepoint_code = 'week_16'",
+            "update marts.fct_patient_timepoints set is_attended = false, "
+            "not_attended_reason_code = 'no_visit_in_window' where timepoint_code = 'week_16'",
         ),
         (
             "mart_fct_patient_timepoints", "dlqi_score_as_before",
@@ -180,6 +181,11 @@ LEDGER = "update quarantine.record_ledger set "
         (
             "mart_fct_scores", "constant_score",
             "update marts.fct_scores set score_value = 5 where score_code = 'itch_nrs'",
+        ),
+        (
+            "mart_fct_scores", "heaped_score",
+            "update marts.fct_scores set score_value = 7 "
+            "where score_code = 'poem' and timepoint_code = 'week_04'",
         ),
         (
             "mart_fct_tacrolimus_initiation", "event_share",
@@ -238,11 +244,60 @@ def test_a_month_with_another_level_or_grain_is_named(built, known, tmp_path, co
 
 def test_what_was_not_delivered_is_not_judged(built, known, tmp_path):
     """No event, and a mapping without visits: nothing to judge is neither passed nor failed."""
-    file = changed(built, tmp_path, ["delete from marts.fct_adverse_events"])
+    file = changed(
+        built,
+        tmp_path,
+        [
+            "delete from marts.fct_adverse_events",
+            "delete from staging.stg_clinic__adverse_events",
+            "delete from quarantine.rejected_records where export_name = 'adverse_events'",
+            LEDGER + "n_records_read = 0 where export_name = 'adverse_events'",
+        ],
+    )
     states = states_of(file, known, "mart_fct_adverse_events")
+    assert set(states.values()) == {"not_applicable"}
+    first = dataclasses.replace(known, last_records={})
+    states = states_of(file, first, "export_adverse_events")
+    assert states.pop("records") == "failed"
     assert set(states.values()) == {"not_applicable"}
     given = dataclasses.replace(known, exports=("patients",))
     assert states_of(built, given, "export_visits")["records"] == "not_applicable"
+
+
+def test_a_follow_up_that_cannot_be_breaks_every_rule_of_its_suite(built, known, tmp_path):
+    statements = [
+        "update marts.fct_follow_up set end_of_observation_day = 0",
+        "delete from marts.fct_follow_up where rowid = 0",
+        "update marts.fct_follow_up set end_of_observation_day = 407, last_recorded_day = 406, "
+        "is_window_over_week_16 = false, is_window_over_week_52 = true where rowid = 1",
+    ]
+    states = states_of(changed(built, tmp_path, statements), known, "mart_fct_follow_up")
+    assert set(states.values()) == {"failed"}
+
+
+def test_a_rule_with_too_little_to_judge_is_not_applicable(built, known, tmp_path):
+    statements = [
+        "delete from marts.dim_patients where rowid > 18",
+        "update marts.dim_patients set age_at_diagnosis_years = null",
+        "update marts.fct_tacrolimus_initiation set is_event = true",
+        "delete from marts.fct_scores where score_code <> 'iga'",
+        "update marts.fct_patient_timepoints set is_attended = false, easi_score = null, "
+        "not_attended_reason_code = 'window_after_extraction' where timepoint_number > 0",
+    ]
+    found = gate.run(changed(built, tmp_path, statements), known).of_state("not_applicable")
+    assert {outcome.name for outcome in found} == {
+        "mart_dim_patients.one_sex_only",
+        "mart_dim_patients.age_at_index_years_mean",
+        "mart_dim_patients.ages_in_order",
+        "mart_dim_patients.evaluable_share",
+        "mart_dim_patients.one_season_only",
+        "mart_dim_patients.disease_course_code_recorded",
+        "mart_dim_patients.clinical_phenotype_code_recorded",
+        "mart_dim_patients.age_at_diagnosis_years_recorded",
+        "mart_fct_tacrolimus_initiation.days_and_months_agree",
+        "mart_fct_scores.heaped_score",
+        "mart_fct_patient_timepoints.easi_falls",
+    }
 
 
 def test_a_share_is_reported_with_its_number_and_denominator(built, known, tmp_path):

@@ -90,12 +90,17 @@ def test_a_suite_whose_query_fails_is_all_errors_and_the_next_suite_still_runs(p
 
 
 def test_rules_without_anything_to_judge_are_not_applicable(people):
+    none = "select 1 from {batch} where score > 10"
     found = judge(
         people,
         between("nothing", 1),
         rows_between("volume", 10, 20, "no load before").only_if(False),
+        no_rows("few", none, CONFORMANCE, "why", "none").at_least(40, "count(name)"),
+        no_rows("unknown", none, CONFORMANCE, "why", "none").at_least(1, "max(nothing)"),
     )
     assert {outcome.state_code for outcome in found.values()} == {"not_applicable"}
+    enough = no_rows("enough", none, CONFORMANCE, "why", "none").at_least(39, "count(name)")
+    assert judge(people, enough)["enough"].state_code == "failed"
 
 
 def test_no_outcome_holds_a_value_of_a_patient(people):
@@ -129,7 +134,7 @@ def test_there_are_fewer_rules_because_staging_judges_the_cells():
     per_subject = {"export": 0, "mart": 0}
     for suite in gate.all_suites(FACTS):
         per_subject[suite.subject] += len(suite.rules)
-    assert per_subject == {"export": 80, "mart": 44}
+    assert per_subject == {"export": 82, "mart": 49}
 
 
 def test_no_two_rules_of_a_suite_have_the_same_name():
@@ -158,7 +163,7 @@ def test_there_is_a_suite_for_every_export_and_every_mart():
     marts = {
         "dim_patients", "dim_timepoints", "dim_scores", "dim_delivery", "fct_patient_timepoints",
         "fct_scores", "fct_topical_regimens", "fct_tacrolimus_initiation", "fct_adverse_events",
-        "fct_cohort_attrition", "fct_treatment_algorithm", "fct_published_results",
+        "fct_follow_up", "fct_cohort_attrition", "fct_treatment_algorithm", "fct_published_results",
     }  # fmt: skip
     assert {f"mart_{mart}" for mart in marts} <= names
 
