@@ -138,10 +138,13 @@ class Column:
         return sum((Counter({m.group(1): n}) for m, n in found if m), Counter())
 
     @cached_property
-    def numbers(self) -> list[float]:
-        """Every number of the column, once."""
-        texts = [text for text in self.values if NUMBER.fullmatch(text)]
-        return [float(text.replace(",", ".")) for text in texts]
+    def numbers(self) -> dict[float, int]:
+        """Number -> records."""
+        found: Counter[float] = Counter()
+        for text, n in self.values.items():
+            if NUMBER.fullmatch(text):
+                found[float(text.replace(",", "."))] += n
+        return dict(found)
 
 
 def date_forms_of(text: str) -> list[str]:

@@ -1,0 +1,318 @@
+"""Draft a mapping for a folder: look at every file, give it a use, and say what would be lost."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from intake.contract import codes_of, required_columns
+from intake.propose import redcap
+from intake.propose.blocks import days_by_label, label_of, meanings
+from intake.propose.formats import (
+    add_formats,
+    contract_has,
+    counted,
+    date_columns,
+    in_order,
+)
+from intake.propose.headers import folded
+from intake.propose.proposal import Proposal, Use
+from intake.propose.roles import WORD_KIND_OF, is_identity, known_words
+from intake.propose.scan import Column, Folder, Table, scan_folder
+from intake.propose.shapes import Seen, look, uses_of
+from intake.refusals import IntakeError, shown_name
+
+_CALENDAR_CRITERIA = ("is_index_date_in_study_period",)
+
+
+def draft(
+    folder: Path, source_system: str, extraction: datetime.date | None = None
+) -> tuple[Proposal, Folder]:
+    """Return a proposal for the files of a folder, and what was found in them.
+
+    Parameters
+    ----------
+    folder : Path
+        The delivery folder; nothing of it is loaded.
+    source_system : str
+        Name of the mapping.
+    extraction : date, optional
+        Day of the export.
+
+    Raises
+    ------
+    IntakeError
+        The folder holds no table with a column of patients.
+    """
+    if not folder.is_dir():
+        raise IntakeError(f"The delivery folder {folder} is not there.", "name the right folder")
+    found = scan_folder(folder)
+    proposal = Proposal(source_system, f"Mapping proposed for {source_system}")
+    projects = redcap.projects_of(found.tables)
+    described = {id(table) for project in projects for table in project.tables}
+    seen = [look(table) for table in found.tables if id(table) not in described]
+    beside = [table for project in projects for table in project.others]
+    for project in projects:
+        redcap.add_uses(proposal, project)
+    if not any(use.export == "patients" for use in proposal.uses):
+        proposal.uses += uses_of([_with_patient(each, seen) for each in seen])
+    if not proposal.uses:
+        raise nothing_usable(folder, found, projects)
+    for use in proposal.uses:
+        _add_timepoint_words(use)
+    _leave_out_what_is_not_ours(proposal)
+    add_formats(proposal, extraction)
+    _without_calendar(proposal)
+    used = in_order(use.table for use in proposal.uses)
+    others = [table.file for table in found.tables if table.file not in used]
+    proposal.ignored = list(dict.fromkeys([*others, *(name for name, _ in found.problems)]))
+    proposal.lost += losses(proposal, found, seen, beside)
+    return proposal, found
+
+
+def nothing_usable(folder: Path, found: Folder, projects: Sequence[redcap.Project]) -> IntakeError:
+    """Return the error for a folder from which no mapping can be made, in one line."""
+    if not found.tables and not found.problems:
+        what = "it holds no CSV, Excel or Parquet file"
+    elif not found.tables:
+        name, cause = found.problems[0]
+        what = f"no file can be read ({shown_name(name)} {cause.rstrip('.')})"
+    elif projects:
+        what = "the REDCap project has no field that the registry knows"
+    else:
+        what = "no table has a column that looks like a patient's identifier"
+    return IntakeError(
+        f"Nothing in {folder.name} can feed the registry: {what}.",
+        "name the folder that holds the exports",
+    )
+
+
+def _with_patient(seen: Seen, others: Sequence[Seen]) -> Seen:
+    """Give a table without a column of patients the one whose values another table has."""
+    if seen.patient is not None:
+        return seen
+    known = {text for other in others if other.patient for text in other.patient.values}
+    for column in seen.table.columns:
+        n_shared = sum(n for text, n in column.values.items() if text in known)
+        if column.n_filled and n_shared >= 0.8 * column.n_filled:
+            seen.roles.of_role["patient_id"] = column
+            return seen
+    return seen
+
+
+def _add_timepoint_words(use: Use) -> None:
+    """Give labels of visits that no list knows their timepoint, by dates, units or numbers."""
+    setting = use.columns.get("nominal_timepoint")
+    if setting is None or not isinstance(setting.value, str):
+        return
+    column, patient = use.table.column(setting.value), _column_at(use, "patient_id")
+    if column is None or patient is None:
+        return
+    known = known_words("timepoint")
+    texts = [text for text in column.values if text.strip().lower() not in known]
+    labels = {text: label for text in column.values if (label := label_of(text)) is not None}
+    unknown = [text for text in texts if text in labels]
+    if not unknown:
+        return
+    days = days_by_label(use.table, patient, column, _column_at(use, "visit_date"), labels)
+    codes, reason, is_certain = meanings(set(labels.values()), days)
+    words = {text: codes[labels[text]] for text in sorted(unknown, key=lambda t: labels[t].number)}
+    setting.value = {"column": column.header, "words": words}
+    setting.comment = reason if is_certain else ""
+    setting.question = "" if is_certain else f"which timepoint is each label? ({reason})"
+
+
+def _column_at(use: Use, name: str) -> Column | None:
+    """Return the column of the file that a contract column is read from as it is."""
+    setting = use.columns.get(name)
+    header = setting.value if setting is not None else None
+    header = header.get("column") if isinstance(header, dict) else header
+    return use.table.column(header) if isinstance(header, str) else None
+
+
+def _leave_out_what_is_not_ours(proposal: Proposal) -> None:
+    """Take out exports and columns that the registry does not have, and name them as lost."""
+    kept = []
+    for use in proposal.uses:
+        if not contract_has(use.export, "patient_id"):
+            proposal.lost.append(f"{use.table.name}: the registry has no export {use.export}")
+            continue
+        absent = [name for name in use.columns if not contract_has(use.export, name)]
+        for name in absent:
+            proposal.lost.append(f"{use.table.name}: {use.export} has no column {name}")
+            del use.columns[name]
+        needed = [name for name in required_columns(use.export) if name not in use.columns]
+        if ("period" in absent or needed) and use.export != "patients":
+            lacks = f": {', '.join(needed)} is not there" if needed else ""
+            proposal.lost.append(f"{use.table.name}: no {use.export} can be made{lacks}")
+            continue
+        if "birth_date" in use.columns and not use.columns["birth_date"].is_commented:
+            use.columns.pop("age_at_index_years", None)
+        kept.append(use)
+    proposal.uses = kept
+
+
+def _without_calendar(proposal: Proposal) -> None:
+    """Where dates are days, name the criteria that need no calendar, and keep all dates alike."""
+    forms = [proposal.defaults, *(use.keys for use in proposal.uses)]
+    if not any("date_format" in form and form["date_format"].value == "day" for form in forms):
+        return
+    proposal.criteria = tuple(
+        code for code in codes_of("criterion") if code not in _CALENDAR_CRITERIA
+    )
+    for use in proposal.uses:
+        for name, columns in date_columns(use).items():
+            if any(column.date_share > 0.5 for column in columns):
+                use.columns[name].is_commented = True
+                use.columns[
+                    name
+                ].question = "a calendar date beside days: the registry reads one kind"
+
+
+def losses(
+    proposal: Proposal, found: Folder, seen: Sequence[Seen], beside: Sequence[Table]
+) -> list[str]:
+    """Return what the proposed mapping leaves unread, by file: records, columns and words.
+
+    Parameters
+    ----------
+    proposal : Proposal
+    found : Folder
+    seen : sequence of Seen
+        Tables outside REDCap projects.
+    beside : sequence of Table
+        Dictionaries and events, which hold no data.
+    """
+    lines = [f"{shown_name(name)}: {cause}" for name, cause in found.problems]
+    by_table = {id(each.table): each for each in seen}
+    people = _register_of(proposal)
+    for table in (table for table in found.tables if not any(table is b for b in beside)):
+        uses = [use for use in proposal.uses if use.table is table]
+        if not uses:
+            lines.append(f"{table.name}: {counted(table.n_records, 'record')}, no use")
+            continue
+        lines += _lost_records(table, uses)
+        lines += _orphans(table, uses[0], people)
+        lines += _lost_columns(table, uses, by_table.get(id(table)))
+        lines += _lost_words(table, uses)
+    return lines
+
+
+def _lost_records(table: Table, uses: Sequence[Use]) -> list[str]:
+    lines = []
+    if table.footers:
+        lines.append(f"{table.name}: {counted(len(table.footers), 'line')} of totals")
+    if not table.is_whole:
+        lines.append(f"{table.name}: only the first {len(table.records):,} records were looked at")
+    taken = [any(_takes(use, record) for use in uses) for record in table.records]
+    if not all(taken):
+        lines.append(f"{table.name}: {counted(taken.count(False), 'record')} that no use selects")
+    for use in uses:
+        if "timepoints" in use.keys:
+            n_slots = len(use.keys["timepoints"].value) * len(table.records)
+            n_empty = n_slots - sum(_n_slots(use, record) for record in table.records)
+            if n_empty:
+                lines.append(f"{table.name}: {n_empty:,} of {n_slots:,} timepoints are empty")
+    return lines
+
+
+def _register_of(proposal: Proposal) -> set[str]:
+    """Return the identifiers of the patients that the mapping reads."""
+    found: set[str] = set()
+    for use in proposal.uses:
+        column = _column_at(use, "patient_id")
+        if use.export == "patients" and column is not None:
+            found |= column.values.keys()
+    return found
+
+
+def _orphans(table: Table, use: Use, people: set[str]) -> Iterable[str]:
+    column = _column_at(use, "patient_id")
+    others = [n for text, n in column.values.items() if text not in people] if column else []
+    if others:
+        yield (
+            f"{table.name}: {counted(sum(others), 'record')} of {counted(len(others), 'patient')} "
+            "whom the file of patients does not have"
+        )
+
+
+def _takes(use: Use, record: Sequence[str]) -> bool:
+    """Return whether the filters of a use select a record."""
+    setting = use.keys.get("records")
+    for header, wanted in (setting.value if setting is not None else {}).items():
+        column = use.table.column(header)
+        if column is None:
+            return False
+        text = record[column.position].strip()
+        is_empty = not text or text in column.missing_codes
+        if wanted in ("not_empty", "empty"):
+            if is_empty == (wanted == "not_empty"):
+                return False
+        elif text not in wanted:
+            return False
+    return True
+
+
+def _n_slots(use: Use, record: Sequence[str]) -> int:
+    """Return the timepoints at which a record has a value."""
+    n = 0
+    for label in use.keys["timepoints"].value:
+        headers = []
+        for setting in use.columns.values():
+            if isinstance(setting.value, str) and "{t}" in setting.value:
+                headers.append(setting.value.replace("{t}", label))
+            elif isinstance(setting.value, dict) and label in setting.value.get("by_timepoint", {}):
+                headers.append(setting.value["by_timepoint"][label])
+        columns = [c for c in map(use.table.column, headers) if c is not None]
+        texts = [(c, record[c.position].strip()) for c in columns]
+        n += any(text and text not in c.missing_codes for c, text in texts)
+    return n
+
+
+def _lost_columns(table: Table, uses: Sequence[Use], seen: Seen | None) -> Iterable[str]:
+    read = set().union(*(use.headers for use in uses))
+    unread = [c for c in table.columns if c.header.lower() not in read]
+    unread = [c for c in unread if not c.header.lower().endswith("_complete")]
+    people = {c.header for c in unread if is_identity(c.header)}
+    people |= {c.header for c in seen.roles.identities} if seen else set()
+    empty = [c.header for c in unread if c.n_filled == 0]
+    plain = [c for c in unread if c.n_filled and c.header not in people]
+    if plain:
+        names = ", ".join(f"{shown_name(c.header, 40)} ({c.n_filled:,})" for c in plain[:30])
+        more = f" and {len(plain) - 30} more" if len(plain) > 30 else ""
+        yield f"{table.name}: columns not read (records with a value): {names}{more}"
+    if people:
+        names = ", ".join(shown_name(header, 40) for header in sorted(people))
+        yield f"{table.name}: columns that may name a person, never read: {names}"
+    if empty:
+        yield f"{table.name}: empty columns: {', '.join(shown_name(h, 40) for h in empty[:30])}"
+
+
+def _lost_words(table: Table, uses: Sequence[Use]) -> Iterable[str]:
+    for use in uses:
+        for name, setting in use.columns.items():
+            kind = WORD_KIND_OF.get(name)
+            column = _column_at(use, name)
+            if kind is None or column is None or setting.is_commented:
+                continue
+            own = setting.value.get("words", {}) if isinstance(setting.value, dict) else {}
+            known = known_words(kind).keys() | {word.strip().lower() for word in own}
+            known |= set(codes_of(kind))
+            unknown = {t: n for t, n in column.values.items() if t.strip().lower() not in known}
+            if not unknown:
+                continue
+            patient = _column_at(use, "patient_id")
+            shown = [t for t in table.shown_words(column, patient) if t in unknown]
+            words = f": {', '.join(repr(text) for text in shown)}" if shown else ""
+            yield (
+                f"{table.name}: {name}: {counted(len(unknown), 'unknown word')} in "
+                f"{counted(sum(unknown.values()), 'record')}{words}"
+            )
+
+
+def name_for(folder: Path) -> str:
+    """Return a name for the mapping of a folder: its own in lower snake case."""
+    name = re.sub(r"[^a-z0-9]+", "_", folded(folder.resolve().name)).strip("_")
+    return name if re.match(r"[a-z]", name) else "our_clinic"

@@ -1,0 +1,133 @@
+"""A proposal as data: uses of tables, their settings, and the questions that are left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from intake.propose.scan import Table
+
+OPEN = "?"
+"""Value of a setting that only a person can give; the loader refuses it with its line."""
+
+
+@dataclass
+class Setting:
+    """One line of a mapping.
+
+    Attributes
+    ----------
+    value : object
+        Text, list or dict as YAML holds it; OPEN where nothing can be proposed.
+    comment : str
+        Why it is so; "" where the line explains itself.
+    question : str
+        What a person decides here; "" where nothing is asked.
+    candidates : tuple of str
+        Possible answers, best first.
+    is_commented : bool
+        Whether the line is written as a comment: without it the mapping is valid.
+    """
+
+    value: Any
+    comment: str = ""
+    question: str = ""
+    candidates: tuple[str, ...] = ()
+    is_commented: bool = False
+
+
+@dataclass
+class Use:
+    """One use of a table by an export.
+
+    Attributes
+    ----------
+    export, part : str
+        The export; the name of the use.
+    table : Table
+    keys : dict
+        Keys of the use besides file, sheet, part and columns: records, timepoints, formats.
+    columns : dict
+        Column of the contract -> setting.
+    """
+
+    export: str
+    part: str
+    table: Table
+    keys: dict[str, Setting] = field(default_factory=dict)
+    columns: dict[str, Setting] = field(default_factory=dict)
+
+    @property
+    def headers(self) -> set[str]:
+        """Headers that the use reads, in lower case."""
+        labels = list(self.keys["timepoints"].value) if "timepoints" in self.keys else []
+        found: set[str] = set()
+        for setting in self.columns.values():
+            if not setting.is_commented:
+                found |= headers_in(setting.value, labels)
+        for key in ("records", "skip_records"):
+            if key in self.keys and not self.keys[key].is_commented:
+                found |= {str(header).lower() for header in self.keys[key].value}
+        if "centre" in self.keys and not self.keys["centre"].is_commented:
+            found |= headers_in(self.keys["centre"].value, labels)
+        return found
+
+
+def headers_in(value: Any, labels: list[str]) -> set[str]:
+    """Return the headers, in lower case, that the source of a column names."""
+    if isinstance(value, str):
+        texts = [value]
+    elif not isinstance(value, dict):
+        texts = []
+    elif "by_timepoint" in value:
+        texts = list(value["by_timepoint"].values())
+    elif "join" in value:
+        texts = [part for part in value["join"] if isinstance(part, str)]
+    else:
+        texts = [value["column"]] if "column" in value else []
+    filled = [text.replace("{t}", label) for text in texts for label in labels or [""]]
+    return {text.lower() for text in filled if text != OPEN}
+
+
+@dataclass
+class Proposal:
+    """Everything that a mapping file is written from.
+
+    Attributes
+    ----------
+    source_system, label : str
+    defaults : dict
+        Format keys of most files.
+    words : dict
+        Kind -> word -> setting.
+    uses : list of Use
+    ignored : list of str
+        Files that no use reads.
+    lost : list of str
+        What the mapping does not read, and what the registry cannot hold, in words.
+    criteria : tuple of str
+        Criteria that can apply; empty for all.
+    """
+
+    source_system: str
+    label: str
+    defaults: dict[str, Setting] = field(default_factory=dict)
+    words: dict[str, dict[str, Setting]] = field(default_factory=dict)
+    uses: list[Use] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    criteria: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> list[Setting]:
+        """Every setting in the order of the file."""
+        found = [*self.defaults.values()]
+        found += [setting for words in self.words.values() for setting in words.values()]
+        for use in self.uses:
+            found += [*use.keys.values(), *use.columns.values()]
+        return found
+
+    @property
+    def n_questions(self) -> int:
+        """Number of questions that are left to a person."""
+        return sum(bool(setting.question) for setting in self.settings)

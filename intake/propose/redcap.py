@@ -1,0 +1,495 @@
+"""REDCap projects: the data file read with its dictionary and its table of events.
+
+A project is a flat file whose records belong to events and to repeating instruments. Each of them
+is looked at as a table of its own; the filters of the uses keep them apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from intake.mapping import CENTRE_PATTERN
+from intake.propose.blocks import UNSCHEDULED, label_of, meanings
+from intake.propose.headers import folded, words_of
+from intake.propose.proposal import Proposal, Setting, Use
+from intake.propose.roles import (
+    SET_FROM,
+    WORD_KIND_OF,
+    Roles,
+    known_words,
+    roles_of,
+    terms,
+)
+from intake.propose.scan import DATE, NUMBER, Column, Table
+from intake.propose.shapes import Seen, uses_of
+
+_CHECKBOX = re.compile(r"(.+)___(.+)|(.+) \(choice=(.+)\)")
+_TICKED = ("1", "1.0", "Checked")
+_UNTICKED = ("0", "0.0", "Unchecked")
+_SHORTEST_OF_A_PROJECT = 2
+_LONGEST_MISSING_CODE = 8
+_ARM = re.compile(r"_arm_\d+$")
+_OWN_COLUMNS = {
+    "event": ("redcap_event_name", "event name"),
+    "instrument": ("redcap_repeat_instrument", "repeat instrument"),
+    "instance": ("redcap_repeat_instance", "repeat instance"),
+    "group": ("redcap_data_access_group", "data access group"),
+}
+_AREAS = ("involves_face", "involves_hands", "involves_genitalia")
+
+
+@dataclass(frozen=True)
+class FieldInfo:
+    """One field of the dictionary: its name, form, kind, label, choices and validation."""
+
+    name: str
+    form: str = ""
+    kind: str = ""
+    label: str = ""
+    choices: dict[str, str] = field(default_factory=dict)
+    validation: str = ""
+    is_identifier: bool = False
+
+
+@dataclass
+class Project:
+    """A data file with what lies beside it.
+
+    Attributes
+    ----------
+    data : Table
+    fields : dict
+        Name of a field -> what the dictionary says.
+    events : dict
+        Unique name of an event -> its label.
+    others : list of Table
+        Dictionary, events and arms.
+    """
+
+    data: Table
+    fields: dict[str, FieldInfo] = field(default_factory=dict)
+    events: dict[str, str] = field(default_factory=dict)
+    others: list[Table] = field(default_factory=list)
+
+    @property
+    def tables(self) -> list[Table]:
+        """Every file of the project."""
+        return [self.data, *self.others]
+
+    def own(self, what: str) -> Column | None:
+        """Return REDCap's own column of events, instruments, instances or groups."""
+        return next((c for name in _OWN_COLUMNS[what] if (c := self.data.column(name))), None)
+
+    def info(self, header: str) -> FieldInfo | None:
+        """Return the field of a header: by name, or by label in an export with labels."""
+        match = _CHECKBOX.fullmatch(header)
+        name = (match.group(1) or match.group(3)) if match else header
+        by_label = (each for each in self.fields.values() if folded(each.label) == folded(name))
+        return self.fields.get(name.lower()) or next(by_label, None)
+
+    def choice(self, header: str) -> str:
+        """Return the label of the choice of a checkbox column; "" where it is not known."""
+        match = _CHECKBOX.fullmatch(header)
+        info = self.info(header)
+        if match is None:
+            return ""
+        if match.group(4):
+            return match.group(4)
+        return info.choices.get(match.group(2).lower(), "") if info else ""
+
+
+def projects_of(tables: Sequence[Table]) -> list[Project]:
+    """Return the REDCap projects among the tables of a folder."""
+    dictionaries = [t for t in tables if t.column("Variable / Field Name")]
+    events = [t for t in tables if t.column("unique_event_name")]
+    arms = [t for t in tables if t.column("arm_num") and t not in events]
+    beside = [*dictionaries, *events, *arms]
+    fields = {name: info for table in dictionaries for name, info in _dictionary(table)}
+    labels = {name: label for table in events for name, label in _events(table)}
+    found = []
+    for table in tables:
+        if table in beside:
+            continue
+        names = [column.header.lower() for column in table.columns]
+        bare = [name.split("___")[0] for name in names]
+        n_known = sum(name in fields or name.endswith("_complete") for name in bare)
+        own = any(name in columns for columns in _OWN_COLUMNS.values() for name in names)
+        is_project = own or (
+            len(names) >= _SHORTEST_OF_A_PROJECT
+            and (n_known > len(names) / 2 if fields else _has_form_status(table))
+        )
+        if is_project:
+            data = with_missing_codes(table, fields)
+            project = Project(data, fields, labels, beside)
+            found.append(project)
+    return found
+
+
+def _has_form_status(table: Table) -> bool:
+    """Return whether a table has REDCap's ``<form>_complete``: 0, 1 or 2."""
+    ends = [c for c in table.columns if c.header.lower().endswith("_complete")]
+    return any(c.n_filled and c.values.keys() <= {"0", "1", "2"} for c in ends)
+
+
+def _dictionary(table: Table) -> Iterator[tuple[str, FieldInfo]]:
+    def cells(header: str) -> list[str]:
+        column = table.column(header)
+        return table.cells(column) if column else [""] * len(table.records)
+
+    rows = zip(
+        cells("Variable / Field Name"),
+        cells("Form Name"),
+        cells("Field Type"),
+        cells("Field Label"),
+        cells("Choices, Calculations, OR Slider Labels"),
+        cells("Text Validation Type OR Show Slider Number"),
+        cells("Identifier?"),
+        strict=True,
+    )
+    for name, form, kind, label, choices, validation, identifier in rows:
+        plain = re.sub(r"<[^>]*>", " ", label)
+        yield (
+            name.lower(),
+            FieldInfo(
+                name, form, kind, " ".join(plain.split()), choices_of(kind, choices), validation,
+                identifier.lower() == "y",
+            ),
+        )  # fmt: skip
+
+
+def choices_of(kind: str, text: str) -> dict[str, str]:
+    """Return code -> label of the choices of a field, as ``1, Asthma | 2, Rhinitis``."""
+    if kind not in ("radio", "dropdown", "checkbox"):
+        return {}
+    pairs = (choice.split(",", 1) for choice in text.split("|") if "," in choice)
+    return {code.strip().lower(): label.strip() for code, label in pairs}
+
+
+def _events(table: Table) -> Iterator[tuple[str, str]]:
+    unique, label = table.column("unique_event_name"), table.column("event_name")
+    if unique is not None and label is not None:
+        yield from zip(table.cells(unique), table.cells(label), strict=True)
+
+
+def with_missing_codes(table: Table, fields: dict[str, FieldInfo]) -> Table:
+    """Take missing-data codes out of the values: texts that two coded fields have beside theirs.
+
+    A coded field has choices, or a validation as date or number.
+    """
+    odd: Counter[str] = Counter()
+    for column in table.columns:
+        info = fields.get(column.header.lower())
+        if info is not None:
+            odd.update(text for text in column.values if _is_odd(text, info))
+    codes = {text for text, n in odd.items() if n >= 2}
+    if codes:
+        table.columns = [
+            replace(
+                column,
+                values=Counter({t: n for t, n in column.values.items() if t not in codes}),
+                missing_codes=column.missing_codes
+                + Counter({t: n for t, n in column.values.items() if t in codes}),
+            )
+            for column in table.columns
+        ]
+    return table
+
+
+def _is_odd(text: str, info: FieldInfo) -> bool:
+    """Return whether a value is none of the field's: no choice, no date, no number."""
+    if len(text) > _LONGEST_MISSING_CODE:
+        return False
+    if info.choices and info.kind != "checkbox":
+        labels = {label.lower() for label in info.choices.values()}
+        plain = text.lower().removesuffix(".0")
+        return plain not in info.choices and text.lower() not in labels
+    if info.validation.startswith("date"):
+        return DATE.fullmatch(text) is None
+    return info.validation in ("number", "integer") and NUMBER.fullmatch(text) is None
+
+
+@dataclass
+class _Scope:
+    """Records of a project that are looked at together, with the filter that selects them."""
+
+    table: Table
+    records: dict[str, object]
+    is_repeating: bool = False
+
+
+def add_uses(proposal: Proposal, project: Project) -> None:
+    """Add the uses of a project to a proposal."""
+    before = len(proposal.uses)
+    for scope in _scopes(project):
+        seen = _look(project, scope.table)
+        if seen.patient is None:
+            continue
+        for use in uses_of([seen]):
+            _fit_to_project(project, scope, seen, use)
+            if use.export != "patients" or not _has_patients(proposal, project):
+                proposal.uses.append(use)
+        if not scope.is_repeating:
+            proposal.uses += _ticked_uses(project, scope, seen)
+            _add_areas(project, proposal)
+    added = proposal.uses[before:]
+    _add_groups(project, added)
+    order = ("patients", "visits", "scores", "prescriptions", "comorbidities", "adverse_events")
+    proposal.uses.sort(key=lambda use: order.index(use.export))
+    parts = Counter(use.part for use in added)
+    seen_parts: Counter[str] = Counter()
+    for use in added:
+        use.part = use.part or use.export
+        seen_parts[use.part] += 1
+        if parts[use.part] > 1 and seen_parts[use.part] > 1:
+            use.part = f"{use.part}_{seen_parts[use.part]}"
+
+
+def _has_patients(proposal: Proposal, project: Project) -> bool:
+    return any(u.export == "patients" and u.table is project.data for u in proposal.uses)
+
+
+def _scopes(project: Project) -> Iterator[_Scope]:
+    """Yield the records outside repeating instruments, then those of each repeating one."""
+    instrument = project.own("instrument")
+    if instrument is None:
+        yield _Scope(project.data, {})
+        return
+    texts = project.data.cells(instrument)
+    yield _Scope(_part(project.data, [not text for text in texts]), {instrument.header: "empty"})
+    for name in sorted(instrument.values):
+        chosen = _part(project.data, [text == name for text in texts])
+        yield _Scope(chosen, {instrument.header: [name]}, is_repeating=True)
+
+
+def _part(table: Table, is_chosen: Iterable[bool]) -> Table:
+    """Return some records of a table, with the columns described anew."""
+    records = [r for r, chosen in zip(table.records, is_chosen, strict=True) if chosen]
+    columns = []
+    for column in table.columns:
+        counts = Counter(record[column.position].strip() for record in records)
+        counts.pop("", None)
+        missing = Counter({t: n for t, n in counts.items() if t in column.missing_codes})
+        columns.append(replace(column, values=counts - missing, missing_codes=missing))
+    return replace(table, records=records, columns=columns, n_records=len(records), footers=[])
+
+
+def _look(project: Project, table: Table) -> Seen:
+    own = {c.header for what in _OWN_COLUMNS if (c := project.own(what))}
+    wanted = [
+        column
+        for column in table.columns
+        if column.header not in own
+        and not _CHECKBOX.fullmatch(column.header)
+        and not column.header.lower().endswith("_complete")
+        and column.n_filled
+    ]
+    labels = {}
+    secret = []
+    for column in wanted:
+        info = project.info(column.header)
+        if info is not None:
+            labels[column.header] = info.label
+            if info.is_identifier and words_of(info.name, "birth_date") < SET_FROM:
+                secret.append(column)
+    roles = roles_of(table, [c for c in wanted if c not in secret], aliases=labels)
+    roles.identities += secret
+    _first_field_is_the_record(table, roles)
+    return Seen(table, roles, None)
+
+
+def _first_field_is_the_record(table: Table, roles: Roles) -> None:
+    """Make the first column the patient: REDCap writes the record's identifier there."""
+    first = table.columns[0]
+    for role in [role for role, column in roles.of_role.items() if column is first]:
+        del roles.of_role[role]
+    roles.identities = [column for column in roles.identities if column is not first]
+    roles.of_role["patient_id"] = first
+
+
+def _fit_to_project(project: Project, scope: _Scope, seen: Seen, use: Use) -> None:
+    """Turn a use of a part of the file into one of the file: filters, keys, words of choices."""
+    event, instance = project.own("event"), project.own("instance")
+    use.table = project.data
+    records: dict[str, object] = dict(scope.records)
+    if event is not None and not scope.is_repeating:
+        names = _events_with(scope.table, event, _headers(use))
+        if use.export == "patients":
+            names = _first_events(scope.table, seen, event, names)
+            use.keys.pop("repeated_records", None)
+        records = {event.header: names, **records}
+        if use.export == "visits" and "nominal_timepoint" not in use.columns:
+            use.columns["nominal_timepoint"] = _timepoints(project, event, names)
+    old = use.keys.get("records")
+    records |= dict(old.value) if old is not None else {}
+    if records:
+        use.keys["records"] = Setting(records)
+    instrument = project.own("instrument") if scope.is_repeating else None
+    key = {"visits": "visit_id", "prescriptions": "prescription_id",
+           "adverse_events": "adverse_event_id"}.get(use.export)  # fmt: skip
+    if key is not None and isinstance(use.columns[key].value, dict | str):
+        parts: list[object] = [seen.roles.header("patient_id")]
+        parts += [c.header for c in (event, instrument, instance) if c is not None]
+        old_parts = use.columns[key].value
+        if isinstance(old_parts, dict):
+            parts += [part for part in old_parts["join"] if isinstance(part, dict)]
+        if len(parts) > 1:
+            use.columns[key] = Setting({"join": parts})
+    for role, setting in use.columns.items():
+        _add_choices(project, role, setting)
+
+
+def _headers(use: Use) -> set[str]:
+    """Return the headers whose values make a record one of this use."""
+    return {
+        setting.value["column"] if isinstance(setting.value, dict) else setting.value
+        for name, setting in use.columns.items()
+        if name != "patient_id" and (isinstance(setting.value, str) or "column" in setting.value)
+    }
+
+
+def _events_with(table: Table, event: Column, headers: set[str]) -> list[str]:
+    """Return the events whose records have a value in one of some columns, in their order."""
+    columns = [column for column in table.columns if column.header in headers]
+    found: dict[str, None] = {}
+    for record in table.records:
+        if any(record[c.position].strip() for c in columns) or not columns:
+            found[record[event.position].strip()] = None
+    return list(found)
+
+
+def _first_events(table: Table, seen: Seen, event: Column, names: list[str]) -> list[str]:
+    """Return the events of the patients' facts: of several per patient only the fullest ones."""
+    assert seen.patient is not None
+    rows = list(zip(table.cells(seen.patient), table.cells(event), strict=True))
+    n_of_event = Counter(name for _, name in rows)
+    facts = [c for role, c in seen.roles.of_role.items() if role != "patient_id"]
+    filled = Counter[str]()
+    for record in table.records:
+        filled[record[event.position].strip()] += sum(bool(record[c.position]) for c in facts)
+    chosen: list[str] = []
+    taken: set[str] = set()
+    for name in sorted(names, key=lambda n: (-filled[n] / max(n_of_event[n], 1), names.index(n))):
+        people = {person for person, at in rows if at == name}
+        if not people & taken:
+            chosen.append(name)
+            taken |= people
+    return sorted(chosen, key=names.index)
+
+
+def _timepoints(project: Project, event: Column, names: Sequence[str]) -> Setting:
+    """Return the timepoint of each event, by its label or name."""
+    labels = {}
+    for name in names:
+        label = label_of(project.events.get(name, "")) or label_of(_ARM.sub("", name))
+        if label is not None:
+            labels[name] = label
+    codes, reason, is_certain = meanings(set(labels.values()), {})
+    known = known_words("timepoint")
+    said = {name: known.get(folded(_ARM.sub("", name))) for name in names}
+    words = {
+        name: said[name] or (codes[labels[name]] if name in labels else UNSCHEDULED)
+        for name in names
+    }
+    is_certain = is_certain and all(said[name] or name in labels for name in names)
+    return Setting(
+        {"column": event.header, "words": words},
+        reason if is_certain else "",
+        "" if is_certain else "which timepoint is each event?",
+    )
+
+
+def _add_choices(project: Project, role: str, setting: Setting) -> None:
+    """Give a column the words of its choices: code and label of the dictionary."""
+    kind = WORD_KIND_OF.get(role)
+    header = (
+        setting.value["column"]
+        if isinstance(setting.value, dict) and "column" in setting.value
+        else setting.value
+    )
+    info = project.info(header) if kind and isinstance(header, str) else None
+    if info is None or kind is None or not info.choices:
+        return
+    column = project.data.column(header)
+    known = known_words(kind)
+    words: dict[str, str] = {}
+    unknown = []
+    for code, label in info.choices.items():
+        meaning = known.get(label.lower()) or known.get(folded(label))
+        if meaning is None:
+            unknown.append(f"{code} ({label})")
+            continue
+        words[code] = meaning
+        if column is not None and f"{code}.0" in column.values:
+            words[f"{code}.0"] = meaning
+        if label.lower() not in known and label.lower() not in words:
+            words[label] = meaning
+    if words:
+        setting.value = {"column": header, "words": words}
+    if unknown:
+        setting.question = "what are these choices of the dictionary? Add them to words"
+        setting.candidates = tuple(unknown)
+
+
+def _ticked_uses(project: Project, scope: _Scope, seen: Seen) -> Iterator[Use]:
+    """Yield a use for each ticked box that is a comorbidity or an earlier treatment."""
+    for column in project.data.columns:
+        choice, info = project.choice(column.header), project.info(column.header)
+        if not choice or info is None or not _is_tick_box(column):
+            continue
+        names = (info.name, info.label)
+        is_disease = folded(choice) in terms("comorbidity") or any(
+            words_of(name, "comorbidity_term") >= SET_FROM for name in names
+        )
+        is_earlier = any(words_of(name, "prior_treatments") >= SET_FROM for name in names)
+        if not is_disease and not is_earlier:
+            continue
+        part = re.sub(r"[^a-z0-9]+", "_", folded(choice)).strip("_")[:30] or "box"
+        part = part if part[0].isalpha() else f"box_{part}"
+        use = Use("comorbidities", part, project.data)
+        ticked = [text for text in _TICKED if text in column.values] or ["1", "Checked"]
+        use.keys["records"] = Setting({column.header: ticked, **scope.records})
+        patient = seen.roles.header("patient_id")
+        use.columns["patient_id"] = Setting(patient)
+        if is_earlier and not is_disease:
+            use.export = "prescriptions"
+            use.columns["prescription_id"] = Setting({"join": [patient, {"constant": part}]})
+            use.columns["drug_name"] = Setting({"constant": choice})
+            use.columns["period"] = Setting({"constant": "before_index"})
+        else:
+            use.columns["comorbidity_term"] = Setting({"constant": choice})
+        yield use
+
+
+def _is_tick_box(column: Column) -> bool:
+    return column.values.keys() <= {*_TICKED, *_UNTICKED}
+
+
+def _add_areas(project: Project, proposal: Proposal) -> None:
+    """Map ticked boxes of body areas to the patient's columns."""
+    for use in proposal.uses:
+        if use.export != "patients" or use.table is not project.data:
+            continue
+        for column in project.data.columns:
+            choice = project.choice(column.header)
+            for role in _AREAS:
+                fits = bool(choice) and words_of(choice, role) >= SET_FROM
+                if fits and _is_tick_box(column) and role not in use.columns:
+                    use.columns[role] = Setting(column.header, f"choice {choice}")
+
+
+def _add_groups(project: Project, uses: Sequence[Use]) -> None:
+    """Make data access groups the centre, where every record has one."""
+    group = project.own("group")
+    if group is None or not uses or not group.n_filled:
+        return
+    is_whole = group.n_filled == len(project.data.records)
+    is_code = all(re.fullmatch(CENTRE_PATTERN, text.strip().lower()) for text in group.values)
+    setting = Setting(group.header, "data access groups are centres")
+    if not (is_whole and is_code):
+        n = len(project.data.records) - group.n_filled
+        setting.question = f"are data access groups the centres? {n:,} records have none"
+        setting.is_commented = True
+    uses[0].keys["centre"] = setting

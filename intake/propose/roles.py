@@ -1,0 +1,268 @@
+"""Which of our columns a column of a file may be: by the words of its header and by its values."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from intake.propose.headers import Candidate, candidates, folded, phrases, words_of
+from intake.propose.scan import NUMBER, PARTIAL_DATE, Column, Table
+
+SET_FROM = 0.55
+"""From this score a candidate is written as a setting; below it, as a question."""
+ASKED_FROM = 0.4
+_ALIAS_FROM = 0.75
+"""A label of a dictionary is a sentence: a word in it says little."""
+_CLOSE = 0.1
+"""A second candidate that is as near as this to the first makes a question."""
+_IDENTITY_FROM = 0.6
+_MOST_RECORDS_OF_ONE_PATIENT = 20
+"""A longer file with one identifier names the study there, not a patient."""
+
+_SEEDS = Path(__file__).parents[2] / "seeds"
+SCORES_OF_VISITS = ("easi", "itch_nrs", "sleep_nrs", "dlqi", "iga", "poem")
+DATES = (
+    "birth_date", "visit_date", "ad_diagnosis_date", "start_date", "end_date", "onset_date",
+    "last_contact_date",
+)  # fmt: skip
+WORD_KIND_OF = {
+    "sex": "sex",
+    "disease_course": "disease_course",
+    "clinical_phenotype": "clinical_phenotype",
+    "involves_face": "yes_no",
+    "involves_hands": "yes_no",
+    "involves_genitalia": "yes_no",
+    "nominal_timepoint": "timepoint",
+    "topical_adherence": "topical_adherence",
+    "route": "route",
+    "is_serious": "yes_no",
+    "outcome": "adverse_event_outcome",
+}
+"""Column whose cells are words of a list -> kind of the words."""
+IDENTIFIERS = ("patient_id", "visit_id", "prescription_id", "adverse_event_id")
+TEXTS = (
+    "drug_name", "atc_code", "strength", "dose_text", "body_site", "comorbidity_term", "event_term",
+    "stop_reason", "prior_treatments", "topical_treatments", "treatment_arm", "centre",
+    "end_of_observation_reason", "score_name", "redcap_repeat_instrument",
+)  # fmt: skip
+
+
+class ScoreRange(NamedTuple):
+    """Lowest, highest and smallest difference of a score."""
+
+    low: float
+    high: float
+    step: float
+
+
+def seed(name: str) -> Iterator[dict[str, str]]:
+    """Yield the rows of a seed."""
+    with (_SEEDS / name).open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+@cache
+def score_ranges() -> dict[str, ScoreRange]:
+    """Return score code -> its range."""
+    return {
+        row["score_code"]: ScoreRange(*(float(row[c]) for c in ("min_value", "max_value", "step")))
+        for row in seed("protocol/score_definitions.csv")
+    }
+
+
+@cache
+def known_words(kind: str) -> dict[str, str]:
+    """Return word in lower case -> our code."""
+    rows = seed("codelists/word_list.csv")
+    return {row["word"]: row["code"] for row in rows if row["word_kind"] == kind}
+
+
+@cache
+def terms(kind: str) -> frozenset[str]:
+    """Return the terms of a code list, folded: drug, comorbidity or adverse_event."""
+    file, column = {
+        "drug": ("codelists/drug_products.csv", "product_name"),
+        "comorbidity": ("codelists/comorbidity_terms.csv", "term"),
+        "adverse_event": ("codelists/adverse_event_terms.csv", "term"),
+    }[kind]
+    return frozenset(folded(row[column]) for row in seed(file))
+
+
+@cache
+def index_products() -> frozenset[str]:
+    """Return the names of the index treatment, folded."""
+    index = {
+        row["treatment_class_code"]
+        for row in seed("codelists/treatment_classes.csv")
+        if row["is_index_treatment"] == "true"
+    }
+    classes = {
+        row["atc_prefix"]: row["treatment_class_code"] for row in seed("codelists/atc_codes.csv")
+    }
+    return frozenset(
+        folded(row["product_name"])
+        for row in seed("codelists/drug_products.csv")
+        if (row["treatment_class_code"] or classes.get(row["atc_code"], "")) in index
+    )
+
+
+@dataclass
+class Roles:
+    """The columns of one table by role.
+
+    Attributes
+    ----------
+    of_role : dict
+        Role -> column that is set.
+    reasons : dict
+        Role -> score and reason of its column.
+    doubts : dict
+        Role -> other columns that may be it, best first.
+    identities, notes : list of Column
+        Columns that may name a person, or hold prose: never shown, never mapped.
+    """
+
+    of_role: dict[str, Column] = field(default_factory=dict)
+    reasons: dict[str, Candidate] = field(default_factory=dict)
+    doubts: dict[str, list[tuple[Column, Candidate]]] = field(default_factory=dict)
+    identities: list[Column] = field(default_factory=list)
+    notes: list[Column] = field(default_factory=list)
+
+    def header(self, role: str) -> str | None:
+        """Return the header of the column with a role."""
+        column = self.of_role.get(role)
+        return None if column is None else column.header
+
+
+def all_roles() -> list[str]:
+    """Return every role that a column may have."""
+    scores = [code for code in score_ranges() if code in phrases()]
+    return [
+        *IDENTIFIERS, *DATES, *WORD_KIND_OF, *TEXTS, *scores, "age_at_index_years", "score_value",
+    ]  # fmt: skip
+
+
+def is_identity(header: str) -> bool:
+    """Return whether a column may name a person: its header says so, and nothing else as surely."""
+    best = candidates(header, all_roles())
+    return words_of(header, "identity") >= _IDENTITY_FROM and (not best or best[0].score < 0.95)
+
+
+def column_candidates(column: Column, n_records: int, alias: str = "") -> list[Candidate]:
+    """Return the roles that a column may have, best first, by its header or another name."""
+    by_words: dict[str, Candidate] = {}
+    by_alias = [c for c in candidates(alias, all_roles()) if c.score >= _ALIAS_FROM]
+    for candidate in (*by_alias, *candidates(column.header, all_roles())):
+        if candidate.score > by_words.get(candidate.role, Candidate("", 0, "")).score:
+            by_words[candidate.role] = candidate
+    found = []
+    for candidate in by_words.values():
+        fit, reason = _fit_of_values(candidate.role, column, n_records)
+        score = round(candidate.score * fit, 2)
+        if score >= ASKED_FROM:
+            reasons = f"{candidate.reason}, {reason}" if reason else candidate.reason
+            found.append(Candidate(candidate.role, score, reasons))
+    found += _by_values(column, {candidate.role for candidate in found})
+    return sorted(found, key=lambda candidate: -candidate.score)
+
+
+def _fit_of_values(role: str, column: Column, n_records: int) -> tuple[float, str]:
+    """Return the factor by which values change the score of a header, and what they are."""
+    is_text = column.date_share <= 0.5 and column.number_share <= 0.5
+    fit, reason = (1.0 if is_text else 0.0), ""
+    if column.n_filled == 0:
+        fit, reason = 0.9, "no values"
+    elif role in DATES:
+        fit, reason = _fit_of_dates(column)
+    elif role in score_ranges() or role == "age_at_index_years":
+        low, high, _ = score_ranges().get(role, ScoreRange(0, 120, 1))
+        n_in_range = sum(n for number, n in column.numbers.items() if low <= number <= high)
+        is_number = column.number_share >= 0.5 and column.date_share == 0
+        is_in_range = n_in_range >= 0.9 * sum(column.numbers.values())
+        fit, reason = (1.0 if is_in_range else 0.3) * is_number, "numbers in range"
+    elif role == "score_value":
+        fit, reason = float(column.number_share >= 0.5), "numbers"
+    elif role in WORD_KIND_OF:
+        words = known_words(WORD_KIND_OF[role])
+        n_known = sum(n for text, n in column.values.items() if text.strip().lower() in words)
+        is_coded = column.date_share <= 0.5 and len(column.values) <= 60
+        fit = (1.0 if n_known else 0.8) * is_coded
+        reason = f"{n_known} of {column.n_filled} values known"
+    elif role in IDENTIFIERS:
+        is_id = column.n_filled >= 0.9 * n_records and column.date_share == 0
+        is_constant = len(column.values) == 1 and n_records > _MOST_RECORDS_OF_ONE_PATIENT
+        fit = 0.0 if is_constant else 1.0 if is_id else 0.5
+    return fit, reason
+
+
+def _fit_of_dates(column: Column) -> tuple[float, str]:
+    n_dates = column.date_share + column.share(PARTIAL_DATE)
+    if n_dates >= 0.5:
+        return 1.0, "dates"
+    if column.is_relative_day or (column.is_serial and column.n_filled > 2):
+        return 1.0, "days"
+    if column.number_share > 0.9 and all(float(n).is_integer() for n in column.numbers):
+        return 0.7, "whole numbers"
+    return 0.0, ""
+
+
+def _by_values(column: Column, already: set[str]) -> Iterator[Candidate]:
+    """Yield what values alone suggest: a weak ground, worth a question."""
+    words = {text.strip().lower() for text in column.values}
+    if len(words) >= 2 and "sex" not in already and words <= known_words("sex").keys():
+        yield Candidate("sex", 0.5, "values")
+    if (
+        column.number_share > 0.9
+        and column.decimal_marks
+        and column.n_filled > 10
+        and 20 < max(column.numbers, default=0) <= score_ranges()["easi"].high
+        and "easi" not in already
+        and not any(NUMBER.fullmatch(text) and len(text) > 5 for text in column.values)
+    ):
+        yield Candidate("easi", ASKED_FROM, "tenths up to 72")
+
+
+def roles_of(
+    table: Table, columns: Sequence[Column], aliases: Mapping[str, str] | None = None
+) -> Roles:
+    """Give each role at most one column and each column at most one role, best scores first.
+
+    Parameters
+    ----------
+    table : Table
+        Of the columns.
+    columns : sequence of Column
+        Those that belong to no block of timepoints.
+    aliases : mapping, optional
+        Header -> another name of the column, such as its label in a dictionary.
+    """
+    aliases = aliases or {}
+    roles = Roles()
+    offers: list[tuple[float, int, Column, Candidate]] = []
+    for column in columns:
+        alias = aliases.get(column.header, "")
+        if is_identity(column.header) or (alias and is_identity(alias)):
+            roles.identities.append(column)
+            continue
+        found = column_candidates(column, len(table.records), alias)
+        if not found or words_of(column.header, "note") > found[0].score:
+            if words_of(column.header, "note"):
+                roles.notes.append(column)
+            continue
+        offers += [(-c.score, column.position, column, c) for c in found]
+    taken: set[str] = set()
+    for _, _, column, candidate in sorted(offers, key=lambda offer: offer[:2]):
+        holder = roles.of_role.get(candidate.role)
+        if column.header in taken:
+            continue
+        if holder is None and candidate.score >= SET_FROM:
+            roles.of_role[candidate.role] = column
+            roles.reasons[candidate.role] = candidate
+            taken.add(column.header)
+        elif holder is None or candidate.score >= roles.reasons[candidate.role].score - _CLOSE:
+            roles.doubts.setdefault(candidate.role, []).append((column, candidate))
+    return roles

@@ -1,0 +1,123 @@
+"""Write a proposal as a mapping file: settings, questions above them, and what it does not read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from intake.contract import EXPORTS, column_names
+from intake.propose.proposal import OPEN, Proposal, Setting, Use
+
+_PLAIN = re.compile(r"[^\W\d_][\w ./()°%+'-]*")
+_NOT_PLAIN = re.compile(r": |:$| #|\s$|[,\[\]{}]|^(?:yes|no|true|false|null|on|off|y|n)$", re.I)
+_WIDTH = 96
+_KEY_ORDER = (
+    "encoding", "delimiter", "preamble_lines", "header_lines", "decimal_mark", "date_format",
+    "two_digit_years", "time_zone", "partial_dates", "missing_codes",
+)  # fmt: skip
+_OF_EXPORT = ("repeated_records",)
+_HEAD = """\
+# {label}.
+# Made by `registry propose` from the files of one delivery; read it before it is used.
+# A line below "QUESTION" is decided by a person: edit that line and leave the rest. A value of "?"
+# has to be answered, a line that begins with # is left out until the # is removed, and any other
+# line is already the likelier answer.
+version: 1
+source_system: {source_system}
+label: {label}
+"""
+
+
+def written(proposal: Proposal) -> str:
+    """Return the text of a mapping file.
+
+    Names of people, identifiers and prose are in none of its lines: it holds headers, our codes,
+    and words of a column that say nothing about a person.
+    """
+    numbers = iter(range(1, 10_000))
+    lines = [_HEAD.format(source_system=proposal.source_system, label=_scalar(proposal.label))]
+    lines[0] = lines[0].rstrip("\n")
+    if proposal.criteria:
+        lines += ["# Days have no calendar, so the study period cannot apply."]
+        lines += [f"criteria: [{', '.join(proposal.criteria)}]"]
+    if proposal.defaults:
+        lines += ["", "defaults:"]
+        for key in sorted(proposal.defaults, key=_key_order):
+            lines += _setting_lines(key, proposal.defaults[key], 2, numbers)
+    lines += ["", "exports:"]
+    for export in EXPORTS:
+        uses = [use for use in proposal.uses if use.export == export]
+        if uses:
+            lines += [f"  {export}:"]
+            for key in _OF_EXPORT:
+                said = [use.keys[key] for use in uses if key in use.keys]
+                lines += _setting_lines(key, said[0], 4, numbers) if said else []
+            lines += ["    files:"]
+            for use in uses:
+                lines += use_lines(use, numbers)
+    if proposal.ignored:
+        lines += ["", "# Files that no export needs."]
+        lines += _setting_lines("ignored_files", Setting(proposal.ignored), 0, numbers)
+    lines += ["", "# Not read by this mapping:"]
+    lines += [f"# - {line}" for line in proposal.lost or ["nothing"]]
+    return "\n".join(lines) + "\n"
+
+
+def use_lines(use: Use, numbers: Iterator[int]) -> list[str]:
+    """Return the lines of one use of a file, as an item of the list ``files``."""
+    lines = [f"      - file: {_scalar(use.table.file)}"]
+    if use.table.sheet:
+        lines.append(f"        sheet: {_scalar(use.table.sheet)}")
+    if use.part:
+        lines.append(f"        part: {use.part}")
+    for key in sorted(use.keys, key=_key_order):
+        if key not in _OF_EXPORT:
+            lines += _setting_lines(key, use.keys[key], 8, numbers)
+    lines.append("        columns:")
+    for name, setting in use.columns.items():
+        lines += _setting_lines(name, setting, 10, numbers)
+    unfed = [name for name in column_names(use.export) if name not in use.columns]
+    if unfed:
+        lines.append(f"          # not in this file: {', '.join(unfed)}")
+    return lines
+
+
+def _key_order(key: str) -> tuple[int, str]:
+    return (_KEY_ORDER.index(key) if key in _KEY_ORDER else 99, key)
+
+
+def _setting_lines(key: str, setting: Setting, indent: int, numbers: Iterator[int]) -> list[str]:
+    """Return the lines of a setting: its question or reason above, then one line."""
+    blank = " " * indent
+    lines = []
+    if setting.question:
+        lines.append(f"{blank}# QUESTION {next(numbers)}: {setting.question}")
+        lines += [f"{blank}#   candidate: {candidate}" for candidate in setting.candidates]
+    elif setting.comment:
+        lines.append(f"{blank}# {setting.comment}")
+    mark = "# " if setting.is_commented else ""
+    lines.append(f"{blank}{mark}{_scalar(key)}: {flow(setting.value)}")
+    return lines
+
+
+def flow(value: Any) -> str:
+    """Return a value as YAML in one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_scalar(k)}: {flow(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _scalar(value)
+
+
+def _scalar(value: object) -> str:
+    """Return a text as YAML, quoted where YAML would read something else."""
+    if isinstance(value, int):
+        return str(value)
+    text = "tab" if value == "\t" else str(value)
+    if text != OPEN and _PLAIN.fullmatch(text) and not _NOT_PLAIN.search(text):
+        return text
+    return json.dumps(text, ensure_ascii=False)
