@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from intake.mapping import CENTRE_PATTERN
+from intake.mapping_schema import CENTRE_PATTERN
 from intake.propose.blocks import UNSCHEDULED, label_of, meanings
 from intake.propose.headers import folded, words_of
 from intake.propose.proposal import Proposal, Setting, Use
