@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
+
 from core import duck
 from intake.contract import EXPORTS
 
@@ -17,6 +19,18 @@ SEED_OF_MART = {
     "fct_published_results": "published_results",
 }
 """Marts that have one row per row of a seed."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A row of seed study_gates, and whether the source follows its study."""
+
+    least_rows: int
+    lower: float | None
+    upper: float | None
+    unit: str
+    reason: str
+    is_followed: bool
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,8 @@ class Facts:
         Exports that the mapping names.
     seed_rows : dict
         Mart to the rows of the seed that it repeats.
+    gates : dict
+        Code to gate of the study that the source follows; of any study where it follows none.
     """
 
     last_records: dict[str, int] = field(default_factory=dict)
@@ -45,6 +61,7 @@ class Facts:
     extraction_date: str | None = None
     exports: tuple[str, ...] = tuple(EXPORTS)
     seed_rows: dict[str, int] = field(default_factory=dict)
+    gates: dict[str, Gate] = field(default_factory=dict)
 
 
 def gather(
@@ -77,7 +94,17 @@ def gather(
                 mart: duck.scalar(db, f"select count(*) from reference.{duck.quote(seed)}")
                 for mart, seed in SEED_OF_MART.items()
             },
+            gates=_gates(db),
         )
+
+
+def _gates(db: duckdb.DuckDBPyConnection) -> dict[str, Gate]:
+    rows = db.execute(
+        "select gate_code, least_rows, lower_value, upper_value, unit, reason, "
+        "study_code is not distinct from (select study_code from raw.delivery) as is_followed "
+        "from reference.study_gates order by is_followed, study_code"
+    ).fetchall()
+    return {code: Gate(*row) for code, *row in rows}
 
 
 def _means(served: Path) -> dict[tuple[str, str], float]:

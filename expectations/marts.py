@@ -20,11 +20,11 @@ LEAST_STEPS_TO_HEAP = 10
 def suites(facts: Facts) -> list[Suite]:
     """Return one suite per mart that is judged as a whole."""
     rules = {
-        "dim_patients": _patients(),
+        "dim_patients": _patients(facts),
         "fct_patient_timepoints": _timepoints(facts),
         "fct_scores": _scores(),
-        "fct_topical_regimens": _regimens(),
-        "fct_tacrolimus_initiation": _initiation(),
+        "fct_topical_regimens": _regimens(facts),
+        "fct_tacrolimus_initiation": _initiation(facts),
         "fct_follow_up": _follow_up(),
         "fct_cohort_attrition": _attrition(),
         "fct_adverse_events": _adverse_events(),
@@ -41,7 +41,40 @@ def suites(facts: Facts) -> list[Suite]:
     ]
 
 
-def _patients() -> Iterator[Rule]:
+def _gate(
+    facts: Facts,
+    code: str,
+    number: str,
+    where: str = "true",
+    per: str = "",
+    *,
+    category: str = PLAUSIBILITY,
+) -> Iterator[Rule]:
+    """Yield the rule that a number lies within the bounds that a study declares for it.
+
+    Parameters
+    ----------
+    number : str
+        SQL of an aggregate, in the gate's unit.
+    where, per : str
+        SQL: the rows that are judged, and their grouping.
+    """
+    gate = facts.gates.get(code)
+    if gate is None:
+        return
+    bounds = (("at least", "<", gate.lower), ("at most", ">", gate.upper))
+    outside = " or ".join(
+        f"{number} {sign} {bound}" for _, sign, bound in bounds if bound is not None
+    )
+    within = " and ".join(f"{word} {bound:g}" for word, _, bound in bounds if bound is not None)
+    rows = f"from {{batch}} where {where} {per}"
+    query = f"select 1 {rows} having count(*) >= {gate.least_rows} and ({outside})"
+    rule = no_rows(code, query, category, gate.reason, f"{within} {gate.unit}")
+    judged = f"(select max(n) from (select count(*) as n {rows}))"
+    yield rule.at_least(gate.least_rows, judged).only_if(gate.is_followed)
+
+
+def _patients(facts: Facts) -> Iterator[Rule]:
     """Yield what a cohort of adults with atopic dermatitis looks like."""
     yield rows_between("patients", 1, None, "A registry without enrolled patients is empty.")
     yield no_rows(
@@ -49,22 +82,18 @@ def _patients() -> Iterator[Rule]:
         "select 1 from {batch} having avg((sex_code = 'female')::int) not between 0.1 and 0.9",
         PLAUSIBILITY, "Both sexes have the disease.", "each sex 10 % or more",
     ).at_least(MANY, "count(sex_code)").as_warning()  # fmt: skip
-    yield no_rows(
+    yield from _gate(
+        facts,
         "age_at_index_years_mean",
-        "select 1 from {batch} having avg(age_at_index_years) not between 20 and 70",
-        PLAUSIBILITY, "Adults start the index treatment at all ages.", "mean between 20 and 70",
-    ).at_least(SOME, "count(age_at_index_years)")  # fmt: skip
+        "avg(age_at_index_years)",
+        "age_at_index_years is not null",
+    )
     yield no_rows(
         "ages_in_order",
         "select 1 from {batch} where age_at_diagnosis_years > age_at_index_years",
         PLAUSIBILITY, "A diagnosis comes before its treatment.", "no patient",
     ).at_least(1, "count(age_at_diagnosis_years)")  # fmt: skip
-    yield no_rows(
-        "evaluable_share",
-        "select 1 from {batch} having avg(is_evaluable::int) < 0.5",
-        PLAUSIBILITY, "Most patients follow their topical therapy (342 to 307 in the study).",
-        "at least 50 % evaluable",
-    ).at_least(SOME)  # fmt: skip
+    yield from _gate(facts, "evaluable_share", "100 * avg(is_evaluable::int)")
     yield no_rows(
         "one_season_only",
         "select 1 from (select count(*) as n_in_season, sum(count(*)) over () as n "
@@ -83,22 +112,21 @@ def _patients() -> Iterator[Rule]:
 
 def _timepoints(facts: Facts) -> Iterator[Rule]:
     """Yield attendance, scores and regimens over the timepoints."""
-    due = (
-        "select timepoint_code, count(*) as n, count(*) filter (is_attended) as n_attended "
-        "from {batch} where not_attended_reason_code is distinct from 'window_after_extraction' "
-        "group by timepoint_code"
-    )
-    yield no_rows(
+    yield from _gate(
+        facts,
         "every_timepoint_present",
-        f"select 1 from ({due}) where n >= {SOME} and n_attended = 0",
-        COMPLETENESS, "Every timepoint whose time has come has visits.",
-        "at least 1 attended visit each",
-    ).at_least(SOME, f"(select max(n) from ({due}))")  # fmt: skip
-    yield no_rows(
+        "count(*) filter (is_attended)",
+        "not_attended_reason_code is distinct from 'window_after_extraction'",
+        "group by timepoint_code",
+        category=COMPLETENESS,
+    )
+    yield from _gate(
+        facts,
         "baseline_attendance",
-        "select 1 from {batch} where timepoint_number = 0 having avg(is_attended::int) < 0.9",
-        COMPLETENESS, "Nearly every enrolled patient was seen at baseline.", "at least 90 %",
-    ).at_least(SOME, "count(*) filter (timepoint_number = 0)")  # fmt: skip
+        "100 * avg(is_attended::int)",
+        "timepoint_number = 0",
+        category=COMPLETENESS,
+    )
     yield no_rows(
         "attendance_over_time",
         "select 1 from (select avg(is_attended::int) as share, lag(avg(is_attended::int)) "
@@ -134,6 +162,13 @@ def _timepoints(facts: Facts) -> Iterator[Rule]:
         "having avg(is_regimen_evaluable::int) < 0.5",
         COMPLETENESS, "Topical therapy is reviewed at most visits.", "at least 50 %",
     ).at_least(SOME, "count(*) filter (is_attended and is_evaluable)").as_warning()  # fmt: skip
+    yield from _gate(
+        facts,
+        "regimens_known",
+        "100 * avg(is_regimen_evaluable::int)",
+        "is_attended and is_evaluable",
+        category=COMPLETENESS,
+    )
     yield no_rows(
         "one_regimen_only",
         "select 1 from {batch} having count(distinct topical_regimen_code) < 2",
@@ -199,15 +234,13 @@ def _scores() -> Iterator[Rule]:
     ).at_least(MANY, _largest(heaping, "score_code", "timepoint_code")).as_warning()  # fmt: skip
 
 
-def _regimens() -> Iterator[Rule]:
-    yield no_rows(
+def _regimens(facts: Facts) -> Iterator[Rule]:
+    yield from _gate(
+        facts,
         "everybody_on_tacrolimus",
-        "select 1 from {batch} where is_regimen_evaluable having avg(is_on_tacrolimus::int) > 0.8",
-        PLAUSIBILITY,
-        "Tacrolimus is one of several options (13 to 21 % in the study); systemic tacrolimus read "
-        "as topical, or drug codes swapped?",
-        "at most 80 % of visits",
-    ).at_least(MANY, "count(*) filter (is_regimen_evaluable)")  # fmt: skip
+        "100 * avg(is_on_tacrolimus::int)",
+        "is_regimen_evaluable",
+    )
     yield no_rows(
         "nobody_on_topicals",
         "select 1 from {batch} where is_regimen_evaluable "
@@ -218,14 +251,13 @@ def _regimens() -> Iterator[Rule]:
     ).at_least(MANY, "count(*) filter (is_regimen_evaluable)")  # fmt: skip
 
 
-def _initiation() -> Iterator[Rule]:
-    yield no_rows(
+def _initiation(facts: Facts) -> Iterator[Rule]:
+    yield from _gate(
+        facts,
         "event_share",
-        "select 1 from {batch} having avg(is_event::int) not between 0.01 and 0.95",
-        PLAUSIBILITY,
-        "Some patients start tacrolimus and some never do (110 of 307 in the study).",
-        "1 % to 95 % with an event",
-    ).at_least(MANY, "count(is_event)")  # fmt: skip
+        "100 * avg(is_event::int)",
+        "is_on_tacrolimus_at_baseline is not null",
+    )
     yield no_rows(
         "follow_up",
         "select 1 from {batch} having median(duration_months) = 0 and avg(is_event::int) < 0.5",

@@ -18,6 +18,7 @@ _CODES = {
     "adverse_event": ("codelists/adverse_event_codes.csv", "adverse_event_code"),
     "criterion": ("protocol/eligibility_criteria.csv", "criterion_code"),
     "timepoint": ("protocol/visit_windows.csv", "timepoint_code"),
+    "study": ("protocol/study_gates.csv", "study_code"),
 }
 """Kind of word to the seed and column with its codes; any other kind, and visits outside the
 timepoints, are kinds of code_labels."""
@@ -68,13 +69,13 @@ def _rows(seed: str) -> Iterator[dict[str, str]]:
 
 @cache
 def codes_of(kind: str) -> tuple[str, ...]:
-    """Return the codes that a mapping may give to a kind of word, or name as criteria."""
+    """Return the codes that a mapping may give to a kind of word, or name as criteria or study."""
     labels = _rows("codelists/code_labels.csv")
     codes = [row["code"] for row in labels if row["code_kind"] == kind]
     if kind in _CODES:
         seed, column = _CODES[kind]
         codes = [row[column] for row in _rows(seed)] + codes
-    return tuple(codes)
+    return tuple(dict.fromkeys(codes))
 
 
 EXPORTS = _declared_exports()

@@ -58,6 +58,7 @@ def delivery_row(
     return {
         "load_id": load_id,
         "source_system": mapping.content.source_system,
+        "study_code": mapping.content.study,
         "mapping_name": mapping.name,
         "mapping_version": mapping.content.version,
         "extraction_date": delivery.extraction_date,

@@ -78,6 +78,12 @@ class MappingContent(StrictModel):
             _require_known(kind, words.values())
         return value
 
+    @field_validator("study")
+    @classmethod
+    def _known_study(cls, value: str | None) -> str | None:
+        _require_known("study", [value] if value else [])
+        return value
+
     @field_validator("criteria")
     @classmethod
     def _known_criteria(cls, value: tuple[str, ...]) -> tuple[str, ...]:

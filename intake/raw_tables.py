@@ -27,6 +27,7 @@ DELIVERY = pa.schema(
     [
         ("load_id", pa.string()),
         ("source_system", pa.string()),
+        ("study_code", pa.string()),
         ("mapping_name", pa.string()),
         ("mapping_version", pa.int64()),
         ("extraction_date", pa.date32()),

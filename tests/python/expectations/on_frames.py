@@ -267,6 +267,10 @@ def _evaluable(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["is_regimen_evaluable"].fillna(False).astype(bool)]
 
 
+def _known_at_baseline(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["is_on_tacrolimus_at_baseline"].notna()]
+
+
 def _lost(ledger: pd.DataFrame, column: str) -> int:
     return int((ledger[column] > (0.10 * ledger["n_records_read"]).clip(lower=5)).sum())
 
@@ -350,7 +354,10 @@ QUERIES: dict[str, Callable] = {
     "nobody_on_topicals": lambda r, f: (
         (e := _evaluable(r))["is_on_tacrolimus"] | e["is_on_corticosteroids"]
     ).mean() < 0.02,
-    "event_share": lambda r, f: not 0.01 <= _share(r["is_event"]) <= 0.95,
+    "event_share": lambda r, f: not 0.01 <= _share(_known_at_baseline(r)["is_event"]) <= 0.95,
+    "regimens_known": lambda r, f: (
+        _share(_attended_by_evaluable(r)["is_regimen_evaluable"]) < 0.05
+    ),
     "follow_up": lambda r, f: (
         r["duration_months"].median() == 0 and _share(r["is_event"]) < 0.5
     ),
@@ -419,7 +426,9 @@ LEAST: dict[str, tuple[int, Callable]] = {
     "easi_falls": (
         20, lambda r: r["easi_score"].notna().groupby(r["timepoint_number"] > 0).sum().min()
     ),
-    "regimens_reviewed": (20, lambda r: len(_attended_by_evaluable(r))),
+    **dict.fromkeys(
+        ("regimens_reviewed", "regimens_known"), (20, lambda r: len(_attended_by_evaluable(r)))
+    ),
     "one_regimen_only": (50, lambda r: r["topical_regimen_code"].count()),
     "nominal_agreement": (20, lambda r: r["is_nominal_timepoint_agreed"].count()),
     "constant_score": (20, lambda r: r["score_code"].value_counts().max()),
@@ -427,7 +436,7 @@ LEAST: dict[str, tuple[int, Callable]] = {
     **dict.fromkeys(
         ("everybody_on_tacrolimus", "nobody_on_topicals"), (50, lambda r: len(_evaluable(r)))
     ),
-    "event_share": (50, lambda r: r["is_event"].count()),
+    "event_share": (50, lambda r: len(_known_at_baseline(r))),
     "follow_up": (50, len),
     "days_and_months_agree": (1, lambda r: (~r["is_event"].astype(bool)).sum()),
     "end_within_windows": (1, lambda r: r["end_of_observation_day"].count()),

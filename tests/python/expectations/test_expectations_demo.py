@@ -191,10 +191,48 @@ LEDGER = "update quarantine.record_ledger set "
             "mart_fct_tacrolimus_initiation", "event_share",
             "update marts.fct_tacrolimus_initiation set is_event = false",
         ),
+        (
+            "mart_fct_patient_timepoints", "regimens_known",
+            "update marts.fct_patient_timepoints set is_regimen_evaluable = false",
+        ),
+        (
+            "mart_dim_patients", "age_at_index_years_mean",
+            "update marts.dim_patients set age_at_index_years = 75",
+        ),
     ],
 )  # fmt: skip
 def test_a_bad_delivery_breaks_its_own_rule(built, known, tmp_path, *, suite, rule, statement):
     assert states_of(changed(built, tmp_path, [statement]), known, suite)[rule] == "failed"
+
+
+def test_gates_of_a_study_judge_only_a_source_that_follows_it(built, known, tmp_path):
+    other = changed(
+        built,
+        tmp_path,
+        [
+            "update raw.delivery set study_code = null",
+            "update marts.dim_patients set age_at_index_years = 75",
+            "update marts.fct_tacrolimus_initiation set is_event = false",
+            "delete from marts.fct_patient_timepoints where timepoint_code = 'week_52'",
+        ],
+    )
+    found = gate.run(other, known_of(other))
+    states = {each.expectation_code: each.state_code for each in found.outcomes}
+    assert set(known.gates) <= set(states), "a gate of the seed that no suite judges"
+    assert {states[code] for code in known.gates} == {"not_applicable"}
+    assert found.n_expected == len(gate.run(built, known).outcomes)
+
+
+def test_a_start_that_is_not_known_is_none_that_never_was(built, known, tmp_path):
+    statement = (
+        "update marts.fct_tacrolimus_initiation set is_on_tacrolimus_at_baseline = null, "
+        "is_event = false where {}"
+    )
+    suite = "mart_fct_tacrolimus_initiation"
+    users = changed(built, tmp_path / "users", [statement.format("is_event")])
+    assert states_of(users, known, suite)["event_share"] == "failed"
+    most = changed(built, tmp_path / "most", [statement.format("is_event or patient_id > '3'")])
+    assert states_of(most, known, suite)["event_share"] == "not_applicable"
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,6 @@ OWN_FAULTS: dict[str, OwnFault] = {
     "reviews_left_out": OwnFault(
         every("visits", "topical_adherence", lambda _: ""),
         REJECT,
-        "mart_fct_tacrolimus_initiation.event_share",
+        "mart_fct_patient_timepoints.regimens_known",
     ),
 }

@@ -102,6 +102,11 @@ def test_every_mapping_of_the_project_is_valid(path):
             "version: 1\ncriteria: [is_adult, is_tall]",
             ["criterion: is_tall is no code of ours; allowed: has_index_treatment"],
         ),
+        (
+            "version: 1",
+            "version: 1\nstudy: another_2022",
+            ["study: another_2022 is no code of ours; allowed: ferrucci_2022"],
+        ),
         ("exports:", "words:\n  sex:\n    f: Female!\nexports:", ["lower snake case"]),
         ("exports:", "words:\n  sex:\n    f: female\n    F: female\nexports:", ["is there twice"]),
         ("GENDER", "{join: [A], constant: x}", ["a header, or {join"]),
