@@ -36,17 +36,24 @@ class ContractColumn:
     name : str
         Name in the raw table and, in a delivery with our own headers, in the file.
     is_required : bool
-        A file without a required column is refused; an optional one is noted and stays NULL.
+        A file without a required column is refused; an optional one stays NULL.
+    is_expected : bool
+        A file with our own headers that lacks an expected column is noted, and refused where it has
+        an unexpected one, which may be the same column renamed.
     kind : str
-        identifier, date, score, word, atc or text.
+        identifier, date, score, age, word, atc or text.
     word_kind : str
         Kind of its words; "" where it has none.
+    alternative : str
+        Column that may be there in its place; a mapping names one of the two. Empty for most.
     """
 
     name: str
     is_required: bool
+    is_expected: bool
     kind: str
     word_kind: str
+    alternative: str
 
 
 def _declared_exports() -> dict[str, tuple[ContractColumn, ...]]:
@@ -55,8 +62,10 @@ def _declared_exports() -> dict[str, tuple[ContractColumn, ...]]:
         column = ContractColumn(
             row["column_name"],
             row["is_column_required"] == "true",
+            row["is_column_expected"] == "true",
             row["kind_code"],
             row["word_kind"],
+            row["alternative_column"],
         )
         exports[row["export_name"]] = (*exports.get(row["export_name"], ()), column)
     return exports
@@ -85,6 +94,11 @@ EXPORTS = _declared_exports()
 def column_names(export_name: str) -> list[str]:
     """Return the column names of an export in the order of its raw table."""
     return [column.name for column in EXPORTS[export_name]]
+
+
+def unexpected_columns(export_name: str) -> list[str]:
+    """Return the columns whose absence from a file with our own headers means nothing."""
+    return [column.name for column in EXPORTS[export_name] if not column.is_expected]
 
 
 def required_columns(export_name: str) -> list[str]:

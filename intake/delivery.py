@@ -128,7 +128,7 @@ class PlannedFile:
             for name, source in use.columns.items():
                 headers = dict.fromkeys(map(normal_header, source.headers))
                 (required if name in must else optional).update(headers)
-                declared.update(headers if name in use.source.may_be_absent else {})
+                declared.update(headers if name in use.may_be_absent else {})
             required.update(dict.fromkeys(map(normal_header, use.headers)))
             if self.centre is not None:
                 required.update(dict.fromkeys(map(normal_header, self.centre.headers)))

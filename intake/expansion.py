@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
-from intake.contract import EXPORTS, codes_of, column_names, required_columns
+from intake.contract import EXPORTS, codes_of, column_names, required_columns, unexpected_columns
 from intake.mapping_schema import (
     DATE_FORMATS,
     RELATIVE_DATES,
@@ -127,6 +127,12 @@ class FileUse:
         if self.source.columns:
             return self.source.columns
         return {name: ColumnSource(column=name) for name in column_names(self.export_name)}
+
+    @property
+    def may_be_absent(self) -> list[str]:
+        """The contract columns whose absence from the file does not mean a renamed column."""
+        own = [] if self.source.columns else unexpected_columns(self.export_name)
+        return [*self.source.may_be_absent, *own]
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -397,6 +403,15 @@ def _check_columns(path: Path, export_name: str, source: FileSource) -> None:
                     + ", ".join(allowed),
                 )
     absent = [name for name in required if source.columns and name not in source.columns]
+    # The slot of a use with timepoints is its timepoint.
+    mapped = {*source.columns, *(["nominal_timepoint"] if source.timepoints else [])}
+    absent += [
+        f"{column.name} or {column.alternative}"
+        for column in EXPORTS[export_name]
+        if source.columns
+        and column.alternative
+        and mapped.isdisjoint({column.name, column.alternative})
+    ]
     if absent:
         raise PlacedError(
             (*path, "columns"), f"{where}: required and not mapped: " + ", ".join(absent)

@@ -63,6 +63,7 @@ def delivery_row(
         "mapping_version": mapping.content.version,
         "extraction_date": delivery.extraction_date,
         "is_synthetic": delivery.about.is_synthetic,
+        "are_dates_relative": False,
         "delivery_label": delivery.about.label,
         "n_files": len(hashes),
         "key_fingerprint": key.fingerprint,

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from intake.cells import private_copy
+from intake.contract import unexpected_columns
 from intake.csv_reader import CsvReader
 from intake.delivery import Delivery, FolderPlan, PlannedFile
 from intake.expansion import NOT_SELECTED
@@ -264,6 +265,8 @@ def _note_columns(judgement: FileJudgement, layout: Layout | None) -> None:
         f"{projection.use.export_name}.{name}"
         for projection in judgement.projections
         for name in projection.absent
+        if projection.use.source.columns
+        or name not in unexpected_columns(projection.use.export_name)
     )
     judgement.notices += [("optional_column_absent", name) for name in absent]
 

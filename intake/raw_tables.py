@@ -32,6 +32,7 @@ DELIVERY = pa.schema(
         ("mapping_version", pa.int64()),
         ("extraction_date", pa.date32()),
         ("is_synthetic", pa.bool_()),
+        ("are_dates_relative", pa.bool_()),
         ("delivery_label", pa.string()),
         ("n_files", pa.int64()),
         ("key_fingerprint", pa.string()),

@@ -120,11 +120,11 @@ def judge_header(cells: Sequence[str], contract: HeaderContract) -> Layout:
     header = tuple(normal_header(cell) for cell in cells)
     wanted = {*contract.required, *contract.optional}
     missing = [name for name in contract.required if name not in header]
-    if len(missing) == len(contract.required):
+    if wanted.isdisjoint(header):
         raise FileRefusedError(
             "no_header",
-            "the first line is not a header: none of the required columns "
-            f"({_listed(contract.required)}) is in it.",
+            "the first line is not a header: none of the columns "
+            f"({_listed([*contract.required, *contract.optional])}) is in it.",
         )
     unexpected = [cell for cell, name in zip(cells, header, strict=True) if name not in wanted]
     if missing:

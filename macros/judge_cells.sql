@@ -37,8 +37,7 @@
                 else dashed[7:] || '-' || dashed[:5]
             end as iso_date
         from cleaned
-        left join {{ known_words }} as known_words
-            on cleaned.word_kind = known_words.word_kind and cleaned.term = known_words.word
+        left join {{ known_words }} as known_words on cleaned.word_kind = known_words.word_kind and cleaned.term = known_words.word
     ),
 
     {#- A year or a month is completed to its middle, 1 July or day 15. That may lie after the extraction:
@@ -62,14 +61,16 @@
             case
                 when cell_text is null then if(is_cell_required, 'missing_required', null)
                 when kind_code = 'word' then if(word_code is null, 'unknown_code', null)
-                when kind_code = 'atc' and not regexp_full_match(atc_code, '[A-Z](\d{2}([A-Z]([A-Z](\d{2})?)?)?)?')
-                    then 'code_format'
+                when kind_code = 'atc' and not regexp_full_match(atc_code, '[A-Z](\d{2}([A-Z]([A-Z](\d{2})?)?)?)?') then 'code_format'
                 when kind_code = 'score' then case
                     when not regexp_full_match(number_text, '-?\d{1,6}(\.\d{1,20})?') then 'not_a_number'
                     when points < min_value or points > max_value then 'out_of_range'
                     {#- A value may miss its step by floating-point noise only. #}
-                    when abs(points - round(points / step) * step) > 1e-9
-                        then if(step = 1, 'not_integer', 'not_on_step')
+                    when abs(points - round(points / step) * step) > 1e-9 then if(step = 1, 'not_integer', 'not_on_step')
+                end
+                when kind_code = 'age' then case
+                    when not regexp_full_match(number_text, '\d{1,6}(\.\d{1,20})?') then 'not_a_number'
+                    when points > oldest_age_years then 'age_range'
                 end
                 when kind_code = 'date' then case
                     when not regexp_full_match(iso_date, '\d{4}(-\d{2}(-\d{2})?)?') then 'date_format'

@@ -38,17 +38,19 @@
     records: relation that clean_records made. cells: relation that judge_cells made.
     repeated_keys: relation with the key_hash values that more than one record has.
     not_before: column -> [other column, rule]: the last day that the first may mean must not lie before the
-    first day that the other may mean. kept: further columns of `records` that stay as they are.
+    first day that the other may mean. alternatives: required column -> [other column, code of it that is none]:
+    where the other has another code, the first may be empty. kept: further columns of `records` that stay as they are.
     Comes out: source_file, record_number, line_number; identifiers, columns and kept under their own names;
     for every day is_<column>_partial, <column>_first_day and <column>_last_day; content (the cells as one value);
     may_be_repeated (another record may have the key); faults (null: none); is_refused (one of them costs
     the record). -#}
-{% macro read_records(identifiers, columns, key, records, repeated_keys, cells, not_before={}, kept=[]) -%}
+{% macro read_records(identifiers, columns, key, records, repeated_keys, cells, not_before={}, alternatives={}, kept=[]) -%}
     {#- column -> [SQL of the broken rule, SQL of the cell] -#}
     {%- set judged = {} -%}
     {%- for column in identifiers %}{% do judged.update({column: [column ~ '_rule', 'records.' ~ column]}) %}{% endfor -%}
-    {%- for column in columns -%}
-        {%- set rule = column ~ ('_rule' if column in not_before else '_cell.rule_code') -%}
+    {#- A text has no rule. #}
+    {%- for column, reading in columns.items() if reading != 'cell_text' -%}
+        {%- set rule = column ~ ('_rule' if column in not_before or column in alternatives else '_cell.rule_code') -%}
         {%- do judged.update({column: [rule, column ~ '_cell.cell_text']}) -%}
     {%- endfor -%}
     {%- set rules = judged.values() | map('first') -%}
@@ -59,12 +61,17 @@
         {%- for column, reading in columns.items() %}
         {%- if column in not_before %}
         {%- set other, rule = not_before[column] %}
-        case
-            when {{ column }}_cell.last_day < {{ other }}_cell.first_day then '{{ rule }}'
-            else {{ column }}_cell.rule_code
-        end as {{ column }}_rule,
+        case when {{ column }}_cell.last_day < {{ other }}_cell.first_day then '{{ rule }}' else {{ column }}_cell.rule_code end
+            as {{ column }}_rule,
         case when {{ column }}_rule is null then {{ column }}_cell.{{ reading }} end as {{ column }},
         {%- else %}
+        {%- if column in alternatives %}
+        {%- set other, no_alternative = alternatives[column] %}
+        case
+            when {{ column }}_cell.rule_code = 'missing_required' and {{ other }}_cell.code != '{{ no_alternative }}' then null
+            else {{ column }}_cell.rule_code
+        end as {{ column }}_rule,
+        {%- endif %}
         {{ column }}_cell.{{ reading }} as {{ column }},
         {%- endif %}
         {%- if reading == 'day' %}

@@ -182,7 +182,8 @@ def _levels(db: duckdb.DuckDBPyConnection, labels: dict[str, Levels]) -> dict[st
         return {str(code): str(label) for code, label in db.execute(query).fetchall()}
 
     return {
-        "sex_code": labels["sex"],
+        # An unknown sex is null in the marts, and so in the group that is not recorded.
+        "sex_code": {code: label for code, label in labels["sex"].items() if code != "unknown"},
         "disease_course_code": labels["disease_course"],
         "clinical_phenotype_code": labels["clinical_phenotype"],
         "critical_area_code": labels["critical_area"],

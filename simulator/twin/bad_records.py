@@ -31,8 +31,8 @@ def add_bad_records(
     spare_visits : sequence of str
         Identifiers of visits with scores that count for no timepoint.
     spare_patients : sequence of str
-        Three unused identifiers: for the patient with an unknown sex code, for the patient born in
-        the future, for the orphan records.
+        Three unused identifiers: for the patient with an unknown sex code and an impossible
+        birth date, for the patient born in the future, for the orphan records.
     """
     _change_values(delivery, spare_visits)
     _add_bad_visits(delivery, spare_patients)
@@ -91,9 +91,9 @@ def _add_bad_visits(delivery: Delivery, spare_patients: Sequence[str]) -> None:
 
 
 def _add_bad_patients(delivery: Delivery, spare_patients: Sequence[str]) -> None:
-    """Add a patient with an unknown sex code and one born after the extraction."""
+    """Add a patient with an unknown sex code and no birthday, and one born after the extraction."""
     for patient, sex, birth in (
-        (spare_patients[0], "X", "1987-03-25"),
+        (spare_patients[0], "X", "1987-02-30"),
         (spare_patients[1], "male", "2068-07-19"),
     ):
         delivery.add(

@@ -15,6 +15,7 @@ final as (
         reference_key,
         n_files,
         is_synthetic,
+        are_dates_relative,
         extraction_date
     from source
 )

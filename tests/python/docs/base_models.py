@@ -22,6 +22,7 @@ READINGS = {
     "word": {"code"},
     "atc": {"code"},
     "score": {"points"},
+    "age": {"points"},
     "date": {"day"},
     "text": {"term", "cell_text"},
 }

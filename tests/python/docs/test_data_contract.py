@@ -80,6 +80,17 @@ def test_a_base_model_reads_every_declared_column_as_its_kind(export: str) -> No
         assert reading in READINGS[kinds[column]], column
 
 
+@pytest.mark.parametrize("export", EXPORTS)
+def test_a_required_cell_may_be_empty_beside_the_declared_alternative(export: str) -> None:
+    expected = {
+        name: row["alternative_column"]
+        for name, row in declared(export).items()
+        if row["alternative_column"]
+    }
+    given = settings_of(export).get("alternatives", {})
+    assert {column: other for column, (other, _) in given.items()} == expected
+
+
 def test_every_kind_of_column_is_judged() -> None:
     kinds = {row["kind_code"] for export in EXPORTS for row in declared(export).values()}
     assert kinds == set(rules_of_kinds()) == set(READINGS) | {"identifier"}

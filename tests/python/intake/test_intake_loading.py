@@ -13,7 +13,7 @@ import pytest
 from intake_deliveries import HEADERS, KEY, as_csv, table, write_delivery
 
 from intake import raw_tables
-from intake.contract import EXPORTS
+from intake.contract import EXPORTS, column_names, unexpected_columns
 from intake.delivery import open_delivery
 from intake.file_bytes import SourceBytes
 from intake.loader import load_delivery
@@ -44,7 +44,9 @@ def test_raw_tables_hold_the_contract_as_text_with_place_and_fault(tmp_path, con
     for export, header in HEADERS.items():
         columns = connection.sql(f"from raw.{export} limit 0")
         own = ["pseudonym"] if export == "patients" else []
-        assert columns.columns == [*header.split(","), *PLACE, *own]
+        assert columns.columns == [*column_names(export), *PLACE, *own]
+        missing = set(header.split(",")).symmetric_difference(column_names(export))
+        assert missing == set(unexpected_columns(export))
         types = dict(zip(columns.columns, map(str, columns.types), strict=True))
         numbers = {name for name, kind in types.items() if kind == "BIGINT"}
         assert numbers == {"record_number", "line_number"}
@@ -111,6 +113,7 @@ def test_the_delivery_and_its_files_are_written_down(tmp_path, connection):
         "mapping_name": "clinic",
         "mapping_version": 1,
         "is_synthetic": True,
+        "are_dates_relative": False,
         "delivery_label": "a, b",
         "n_files": 5,
         "key_fingerprint": KEY.fingerprint,

@@ -76,7 +76,12 @@ def test_every_mapping_of_the_project_is_valid(path):
             "gender: GENDER",
             ["'gender' is no column of patients; allowed: patient_id"],
         ),
-        ("          sex: GENDER\n", "", ["required and not mapped: sex"]),
+        ("          patient_id: PID\n", "", ["required and not mapped: patient_id"]),
+        (
+            "  patients:\n",
+            "  visits: {files: [{file: v, columns: {visit_id: A, patient_id: B}}]}\n  patients:\n",
+            ["required and not mapped: visit_date or nominal_timepoint"],
+        ),
         (
             "file: people",
             "file: people\n        may_be_absent: [ward]",
@@ -84,8 +89,8 @@ def test_every_mapping_of_the_project_is_valid(path):
         ),
         (
             "file: people",
-            "file: people\n        may_be_absent: [sex]",
-            ["may_be_absent: required: sex"],
+            "file: people\n        may_be_absent: [patient_id]",
+            ["may_be_absent: required: patient_id"],
         ),
         ("file: people", "file: ../people", ["line 7", "name of a file in the delivery folder"]),
         ("file: people", "file: /etc/passwd", ["name of a file in the delivery folder"]),
@@ -283,13 +288,13 @@ ignored_files: [other]
             None,
             None,
             "03/04/2020",
-            None,
+            *[None] * 4,
             "drugs.csv",
             1,
             None,
             None,
         ),
-        (*[None] * 9, "drugs.csv", 2, "field_count", "4 fields where 3 are declared"),
+        (*[None] * 12, "drugs.csv", 2, "field_count", "4 fields where 3 are declared"),
     ]
     formats = connection.sql(
         "from raw.source_formats where export_name = 'prescriptions'"

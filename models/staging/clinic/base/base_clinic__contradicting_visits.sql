@@ -3,16 +3,21 @@
 -- row per visit that loses a score.
 
 with base_clinic__visits as (
-    select * from {{ ref('base_clinic__visits') }}
+    select
+        *,
+        -- Visits without a day are of one day where they are of one timepoint.
+        case when visit_date is null then nominal_timepoint_code end as undated_timepoint_code
+    from {{ ref('base_clinic__visits') }}
     where record_disposition = 'staged'
 ),
 
 repeated_days as (
     select
         patient_id,
-        visit_date
+        visit_date,
+        undated_timepoint_code
     from base_clinic__visits
-    group by patient_id, visit_date
+    group by patient_id, visit_date, undated_timepoint_code
     having count(*) > 1
 ),
 
@@ -22,7 +27,9 @@ visits_of_repeated_days as (
     inner join repeated_days
         on
             base_clinic__visits.patient_id = repeated_days.patient_id
-            and base_clinic__visits.visit_date = repeated_days.visit_date
+            and base_clinic__visits.visit_date is not distinct from repeated_days.visit_date
+            and base_clinic__visits.undated_timepoint_code
+            is not distinct from repeated_days.undated_timepoint_code
 ),
 
 -- An empty cell contradicts nothing.
@@ -48,7 +55,7 @@ compared as (
         and min(poem_score) over same_day != max(poem_score) over same_day
             as is_poem_contradicted
     from visits_of_repeated_days
-    window same_day as (partition by patient_id, visit_date)
+    window same_day as (partition by patient_id, visit_date, undated_timepoint_code)
 ),
 
 final as (

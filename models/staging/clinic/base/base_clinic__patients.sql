@@ -12,6 +12,10 @@
     'involves_face': 'code',
     'involves_hands': 'code',
     'involves_genitalia': 'code',
+    'age_at_index_years': 'points',
+    'last_contact_date': 'day',
+    'end_of_observation_reason': 'code',
+    'treatment_arm': 'cell_text',
 } %}
 
 with source as not materialized (
@@ -74,20 +78,26 @@ final as (
         line_number,
         patient_id,
         pseudonym,
-        sex as sex_code,
+        -- A sex that is recorded as unknown, or as neither of the two, is not known.
+        nullif(sex, 'unknown') as sex_code,
         disease_course as disease_course_code,
         clinical_phenotype as clinical_phenotype_code,
+        end_of_observation_reason as end_of_observation_reason_code,
+        treatment_arm,
         is_birth_date_partial,
         is_ad_diagnosis_date_partial,
+        is_last_contact_date_partial,
         birth_date,
         birth_date_first_day as earliest_birth_date,
         birth_date_last_day as latest_birth_date,
         ad_diagnosis_date,
+        last_contact_date,
         record_disposition,
         faults,
         involves_face = 'yes' as involves_face,
         involves_hands = 'yes' as involves_hands,
-        involves_genitalia = 'yes' as involves_genitalia
+        involves_genitalia = 'yes' as involves_genitalia,
+        cast(floor(age_at_index_years) as integer) as recorded_age_at_index_years
     from judged
 )
 

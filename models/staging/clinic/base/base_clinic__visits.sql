@@ -58,7 +58,8 @@ read_records as not materialized (
         key,
         records='cleaned',
         repeated_keys='repeated_keys',
-        cells='cells'
+        cells='cells',
+        alternatives={'visit_date': ['nominal_timepoint', 'unscheduled']}
     ) }}
 ),
 

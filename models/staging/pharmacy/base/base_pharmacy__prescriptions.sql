@@ -11,6 +11,9 @@
     'route': 'code',
     'strength': 'cell_text',
     'body_site': 'cell_text',
+    'period': 'code',
+    'stop_reason': 'code',
+    'dose_text': 'cell_text',
 } %}
 
 with source as not materialized (
@@ -81,7 +84,10 @@ final as (
         drug_name,
         atc_code,
         route as route_code,
+        period as period_code,
+        stop_reason as stop_reason_code,
         strength,
+        dose_text,
         body_site,
         is_start_date_partial,
         is_end_date_partial,
