@@ -176,17 +176,7 @@ def open_delivery(
     MappingError
         delivery.yml or the mapping is not valid, or the extraction date is in the future.
     """
-    if not folder.is_dir():
-        raise IntakeError(
-            f"The delivery folder {folder} is not there.",
-            "set REGISTRY_DELIVERY to the folder that holds the exports",
-        )
-    about = DeliveryFile()
-    path = folder / DELIVERY_FILE
-    if os.path.lexists(path):
-        if path.is_symlink() or not path.is_file():
-            raise MappingError(f"{path}: must be a plain file.")
-        about, _ = read_settings(path, DeliveryFile)
+    about = read_about(folder)
     name = mapping_name or about.source_system or DEFAULT_MAPPING
     delivery = Delivery(folder, about, load_mapping(name, mappings_folder))
     _require_past(delivery.extraction_date)
@@ -196,6 +186,29 @@ def open_delivery(
             "of each record is; name it in one place only."
         )
     return delivery
+
+
+def read_about(folder: Path) -> DeliveryFile:
+    """Read delivery.yml of a folder, or return its defaults.
+
+    Raises
+    ------
+    IntakeError
+        The folder is not there.
+    MappingError
+        delivery.yml is not valid.
+    """
+    if not folder.is_dir():
+        raise IntakeError(
+            f"The delivery folder {folder} is not there.",
+            "set REGISTRY_DELIVERY to the folder that holds the exports",
+        )
+    path = folder / DELIVERY_FILE
+    if not os.path.lexists(path):
+        return DeliveryFile()
+    if path.is_symlink() or not path.is_file():
+        raise MappingError(f"{path}: must be a plain file.")
+    return read_settings(path, DeliveryFile)[0]
 
 
 def _require_past(extraction_date: datetime.date | None) -> None:

@@ -35,6 +35,9 @@ class PlacedError(ValueError):
         self.path = path
 
 
+OPEN = "?"
+"""Value of a setting that a proposal leaves to a person."""
+
 _MOST_BYTES = 1 << 20
 """A mapping of a large source has some ten thousand."""
 
@@ -65,6 +68,38 @@ def read_settings(path: Path, model: type[Model]) -> tuple[Model, str]:
     MappingError
         One line per problem, with file, line, key and what is allowed.
     """
+    loaded, lines, content = read_yaml(path)
+    unanswered = [place for place, value in _texts_of(loaded, ()) if value == OPEN]
+    if unanswered:
+        raise MappingError(
+            *(
+                f"{path.name} line {lines[place]}: {place[-1]}: the question above this line "
+                "is not answered."
+                for place in unanswered
+            )
+        )
+    try:
+        return model.model_validate(loaded), hashlib.sha256(content).hexdigest()
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        # A list is called too short when its only item is the problem.
+        problems = [p for p in problems if p["type"] != "too_short"] or problems
+        raise MappingError(*(_explain(p, path.name, lines, model) for p in problems)) from None
+
+
+def read_yaml(path: Path) -> tuple[dict[str, Any], Lines, bytes]:
+    """Read a YAML file without validating what it says.
+
+    Returns
+    -------
+    tuple
+        Content with every scalar as text, the line of every key, and the file's bytes.
+
+    Raises
+    ------
+    MappingError
+        It cannot be read, or is no YAML with keys at its top level.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
@@ -87,13 +122,18 @@ def read_settings(path: Path, model: type[Model]) -> tuple[Model, str]:
         raise MappingError(f"{path.name}: a value cannot be read ({error}).") from None
     if not isinstance(loaded, dict):
         raise MappingError(f"{path.name}: must hold 'key: value' lines at its top level.")
-    try:
-        return model.model_validate(loaded), hashlib.sha256(content).hexdigest()
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)
-        # A list is called too short when its only item is the problem.
-        problems = [p for p in problems if p["type"] != "too_short"] or problems
-        raise MappingError(*(_explain(p, path.name, lines, model) for p in problems)) from None
+    return loaded, lines, content
+
+
+def _texts_of(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield every text that is the value of a key, with the path of keys that leads to it."""
+    if isinstance(value, str):
+        yield path, value
+        return
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, each in inner:
+        if isinstance(value, dict) or not isinstance(each, str):
+            yield from _texts_of(each, (*path, str(key)))
 
 
 class _StrictLoader(yaml.BaseLoader):

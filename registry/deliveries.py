@@ -1,4 +1,4 @@
-"""Commands about a delivery: ``check`` judges it, ``run`` publishes it."""
+"""Commands about a delivery: ``propose`` a mapping, ``check`` it, ``run`` publishes it."""
 
 from __future__ import annotations
 
@@ -38,6 +38,37 @@ def check(folder: Path | None, mapping: str | None) -> int:
     verdict = "refused" if report.is_refused else "can be loaded"
     click.echo(f"Delivery {report.folder} (mapping {report.mapping}): {verdict}.")
     return ExitCode.DELIVERY_REFUSED if report.is_refused else ExitCode.OK
+
+
+@click.command(short_help="Write a mapping for a delivery.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    metavar="FILE",
+    help="The mapping: a name (intake/mappings/NAME.yml) or a path that ends in .yml.",
+)
+def propose(folder: Path, out: str) -> None:
+    """Look at every file of the delivery in FOLDER and write a mapping with questions.
+
+    Nothing is loaded. What is certain is a setting; what is not is a question in a comment. Where
+    the mapping is there already, its decisions stay and only what is new is added.
+    """
+    from intake.propose.assistant import propose as write
+
+    report = write(folder, out)
+    verb = "Wrote" if report.is_new else "Revised"
+    click.echo(f"{verb} {report.path}")
+    for line in report.added:
+        click.echo(f"  added    {line}")
+    for number, question, is_open in report.questions:
+        need = "answer" if is_open else "confirm"
+        click.echo(f"  {need:<8} line {number}: {question}")
+    for line in report.lost:
+        click.echo(f"  not read {line}")
+    first = "answer the questions in the file, then " if report.questions else ""
+    name = out if out.endswith(".yml") else report.path.stem
+    click.echo(f"Next: {first}registry check {folder} --mapping {name}")
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from intake.propose.roles import WORD_KIND_OF, is_identity, known_words
 from intake.propose.scan import Column, Folder, Table, scan_folder
 from intake.propose.shapes import Seen, look, uses_of
 from intake.refusals import IntakeError, shown_name
+from intake.yaml_files import OPEN
 
 _CALENDAR_CRITERIA = ("is_index_date_in_study_period",)
 
@@ -62,12 +63,16 @@ def draft(
         raise nothing_usable(folder, found, projects)
     for use in proposal.uses:
         _add_timepoint_words(use)
+        _ask_for_codes(use)
     _leave_out_what_is_not_ours(proposal)
     add_formats(proposal, extraction)
     _without_calendar(proposal)
     used = in_order(use.table for use in proposal.uses)
     others = [table.file for table in found.tables if table.file not in used]
     proposal.ignored = list(dict.fromkeys([*others, *(name for name, _ in found.problems)]))
+    proposal.seen = {
+        table.name: [column.header for column in table.columns] for table in found.tables
+    }
     proposal.lost += losses(proposal, found, seen, beside)
     return proposal, found
 
@@ -122,6 +127,20 @@ def _add_timepoint_words(use: Use) -> None:
     setting.value = {"column": column.header, "words": words}
     setting.comment = reason if is_certain else ""
     setting.question = "" if is_certain else f"which timepoint is each label? ({reason})"
+
+
+def _ask_for_codes(use: Use) -> None:
+    """Ask what the codes of the patient's sex mean, where no list and no dictionary knows them."""
+    setting, column = use.columns.get("sex"), _column_at(use, "sex")
+    patient = _column_at(use, "patient_id")
+    if setting is None or column is None or not isinstance(setting.value, str):
+        return
+    known = known_words("sex")
+    unknown = [text for text in use.table.shown_words(column, patient) if text.lower() not in known]
+    if unknown:
+        setting.value = {"column": column.header, "words": dict.fromkeys(unknown, OPEN)}
+        setting.question = "what do these codes mean?"
+        setting.candidates = codes_of("sex")
 
 
 def _column_at(use: Use, name: str) -> Column | None:

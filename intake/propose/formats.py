@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from intake.contract import EXPORTS
-from intake.propose.proposal import OPEN, Proposal, Setting, Use, headers_in
+from intake.propose.proposal import Proposal, Setting, Use, headers_in
 from intake.propose.scan import PARTIAL_DATE, Column, Table
+from intake.yaml_files import OPEN
 
 OF_READING = ("encoding", "delimiter", "preamble_lines", "header_lines")
 """Keys that one use of a file says for all."""

@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from intake.propose.scan import Table
-
-OPEN = "?"
-"""Value of a setting that only a person can give; the loader refuses it with its line."""
+from intake.yaml_files import OPEN
 
 
 @dataclass
@@ -107,6 +105,8 @@ class Proposal:
         What the mapping does not read, and what the registry cannot hold, in words.
     criteria : tuple of str
         Criteria that can apply; empty for all.
+    seen : dict
+        Name of a table -> its headers.
     """
 
     source_system: str
@@ -117,6 +117,7 @@ class Proposal:
     ignored: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     criteria: tuple[str, ...] = ()
+    seen: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def settings(self) -> list[Setting]:

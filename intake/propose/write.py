@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from intake.contract import EXPORTS, column_names
-from intake.propose.proposal import OPEN, Proposal, Setting, Use
+from intake.propose.proposal import Proposal, Setting, Use
+from intake.yaml_files import OPEN
 
 _PLAIN = re.compile(r"[^\W\d_][\w ./()°%+'-]*")
 _NOT_PLAIN = re.compile(r": |:$| #|\s$|[,\[\]{}]|^(?:yes|no|true|false|null|on|off|y|n)$", re.I)
@@ -18,6 +19,8 @@ _KEY_ORDER = (
     "two_digit_years", "time_zone", "partial_dates", "missing_codes",
 )  # fmt: skip
 _OF_EXPORT = ("repeated_records",)
+NOT_READ = "# Not read by this mapping:"
+SEEN = "# seen "
 _HEAD = """\
 # {label}.
 # Made by `registry propose` from the files of one delivery; read it before it is used.
@@ -37,7 +40,7 @@ def written(proposal: Proposal) -> str:
     and words of a column that say nothing about a person.
     """
     numbers = iter(range(1, 10_000))
-    lines = [_HEAD.format(source_system=proposal.source_system, label=_scalar(proposal.label))]
+    lines = [_HEAD.format(source_system=proposal.source_system, label=scalar(proposal.label))]
     lines[0] = lines[0].rstrip("\n")
     if proposal.criteria:
         lines += ["# Days have no calendar, so the study period cannot apply."]
@@ -45,7 +48,7 @@ def written(proposal: Proposal) -> str:
     if proposal.defaults:
         lines += ["", "defaults:"]
         for key in sorted(proposal.defaults, key=_key_order):
-            lines += _setting_lines(key, proposal.defaults[key], 2, numbers)
+            lines += setting_lines(key, proposal.defaults[key], 2, numbers)
     lines += ["", "exports:"]
     for export in EXPORTS:
         uses = [use for use in proposal.uses if use.export == export]
@@ -53,31 +56,40 @@ def written(proposal: Proposal) -> str:
             lines += [f"  {export}:"]
             for key in _OF_EXPORT:
                 said = [use.keys[key] for use in uses if key in use.keys]
-                lines += _setting_lines(key, said[0], 4, numbers) if said else []
+                lines += setting_lines(key, said[0], 4, numbers) if said else []
             lines += ["    files:"]
             for use in uses:
                 lines += use_lines(use, numbers)
     if proposal.ignored:
         lines += ["", "# Files that no export needs."]
-        lines += _setting_lines("ignored_files", Setting(proposal.ignored), 0, numbers)
-    lines += ["", "# Not read by this mapping:"]
-    lines += [f"# - {line}" for line in proposal.lost or ["nothing"]]
+        lines += setting_lines("ignored_files", Setting(proposal.ignored), 0, numbers)
+    return "\n".join(lines) + "\n" + tail(proposal, proposal.seen)
+
+
+def tail(proposal: Proposal, seen: Mapping[str, Sequence[str]]) -> str:
+    """Return the comment at the end: what is not read, and every header that was seen."""
+    lines = ["", NOT_READ, *(f"# - {line}" for line in proposal.lost or ["nothing"])]
+    lines += ["# Columns that were seen; a second run adds only new ones:"]
+    lines += [
+        SEEN + json.dumps([name, list(headers)], ensure_ascii=False)
+        for name, headers in sorted(seen.items())
+    ]
     return "\n".join(lines) + "\n"
 
 
 def use_lines(use: Use, numbers: Iterator[int]) -> list[str]:
     """Return the lines of one use of a file, as an item of the list ``files``."""
-    lines = [f"      - file: {_scalar(use.table.file)}"]
+    lines = [f"      - file: {scalar(use.table.file)}"]
     if use.table.sheet:
-        lines.append(f"        sheet: {_scalar(use.table.sheet)}")
+        lines.append(f"        sheet: {scalar(use.table.sheet)}")
     if use.part:
         lines.append(f"        part: {use.part}")
     for key in sorted(use.keys, key=_key_order):
         if key not in _OF_EXPORT:
-            lines += _setting_lines(key, use.keys[key], 8, numbers)
+            lines += setting_lines(key, use.keys[key], 8, numbers)
     lines.append("        columns:")
     for name, setting in use.columns.items():
-        lines += _setting_lines(name, setting, 10, numbers)
+        lines += setting_lines(name, setting, 10, numbers)
     unfed = [name for name in column_names(use.export) if name not in use.columns]
     if unfed:
         lines.append(f"          # not in this file: {', '.join(unfed)}")
@@ -88,7 +100,7 @@ def _key_order(key: str) -> tuple[int, str]:
     return (_KEY_ORDER.index(key) if key in _KEY_ORDER else 99, key)
 
 
-def _setting_lines(key: str, setting: Setting, indent: int, numbers: Iterator[int]) -> list[str]:
+def setting_lines(key: str, setting: Setting, indent: int, numbers: Iterator[int]) -> list[str]:
     """Return the lines of a setting: its question or reason above, then one line."""
     blank = " " * indent
     lines = []
@@ -98,22 +110,22 @@ def _setting_lines(key: str, setting: Setting, indent: int, numbers: Iterator[in
     elif setting.comment:
         lines.append(f"{blank}# {setting.comment}")
     mark = "# " if setting.is_commented else ""
-    lines.append(f"{blank}{mark}{_scalar(key)}: {flow(setting.value)}")
+    lines.append(f"{blank}{mark}{scalar(key)}: {flow(setting.value)}")
     return lines
 
 
 def flow(value: Any) -> str:
     """Return a value as YAML in one line."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_scalar(k)}: {flow(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{scalar(k)}: {flow(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _scalar(value)
+    return scalar(value)
 
 
-def _scalar(value: object) -> str:
+def scalar(value: object) -> str:
     """Return a text as YAML, quoted where YAML would read something else."""
     if isinstance(value, int):
         return str(value)

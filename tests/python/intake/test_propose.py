@@ -1,0 +1,215 @@
+"""Mappings proposed for clinics' sheets of many shapes, and what a second run adds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import propose_sources as sources
+import pytest
+
+from intake.check import check
+from intake.mapping import load_mapping
+from intake.propose.assistant import ProposeReport, mapping_path, propose, questions_of
+from intake.propose.proposal import Setting
+from intake.propose.write import flow
+from intake.refusals import IntakeError, MappingError
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def proposed(folder: Path, make) -> tuple[ProposeReport, str]:
+    report = propose(make(folder / "delivery"), str(folder / "ours.yml"))
+    return report, report.path.read_text()
+
+
+def lines_of(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if not line.strip().startswith("#")]
+
+
+def test_an_italian_wide_sheet_needs_few_answers_and_can_be_loaded(tmp_path):
+    report, text = proposed(tmp_path, sources.italian_wide)
+    assert len(report.questions) <= 10
+    for line in (
+        "encoding: cp1252",
+        'delimiter: ";"',
+        "preamble_lines: 2",
+        'decimal_mark: ","',
+        "date_format: dmy/",
+        "two_digit_years: 21",
+        "skip_records: {N°: [Totale]}",
+        "timepoints: {T0: baseline, T4: week_04, T16: week_16, T52: week_52}",
+        'easi_score: "EASI_{t}"',
+        "drug_name: {column: Dupixent, remarks: true}",
+        "start_date: Data inizio Dupixent",
+        'comorbidity_term: {column: Comorbilità, split: [","]}',
+        'involves_face: {column: Viso/mani (sì/no), words: {sì (viso): "yes"}}',
+    ):
+        assert line in lines_of(text)
+    assert not check(tmp_path / "delivery", str(report.path)).is_refused
+
+
+def test_no_name_and_no_identifier_is_written_or_shown(tmp_path):
+    for make in (sources.italian_wide, sources.german_sheet, sources.two_sheets):
+        folder = tmp_path / make.__name__
+        folder.mkdir()
+        report, text = proposed(folder, make)
+        everything = text + str(report)
+        for secret in ("Inventata", "Erfunden", "erfundene", "DA001", "K-001", "12/05"):
+            assert secret not in everything
+
+
+def test_a_workbook_of_two_sheets_is_read_by_one_mapping(tmp_path):
+    report, text = proposed(tmp_path, sources.two_sheets)
+    assert report.questions == []
+    assert (
+        "nominal_timepoint: {column: Tempo, words: {T4: week_04, T16: week_16, T52: week_52}}"
+        in (lines_of(text))
+    )
+    assert {"sheet: Anagrafica", "sheet: Visite"} <= set(lines_of(text))
+    assert not check(tmp_path / "delivery", str(report.path)).is_refused
+
+
+def test_a_german_sheet_with_two_header_lines(tmp_path):
+    _, text = proposed(tmp_path, sources.german_sheet)
+    for line in (
+        "date_format: dmy.",
+        "header_lines: 2",
+        "timepoints: {Baseline: baseline, Woche 4: week_04, Woche 16: week_16, Woche 52: week_52}",
+        'itch_nrs_score: "Juckreiz {t}"',
+        "missing_codes: [k.A.]",
+        'comorbidity_term: {column: Begleiterkrankungen, split: [";"]}',
+    ):
+        assert line in lines_of(text)
+
+
+def test_days_in_place_of_dates_leave_out_the_study_period(tmp_path):
+    _, text = proposed(tmp_path, sources.ages_and_days)
+    assert "date_format: day" in lines_of(text)
+    (criteria,) = [line for line in lines_of(text) if line.startswith("criteria:")]
+    assert "is_adult" in criteria
+    assert "is_index_date_in_study_period" not in criteria
+
+
+def test_one_row_per_measurement_becomes_one_use_per_score(tmp_path):
+    report, text = proposed(tmp_path, sources.long_scores)
+    for line in ("records: {parameter: [EASI]}", "easi_score: value", "dlqi_score: value"):
+        assert line in lines_of(text)
+    assert not check(tmp_path / "delivery", str(report.path)).is_refused
+
+
+def test_the_demo_proposes_the_clinic_s_own_columns(tmp_path):
+    report = propose(ROOT / "exports" / "demo", str(tmp_path / "ours.yml"))
+    ours, clinic = load_mapping(str(report.path)), load_mapping("clinic")
+    for use, plain in zip(ours.content.uses, clinic.content.uses, strict=True):
+        assert use.export_name == plain.export_name
+        assert use.columns == plain.columns
+        assert (use.file_form, use.cell_form.date_format) == (
+            plain.file_form,
+            plain.cell_form.date_format,
+        )
+    assert report.questions == []
+
+
+def test_dates_that_two_orders_allow_are_a_question_that_stops_the_loader(tmp_path):
+    (tmp_path / "delivery").mkdir()
+    path = tmp_path / "delivery" / "subjects.csv"
+    path.write_text("patient_id,sex,birth_date\nP1,F,03/04/1950\nP2,M,05/06/1960\n")
+    report = propose(tmp_path / "delivery", str(tmp_path / "ours.yml"))
+    ((line, question, is_open),) = report.questions
+    assert "two orders" in question
+    assert is_open
+    assert 'date_format: "?"' in report.path.read_text().splitlines()[line - 1]
+    with pytest.raises(MappingError, match=f"line {line}: date_format: the question"):
+        load_mapping(str(report.path))
+
+
+def test_an_answer_stays_and_only_new_columns_are_added(tmp_path):
+    report, text = proposed(tmp_path, sources.italian_wide)
+    answered = text.replace("# involves_hands:", "involves_hands:").replace(
+        "two_digit_years: 21", "two_digit_years: 15"
+    )
+    answered = answered.replace("label: ", "label: Our sheet, ")
+    report.path.write_text(answered)
+    again = propose(tmp_path / "delivery", str(report.path))
+    assert not again.is_new
+    assert again.added == []
+    assert report.path.read_text() == answered
+
+    file = tmp_path / "delivery" / "dermatite.csv"
+    rows = file.read_bytes().decode("cp1252").split("\r\n")
+    rows = (
+        [f"{row};" for row in rows[:2]]
+        + [f"{rows[2]};EASI_T24;Decorso"]
+        + [
+            f"{row};4,0;recidivante" if row and not row.startswith("Totale") else row
+            for row in rows[3:]
+        ]
+    )
+    file.write_bytes("\r\n".join(rows).encode("cp1252"))
+    more = propose(tmp_path / "delivery", str(report.path))
+    assert more.added == [
+        "patients: disease_course: dermatite.csv",
+        "visits: timepoint T24",
+    ]
+    revised = report.path.read_text()
+    assert "disease_course: Decorso" in lines_of(revised)
+    assert "two_digit_years: 15" in lines_of(revised)
+    kept = [line for line in answered.splitlines() if not line.startswith("#")]
+    assert [line for line in kept if line not in revised.splitlines()] == [
+        "        timepoints: {T0: baseline, T4: week_04, T16: week_16, T52: week_52}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("date_format: dmy/", "date_format: mdy/", "date_format: mdy/ reads"),
+        ('decimal_mark: ","', 'decimal_mark: "."', "decimal_mark:"),
+        ("sex: Sesso", "sex: Sex", "sex: dermatite.csv has no column sex"),
+        ("preamble_lines: 2", "preamble_lines: 1", "preamble_lines: 1 is declared"),
+        ('delimiter: ";"', 'delimiter: ","', "delimiter: , is declared"),
+        ("T52: week_52", "T53: week_52", "has no column at T53"),
+        ("{N°: [Totale]}", "{Nr: [Totale]}", "skip_records: dermatite.csv has no column Nr"),
+    ],
+)
+def test_an_answer_that_the_files_contradict_is_an_error_with_its_line(tmp_path, old, new, problem):
+    report, text = proposed(tmp_path, sources.italian_wide)
+    report.path.write_text(text.replace(old, new, 1))
+    line = next(n for n, row in enumerate(text.splitlines(), 1) if old in row)
+    with pytest.raises(MappingError) as error:
+        propose(tmp_path / "delivery", str(report.path))
+    assert f"ours.yml line {line}: " in str(error.value)
+    assert problem in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"letter.txt": b"Dear"}, {"plan.csv": b"a,b\n1.5,x\n2.5,\n"}]
+)
+def test_a_folder_without_anything_usable_says_so_in_one_line(tmp_path, content):
+    folder = tmp_path / "delivery"
+    folder.mkdir()
+    for name, text in content.items():
+        (folder / name).write_bytes(text)
+    with pytest.raises(IntakeError, match="Nothing in delivery can feed the registry") as error:
+        propose(folder, str(tmp_path / "ours.yml"))
+    assert error.value.details == ()
+    assert not (tmp_path / "ours.yml").exists()
+
+
+@pytest.mark.parametrize("out", ["Our Clinic", "ours.yaml", "../Ours.yml"])
+def test_the_name_of_a_mapping_is_checked(out):
+    with pytest.raises(MappingError):
+        mapping_path(out)
+    assert mapping_path("ours").name == "ours.yml"
+
+
+def test_yaml_is_quoted_where_it_would_be_read_otherwise():
+    assert flow({"a b": ["yes", "1", "x: y", "N°", True]}) == (
+        '{a b: ["yes", "1", "x: y", N°, true]}'
+    )
+
+
+def test_a_question_names_the_line_to_edit():
+    text = 'a: 1\n# QUESTION 1: which?\n#   candidate: x\nb: "?"\n  # QUESTION 2: ok?\n  c: 2\n'
+    assert questions_of(text) == [(4, "which?", True), (6, "ok?", False)]
+    assert Setting("x").question == ""
