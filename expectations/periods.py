@@ -1,17 +1,21 @@
 """A suite over the visits of each month: a score whose level or grain differs in one month.
 
 A month in which a score lost its decimal mark, or was entered on another scale, keeps its values in
-range and hardly moves the mean of a year. Each month is compared with all other months by
+range and hardly moves the mean of a year. Each month is compared with the months that are not
+beside it by
 
 - grain: the share of the values above 0 that are multiples of ten steps (25, not 25.1), for a score
   with decimals;
-- rises: the share of visits with such a value that is also above all values of the patient before,
-  since severity falls under treatment;
+- jumps: the share of visits with a multiple of ten steps that is also above all values of the
+  patient before, since severity falls under treatment, or among the highest tenth of all first,
+  second, third or later visits;
+- refusals: the share of the filled cells that were refused, since ten times an IGA is out of range;
 - level: the mean rank, from 0 to 1, among all first, second, third or later visits.
 
 Evidence is the logarithm of one over a bound on the probability of what the month shows: Chernoff's
 bound for a share (that of the other months with one visit added to each side), a normal
-distribution with variance 1/12 per visit for a mean rank.
+distribution with variance 1/12 per visit for a mean rank. Months side by side share their evidence:
+half of it is enough where the next month has half of it too.
 """
 
 from __future__ import annotations
@@ -23,16 +27,24 @@ from intake.contract import column_names
 
 LEAST_EVIDENCE = 8
 """A probability below 1 in 2,981, by bounds that are wide for the few visits of a month: simulated
-cohorts of 60 to 2,000 patients reach 6.5."""
+cohorts of 60 to 2,000 patients reach 6.7, and 3.2 in both of two months side by side."""
 
 LARGEST_RANK_SHIFT = 1 / 3
 """A mean rank this far from one half: two values in three moved to one end; simulated cohorts
 reach 0.3 in the small first and last months of a registry."""
 
+HIGHEST_PLACE = 0.9
+"""The rank, from 0 to 1, above which a value is among the highest tenth."""
+
 LATER_VISIT = 4
 """The fourth and later visits of a patient are compared with each other."""
 
 MOST_MONTHS_NAMED = 6
+
+LEAST_VISITS = 6
+"""With fewer visits in every month no level can differ enough; the rule is not applicable."""
+
+RULES_OF_NUMBERS = ("not_a_number", "not_integer", "not_on_step", "out_of_range")
 
 _MONTHS = """
     long as (
@@ -45,7 +57,7 @@ _MONTHS = """
             points > 0 and abs(points / (10 * step) - round(points / (10 * step))) < 1e-9
                 as is_coarse,
             step < 1 as has_decimals,
-            points > max(points) over before as is_rise
+            coalesce(points > max(points) over before, false) as is_rise
         from long
         inner join reference.score_definitions on score_column = score_code || '_score'
         window
@@ -60,46 +72,83 @@ _MONTHS = """
         from numbered
         window same_visits as (partition by score_column, visit_number)
     ),
-    months as (
+    refused as (
+        select column_name as score_column, strftime(visit_date, '%Y-%m') as month,
+            count(*) as k_refused
+        from quarantine.rejected_records
+        inner join staging.stg_clinic__visits using (source_file, record_number)
+        where export_name = 'visits' and scope_code = 'value' and rule_code in {cell_rules}
+        group by all
+    ),
+    recorded as (
         select score_column, month, count(*) as n, avg(place) - 0.5 as shift,
             count(*) filter (points > 0 and has_decimals) as n_grain,
             count(*) filter (is_coarse and has_decimals) as k_grain,
-            count(is_rise) as n_rise,
-            count(*) filter (is_coarse and is_rise) as k_rise
+            count(*) filter (is_coarse and (is_rise or place > {highest})) as k_jump
         from ranked
         group by all
     ),
-    shares as (
-        select *,
-            k_grain / nullif(n_grain, 0) as grain, k_rise / nullif(n_rise, 0) as rise,
-            (sum(k_grain) over of_score - k_grain + 1.0)
-                / (sum(n_grain) over of_score - n_grain + 2) as other_grain,
-            (sum(k_rise) over of_score - k_rise + 1.0)
-                / (sum(n_rise) over of_score - n_rise + 2) as other_rise
+    months as (
+        select score_column, month, coalesce(n, 0) as n, shift,
+            coalesce(n_grain, 0) as n_grain, coalesce(k_grain, 0) as k_grain,
+            coalesce(k_jump, 0) as k_jump, coalesce(k_refused, 0) as k_refused,
+            coalesce(n, 0) + coalesce(k_refused, 0) as n_filled
+        from recorded
+        full join refused using (score_column, month)
+        where score_column in (select score_column from recorded)
+    ),
+    others as (
+        select *, {others}
         from months
-        window of_score as (partition by score_column)
+        window
+            of_score as (partition by score_column),
+            beside as (
+                partition by score_column order by month rows between 1 preceding and 1 following
+            )
     ),
     judged as (
-        select *,
-            if(grain > other_grain, n_grain * {grain}, 0) as grain_evidence,
-            if(rise > other_rise, n_rise * {rise}, 0) as rise_evidence,
-            if(abs(shift) >= {most_shift}, 6 * n * shift * shift, 0) as level_evidence
-        from shares
+        select score_column, month, greatest(
+                {evidence}, if(abs(shift) >= {most_shift}, 6 * n * shift * shift, 0)
+            ) as evidence
+        from others
     ),
     flagged as (
         select *, row_number() over (partition by score_column order by month) as place
-        from judged
-        where greatest(grain_evidence, rise_evidence, level_evidence) >= {evidence}
+        from (
+            select *, greatest(
+                    coalesce(lag(evidence) over of_score, 0),
+                    coalesce(lead(evidence) over of_score, 0)
+                ) as evidence_beside
+            from judged
+            window of_score as (partition by score_column order by month)
+        )
+        where evidence >= {least}
+            or (evidence >= {least} / 2 and evidence_beside >= {least} / 2)
     )
 """
 
 
-def _divergence(share: str, other: str) -> str:
-    """Return SQL: Kullback and Leibler's divergence of two shares; ``other`` is never 0 or 1."""
-    return (
-        f"(if({share} > 0, {share} * ln({share} / {other}), 0) + "
-        f"if({share} < 1, (1 - {share}) * ln((1 - {share}) / (1 - {other})), 0))"
+SHARES = {"grain": "n_grain", "jump": "n", "refused": "n_filled"}
+"""Kind of share to the column of its denominator; the number is in the column k_ and the kind."""
+
+
+def _other(kind: str) -> str:
+    """Return SQL: a share in the months that are neither this one nor beside it."""
+    k, n = (f"(sum({x}) over of_score - sum({x}) over beside" for x in (f"k_{kind}", SHARES[kind]))
+    return f"{k} + 1.0) / {n} + 2) as other_{kind}"
+
+
+def _evidence(kind: str) -> str:
+    """Return SQL: how improbable a share is; Kullback and Leibler's divergence times n.
+
+    The share of the others is never 0 or 1.
+    """
+    k, n, other = f"k_{kind}", SHARES[kind], f"other_{kind}"
+    divergence = (
+        f"if({k} > 0, {k} * ln({k} / {n} / {other}), 0) + "
+        f"if({k} < {n}, ({n} - {k}) * ln((1 - {k} / {n}) / (1 - {other})), 0)"
     )
+    return f"if({k} > {n} * {other}, {divergence}, 0)"
 
 
 def suite() -> Suite:
@@ -108,21 +157,28 @@ def suite() -> Suite:
     months = _MONTHS.format(
         columns=", ".join(columns),
         later=LATER_VISIT,
-        grain=_divergence("grain", "other_grain"),
-        rise=_divergence("rise", "other_rise"),
+        highest=HIGHEST_PLACE,
+        cell_rules=RULES_OF_NUMBERS,
+        others=", ".join(map(_other, SHARES)),
+        evidence=", ".join(map(_evidence, SHARES)),
         most_shift=LARGEST_RANK_SHIFT,
-        evidence=LEAST_EVIDENCE,
+        least=LEAST_EVIDENCE,
     )
-    results = ", ".join(
-        f"(select if(count(*) > 0, (select count(*) from flagged where score_column = '{name}'), "
-        f"null) from months where score_column = '{name}') as {name}_by_month, "
-        f"(select string_agg(month, ', ' order by month) from flagged where score_column = '{name}'"
-        f" and place <= {MOST_MONTHS_NAMED}) as {name}_months"
-        for name in columns
-    )
+    results = ", ".join(_result(name) for name in columns)
     # Great Expectations accepts only a query that begins with "select".
     query = f"select * from (with {months} select {results}) as counted"
     return Suite("export_visits_by_month", "export", query, [_rule(name) for name in columns])
+
+
+def _result(column: str) -> str:
+    """Return SQL: the number of months flagged (null: too few visits), and their names."""
+    flagged = f"from flagged where score_column = '{column}'"
+    return (
+        f"(select if(max(n_filled) >= {LEAST_VISITS}, (select count(*) {flagged}), null) "
+        f"from months where score_column = '{column}') as {column}_by_month, "
+        f"(select string_agg(month, ', ' order by month) {flagged} "
+        f"and place <= {MOST_MONTHS_NAMED}) as {column}_months"
+    )
 
 
 def _rule(column: str) -> Rule:
@@ -133,7 +189,7 @@ def _rule(column: str) -> Rule:
         0,
         category=PLAUSIBILITY,
         reason=f"{column.removesuffix('_score')} has another level or grain in some months than in "
-        "the others: a lost decimal mark, or another scale?",
+        "the others, or more refused values: a lost decimal mark, or another scale?",
         threshold="no month",
     )
     return replace(rule.as_warning(), words=f"{column}_months")

@@ -167,7 +167,7 @@ def verdict(suite: Suite, rule: Rule, frames: Frames, facts: Facts) -> Verdict:
         return Verdict("not_applicable")
     if rule.code.endswith("_by_month"):
         score = rule.code.removesuffix("_by_month")
-        n = months_apart(frames["visits"], score, STEPS.get(score, 1))
+        n = months_apart(frames["visits"], frames["refused"], score, STEPS.get(score, 1))
         return Verdict("not_applicable") if n is None else Verdict(_between(n, given), observed=n)
     if rule.expectation == "ExpectColumnMaxToBeBetween":
         value, n, of = Export.of(name, frames).number(rule.code, facts)
@@ -275,35 +275,51 @@ def _lost(ledger: pd.DataFrame, column: str) -> int:
     return int((ledger[column] > (0.10 * ledger["n_records_read"]).clip(lower=5)).sum())
 
 
-def months_apart(visits: pd.DataFrame, score: str, step: float) -> int | None:
+def months_apart(
+    visits: pd.DataFrame, refused: pd.DataFrame, score: str, step: float
+) -> int | None:
     """Count the months whose level or grain of a score differs (expectations.periods)."""
-    rows = visits.dropna(subset=[score]).sort_values(["patient_id", "visit_date", score])
+    months = pd.to_datetime(visits["visit_date"]).dt.strftime("%Y-%m").rename("month")
+    rows = visits.assign(month=months).dropna(subset=[score])
+    rows = rows.sort_values(["patient_id", "visit_date", score])
     if rows.empty:
         return None
     value, of_patient = rows[score].astype(float), rows.groupby("patient_id")[score]
     highest = of_patient.transform(lambda values: values.astype(float).cummax().shift())
     is_coarse = (value > 0) & ((value / (10 * step)).round(9) % 1 == 0)
     stratum = of_patient.cumcount().clip(upper=3)
-    n_alike = value.groupby(stratum).transform("size")
+    place = (value.groupby(stratum).rank() - 0.5) / value.groupby(stratum).transform("size")
+    is_refused = (refused["column_name"] == score) & refused["rule_code"].isin(
+        ["not_a_number", "not_integer", "not_on_step", "out_of_range"]
+    )
+    keys = ["source_file", "record_number"]
+    of_visits = refused[is_refused & (refused["export_name"] == "visits")][keys]
+    of_visits = of_visits.merge(visits.assign(month=months), on=keys)
     rows = rows.assign(
-        month=pd.to_datetime(rows["visit_date"]).dt.strftime("%Y-%m"),
-        shift=(value.groupby(stratum).rank() - 0.5) / n_alike - 0.5,
+        n=True,
+        shift=place - 0.5,
         positive=(value > 0) if step < 1 else False,
         coarse=is_coarse if step < 1 else False,
-        later=highest.notna(),
-        rise=is_coarse & (value > highest),
+        jump=is_coarse & ((value > highest) | (place > 0.9)),
     )
-    sums = rows.groupby("month")[["positive", "coarse", "later", "rise"]].sum().astype(float)
-    rest = sums.sum() - sums
-    shift, n = rows.groupby("month")["shift"].mean(), rows.groupby("month").size()
-    is_apart = (shift.abs() >= 1 / 3) & (6 * n * shift**2 >= 8)
-    for k, of in (("coarse", "positive"), ("rise", "later")):
+    sums = rows.groupby("month")[["n", "positive", "coarse", "jump"]].sum().astype(float)
+    sums = sums.join(of_visits.groupby("month").size().rename("refused"), how="outer")
+    sums = sums.fillna(0).sort_index()
+    sums["filled"] = sums["n"] + sums["refused"]
+    if sums["filled"].max() < 6:
+        return None
+    near = sums.rolling(3, center=True, min_periods=1).sum()
+    rest = sums.sum() - near
+    shift = rows.groupby("month")["shift"].mean().reindex(sums.index)
+    evidence = (6 * sums["n"] * shift**2).where(shift.abs() >= 1 / 3, 0)
+    for k, of in (("coarse", "positive"), ("jump", "n"), ("refused", "filled")):
         q, p = sums[k] / sums[of], (rest[k] + 1) / (rest[of] + 2)
         with np.errstate(divide="ignore", invalid="ignore"):
             both = q * np.log(q / p), (1 - q) * np.log((1 - q) / (1 - p))
-        evidence = sums[of] * sum(part.fillna(0) for part in both)
-        is_apart |= (q > p) & (evidence >= 8)
-    return int(is_apart.sum())
+        found = sums[of] * sum(part.fillna(0) for part in both)
+        evidence = np.maximum(evidence, found.where(q > p, 0))
+    beside = np.maximum(evidence.shift().fillna(0), evidence.shift(-1).fillna(0))
+    return int(((evidence >= 8) | ((evidence >= 4) & (beside >= 4))).sum())
 
 
 QUERIES: dict[str, Callable] = {

@@ -262,22 +262,58 @@ def test_an_optional_column_without_values_is_not_applicable(built, known, tmp_p
     assert set(by_month.values()) == {"passed"}
 
 
+VISITS = "update staging.stg_clinic__visits set "
+OCTOBER = "strftime(visit_date, '%Y-%m') = '2019-10'"
+
+
 @pytest.mark.parametrize(
-    ("column", "change"),
-    [("easi_score", "easi_score * 10"), ("easi_score", "round(easi_score)"), ("iga_score", "0")],
+    ("column", "statements", "months"),
+    [
+        (
+            "easi_score",
+            [VISITS + f"easi_score = easi_score * 10 where {OCTOBER} and easi_score * 10 <= 72"],
+            "2019-10",
+        ),
+        ("easi_score", [VISITS + f"easi_score = round(easi_score) where {OCTOBER}"], "2019-10"),
+        ("iga_score", [VISITS + f"iga_score = 0 where {OCTOBER}"], "2019-10"),
+        *(
+            (
+                column,
+                [
+                    "insert into quarantine.rejected_records by name select 'visits' "
+                    "as export_name, source_file, record_number, 'value' as scope_code, "
+                    f"'{column}' as column_name, 'out_of_range' as rule_code "
+                    f"from staging.stg_clinic__visits where {OCTOBER} and {column} * 10 > {most}",
+                    VISITS + f"{column} = null where {OCTOBER} and {column} * 10 > {most}",
+                    VISITS + f"{column} = {column} * 10 where {OCTOBER}",
+                ],
+                "2019-10",
+            )
+            for column, most in (("iga_score", 4), ("poem_score", 28))
+        ),
+        (
+            "easi_score",
+            [
+                VISITS + "easi_score = easi_score * 10 where easi_score * 10 <= 72 and rowid in "
+                "(select rowid from staging.stg_clinic__visits where easi_score between 4 and 7.2 "
+                f"and strftime(visit_date, '%Y-%m') = '2019-{month}' order by rowid limit 5)"
+                for month in ("09", "10")
+            ],
+            "2019-09, 2019-10",
+        ),
+    ],
+    ids=["decimal_mark", "no_tenths", "zero", "iga_refused", "poem_refused", "side_by_side"],
 )
-def test_a_month_with_another_level_or_grain_is_named(built, known, tmp_path, column, change):
-    """A lost decimal mark where the result fits the range, values without tenths, all at 0."""
-    statement = (
-        f"update staging.stg_clinic__visits set {column} = {change} "
-        f"where strftime(visit_date, '%Y-%m') = '2019-10' and {change} <= 72"
-    )
+def test_a_month_with_another_level_or_grain_is_named(
+    built, known, tmp_path, *, column, statements, months
+):
+    """Two months side by side share their evidence: neither of the last case would do alone."""
     suites = [suite for suite in gate.all_suites(known) if suite.name == "export_visits_by_month"]
-    report = gate.run(changed(built, tmp_path, [statement]), known, suites)
+    report = gate.run(changed(built, tmp_path, statements), known, suites)
     [found] = report.of_state("failed")
     assert (found.expectation_code, found.severity_code) == (f"{column}_by_month", "warning")
-    assert found.observed_value == 1
-    assert found.reason.endswith("(2019-10)")
+    assert found.observed_value == months.count("2019")
+    assert found.reason.endswith(f"({months})")
 
 
 def test_what_was_not_delivered_is_not_judged(built, known, tmp_path):
