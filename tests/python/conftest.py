@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker per core: their threads would only wait
+
 import pytest
 from builds import ROOT, Build, load_build, run_dbt, save_build
 from filelock import FileLock

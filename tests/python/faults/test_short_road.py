@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import fault_endings
-import judged_once
+import plain_gate
 import pytest
 from builds import ROOT, contents, run_dbt
 from fault_endings import Ending
 from own_faults import OwnFault, both, make_own
 from short_road import ROOMS
 
-from expectations import gate
+from expectations.facts import gather
+from expectations.outcomes import FAILED, NOT_APPLICABLE, PASSED
 from simulator.faults.cases import MAKERS
 
 
@@ -34,24 +35,16 @@ def test_a_data_test_that_fails_is_a_fault_of_the_project(road, tmp_path):
         fault_endings.go(ROOT / "exports" / "demo", tmp_path, spoilt.build)
 
 
-def test_equal_columns_are_judged_once_and_others_as_the_gate_judges_them(
-    track, verdicts, tmp_path
-):
-    clean = gate.all_suites(track.before.known)
-    n_before = verdicts.n_again
-    again = gate.run(track.clean_ending.warehouse, track.before.known, clean)
-    n_rules = sum(len(suite.rules) for suite in clean)
-    assert len(again.outcomes) == n_rules
-    gate.run(track.clean_ending.warehouse, track.before.known, clean)
-    assert verdicts.n_again - n_before >= n_rules
-    make_own(OwnFault(MAKERS["F112"], "quarantine"), track.clean, tmp_path / "delivery")
-    ending = track.go(tmp_path / "delivery", tmp_path, "quarantine")
-    n_before = verdicts.n_again
-    judged = gate.run(ending.warehouse, track.before.known, clean)
-    assert 0 < verdicts.n_again - n_before < n_rules
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gate, "_judge", judged_once.JUDGE)
-        assert gate.run(ending.warehouse, track.before.known, clean) == judged != again
+def test_the_plain_gate_judges_as_great_expectations_does(track, tmp_path):
+    """A clean delivery after one before it, and a first one with women only, which is flagged."""
+    women = track.send("F087", tmp_path, is_first=True).ending.warehouse
+    first = gather(women, None, {}, None)
+    states = set()
+    for warehouse, facts in ((track.clean_ending.warehouse, track.before.known), (women, first)):
+        report = plain_gate.run(warehouse, facts)
+        assert plain_gate.GREAT_EXPECTATIONS(warehouse, facts) == report
+        states |= {outcome.state_code for outcome in report.outcomes}
+    assert states == {PASSED, FAILED, NOT_APPLICABLE}
 
 
 @pytest.mark.fault("P246")
