@@ -46,6 +46,8 @@ class ContractColumn:
         Kind of its words; "" where it has none.
     alternative : str
         Column that may be there in its place; a mapping names one of the two. Empty for most.
+    are_partial_dates_declared : bool
+        Whether the mapping says if its dates may be partial.
     """
 
     name: str
@@ -54,6 +56,7 @@ class ContractColumn:
     kind: str
     word_kind: str
     alternative: str
+    are_partial_dates_declared: bool
 
 
 def _declared_exports() -> dict[str, tuple[ContractColumn, ...]]:
@@ -66,6 +69,7 @@ def _declared_exports() -> dict[str, tuple[ContractColumn, ...]]:
             row["kind_code"],
             row["word_kind"],
             row["alternative_column"],
+            row["partial_dates"] == "declared",
         )
         exports[row["export_name"]] = (*exports.get(row["export_name"], ()), column)
     return exports

@@ -27,6 +27,7 @@ from intake.records import (
     batch_of_rows,
     batch_schema,
     fits,
+    joined_headers,
     judge_header,
 )
 from intake.refusals import FileRefusedError
@@ -99,22 +100,36 @@ class CsvReader:
         lines = text.split(b"\n", n_searched)
         texts = [line.decode("utf-8", "replace").removesuffix("\r") for line in lines[:n_searched]]
         texts[0] = texts[0].removeprefix(BYTE_ORDER_MARK)
-        n_used = self.form.preamble_lines + 1
-        if len(lines) <= n_used:
+        if len(lines) <= self.form.preamble_lines + self.form.header_lines:
             raise _too_long_line() if len(text) > _LONGEST_HEADER_BYTES else _without_header(text)
-        self.layout = self._find_layout(texts)
+        header, n_used = self._header_lines(texts)
+        self.layout = self._find_layout(header, texts)
         return text[sum(len(line) + 1 for line in lines[:n_used]) :], n_used
 
-    def _find_layout(self, texts: list[str]) -> Layout:
-        header = texts[self.form.preamble_lines]
-        if not header.strip():
+    def _header_lines(self, texts: list[str]) -> tuple[list[str], int]:
+        """Return the lines of the header and how many lines of the file are used up to its end.
+
+        A column name in quotes may go on in the next lines of the file.
+        """
+        header: list[str] = []
+        place = self.form.preamble_lines
+        for _ in range(self.form.header_lines):
+            start = place
+            place += 1
+            while "".join(texts[start:place]).count('"') % 2:
+                if place >= len(texts):
+                    raise FileRefusedError(
+                        "header_line_break", "has a column name whose quote is not closed."
+                    )
+                place += 1
+            header.append("\n".join(texts[start:place]))
+        return header, place
+
+    def _find_layout(self, header: list[str], texts: list[str]) -> Layout:
+        if not any(map(str.strip, header)):
             self._refuse_preamble(texts)
             raise _without_header(b"")
-        if header.count('"') % 2:
-            raise FileRefusedError(
-                "header_line_break", "has a column name with a line break in it."
-            )
-        found = [mark for mark in _MARK_NAMES if fits(_split(header, mark), self.contract)]
+        found = [mark for mark in _MARK_NAMES if fits(_names(header, mark), self.contract)]
         if self.delimiter == "auto":
             self.delimiter = found[0] if len(found) == 1 else ","
         elif found and self.delimiter not in found:
@@ -125,12 +140,13 @@ class CsvReader:
             )
         if not found:
             self._refuse_preamble(texts)
-        return judge_header(_split(header, self.delimiter) or [header], self.contract)
+        return judge_header(_names(header, self.delimiter) or header, self.contract)
 
     def _refuse_preamble(self, texts: list[str]) -> None:
-        for number, text in enumerate(texts):
+        for number in range(len(texts)):
+            header = texts[number : number + self.form.header_lines]
             if number != self.form.preamble_lines and any(
-                fits(_split(text, mark), self.contract) for mark in _MARK_NAMES
+                fits(_names(header, mark), self.contract) for mark in _MARK_NAMES
             ):
                 raise FileRefusedError(
                     "preamble",
@@ -192,11 +208,13 @@ class CsvReader:
         return final[:cut]
 
 
-def _split(header: str, delimiter: str) -> list[str]:
+def _names(header: list[str], delimiter: str) -> list[str]:
+    """Return the column names of a header split at a mark; none where it cannot be."""
     try:
-        return next(csv.reader([header], delimiter=delimiter, strict=True), [])
+        lines = [next(csv.reader([line], delimiter=delimiter, strict=True), []) for line in header]
     except csv.Error:
         return []
+    return lines[0] if len(lines) == 1 else joined_headers(lines)
 
 
 def _without_header(text: bytes) -> FileRefusedError:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from intake.cells import CellForms
 from intake.contract import EXPORTS, required_columns
-from intake.expansion import FORMATS, FileForm, FileUse, file_key, normal_name
+from intake.expansion import FORMATS, NUMBERS, FileForm, FileUse, file_key, normal_name
 from intake.mapping import MAPPINGS_FOLDER, Mapping, load_mapping
 from intake.mapping_schema import Centre, ColumnSource, Identifier, Text
 from intake.records import HeaderContract, normal_header
@@ -113,7 +113,7 @@ class PlannedFile:
                 normal_header(source.column): use.form_of(name)
                 for use in self.uses
                 for name, source in use.columns.items()
-                if source.column and kinds[use.export_name, name] in ("date", "score")
+                if source.column and kinds[use.export_name, name] in ("date", *NUMBERS)
             },
         )
 

@@ -43,6 +43,9 @@ _OF_READING = (
 )
 """What holds for all uses of a file and sheet, because it is read once."""
 
+NUMBERS = ("score", "age")
+"""Kinds of columns whose cells are numbers."""
+
 Path = tuple[str, ...]
 
 
@@ -111,6 +114,8 @@ class FileUse:
         How the file is read.
     cell_form : CellForm
         How its cells are written, unless a column says otherwise.
+    staged_form : CellForm
+        How staging reads the cells of the export.
     slot_headers : tuple of str
         Headers of the use's timepoint: a record that is empty in all of them is none of this use.
     """
@@ -119,6 +124,7 @@ class FileUse:
     source: FileSource
     file_form: FileForm
     cell_form: CellForm
+    staged_form: CellForm = DEFAULT_CELL_FORM
     slot_headers: tuple[str, ...] = ()
 
     @property
@@ -154,7 +160,7 @@ class FileUse:
         return f"{name}#{self.source.part}" if self.source.part else name
 
 
-def staged_form(uses: Iterable[FileUse]) -> CellForm:
+def _staged_form(uses: Iterable[FileUse]) -> CellForm:
     """Return the form in which staging reads all cells of an export, given its uses.
 
     It is the one that all uses and columns declare; where two differ, ISO dates, a decimal point
@@ -168,7 +174,7 @@ def staged_form(uses: Iterable[FileUse]) -> CellForm:
             if column.name in use.columns:
                 missing.add(form.missing_codes)
                 dates.update([form.date_format] if column.kind == "date" else [])
-                marks.update([form.decimal_mark] if column.kind == "score" else [])
+                marks.update([form.decimal_mark] if column.kind in NUMBERS else [])
     dates = dates or {use.cell_form.date_format for use in uses}
     marks = marks or {use.cell_form.decimal_mark for use in uses}
     date_format = dates.pop() if len(dates) == 1 else "ymd-"
@@ -222,7 +228,11 @@ def expand(content: WrittenMapping) -> tuple[FileUse, ...]:
     ]
     _check_parts(uses)
     _check_relative_dates(content, uses)
-    return tuple(use for _, use in uses)
+    forms = {
+        name: _staged_form(use for _, use in uses if use.export_name == name)
+        for name in {use.export_name for _, use in uses}
+    }
+    return tuple(replace(use, staged_form=forms[use.export_name]) for _, use in uses)
 
 
 def _given(keys: CellKeys, form: type[CellForm] | type[FileForm]) -> dict[str, Any]:
@@ -237,6 +247,9 @@ def _plain_use(content: WrittenMapping, export_name: str, source: FileSource) ->
     for level in levels:
         file_form = replace(file_form, **_given(level, FileForm))
         cell_form = cell_form.with_keys(level)
+    if any(column.remarks for column in source.columns.values()):
+        # A remark says since which month; the other uses of the export stay as strict as declared.
+        cell_form = replace(cell_form, partial_dates=True)
     return FileUse(export_name, source, file_form, cell_form)
 
 
@@ -402,9 +415,12 @@ def _check_columns(path: Path, export_name: str, source: FileSource) -> None:
                     f"{where}: {shown_name(name)!r} is no column of {export_name}; allowed: "
                     + ", ".join(allowed),
                 )
-    absent = [name for name in required if source.columns and name not in source.columns]
-    # The slot of a use with timepoints is its timepoint.
-    mapped = {*source.columns, *(["nominal_timepoint"] if source.timepoints else [])}
+    mapped = set(source.columns)
+    if any(column.remarks for column in source.columns.values()):
+        mapped.add("start_date")  # from the remark
+    if source.timepoints:
+        mapped.add("nominal_timepoint")  # the slot
+    absent = [name for name in required if source.columns and name not in mapped]
     absent += [
         f"{column.name} or {column.alternative}"
         for column in EXPORTS[export_name]

@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from intake.contract import EXPORTS, INTAKE_CONTRACT_VERSION
 from intake.delivery import Delivery, FolderPlan
-from intake.expansion import staged_form
 from intake.judgement import FileJudgement, Projection
 from intake.mapping_schema import DATE_FORMATS
 from intake.raw_tables import (
@@ -103,13 +102,13 @@ def small_tables(
 def _files(
     delivery: Delivery, judgements: list[FileJudgement], load_id: str
 ) -> list[dict[str, Any]]:
-    """Return one row per centre, file and export that it feeds."""
+    """Return one row per export, file, centre and number of the piece of a split cell."""
     return [
         {
             "load_id": load_id,
             "centre_code": centre_code,
             "export_name": projection.use.export_name,
-            "source_file": projection.file_of_centre(centre_code),
+            "source_file": projection.file_of_part(centre_code, piece),
             "sha256": judgement.sha256,
             "n_bytes": judgement.n_bytes,
             "file_format": judgement.planned.file_format,
@@ -120,19 +119,21 @@ def _files(
         }
         for judgement in judgements
         for projection in judgement.projections
-        for centre_code, n_records, is_first in _centres(projection)
+        for centre_code, piece, n_records, is_first in _parts(projection)
     ]
 
 
-def _centres(projection: Projection) -> list[tuple[str, int, bool]]:
-    """Return the centres of a file, how many records each has, and which one has the faulty ones.
+def _parts(projection: Projection) -> list[tuple[str, int, int, bool]]:
+    """Return centre and piece of each part of a file, its records, and whether it has faulty ones.
 
     With a column of centres, faulty records have the empty code, which sorts first.
     """
-    counts = sorted(projection.n_by_centre.items()) or [(projection.centre_code or "", 0)]
+    counts = dict(sorted(projection.n_by_part.items())) or {(projection.centre_code or "", 1): 0}
     if projection.centre_code is None and projection.n_faulty == 0:
-        counts = [pair for pair in counts if pair[0]] or [("", 0)]
-    return [(code, n_records, number == 0) for number, (code, n_records) in enumerate(counts)]
+        counts = {part: n for part, n in counts.items() if part[0]} or {("", 1): 0}
+    return [
+        (*part, n_records, number == 0) for number, (part, n_records) in enumerate(counts.items())
+    ]
 
 
 def _notices(plan: FolderPlan, judgements: list[FileJudgement]) -> list[dict[str, Any]]:
@@ -155,7 +156,7 @@ def _formats(delivery: Delivery) -> list[dict[str, Any]]:
     for name in EXPORTS:
         if name not in content.exports:
             continue
-        form = staged_form(use for use in content.uses if use.export_name == name)
+        form = next(use.staged_form for use in content.uses if use.export_name == name)
         order, mark = DATE_FORMATS[form.date_format]
         rows.append(
             {

@@ -304,11 +304,19 @@ def _require_selected(judgement: FileJudgement) -> None:
         selected.setdefault(projection.use.export_name, []).append(projection)
         if projection.n_records == projection.n_faulty:
             judgement.notices.append(("no_records", f"{projection.source_file}: none selected"))
+        if projection.n_empty_slots:
+            judgement.notices.append(
+                ("empty_slots", f"{projection.source_file}: {projection.n_empty_slots}")
+            )
     for export_name, projections in selected.items():
         if all(each.n_records == each.n_faulty for each in projections) and not all(
             each.use.source.may_be_empty for each in projections
         ):
-            asked = [name for each in projections for name in each.use.source.records]
+            asked = [
+                name
+                for each in projections
+                for name in (*each.use.source.records, *each.use.slot_headers)
+            ]
             raise FileRefusedError(
                 "none_selected",
                 f"holds no record of {export_name}: none has what the mapping asks of "

@@ -98,7 +98,8 @@ def _loaded_row(
         return None
     stored = dict(
         cursor.execute(
-            "select distinct split_part(source_file, '@', 1), n_bytes from raw.delivery_files"
+            r"select distinct regexp_replace(source_file, '(@[a-z0-9_-]+)?(\+\d+)?$', ''), n_bytes "
+            "from raw.delivery_files"
         ).fetchall()
     )
     hashes = {}

@@ -226,8 +226,8 @@ class ColumnSource(CellKeys):
             raise ValueError(
                 "must be a header, or {join: [..]}, or {constant: ..}, or {by_timepoint: {..}}"
             )
-        if self.constant is not None and self.split:
-            raise ValueError("a constant is not split")
+        if (self.join or self.constant is not None) and (self.split or self.remarks or self.words):
+            raise ValueError("split, remarks and words need a column")
         return self
 
     @property

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,6 +15,8 @@ from intake.expansion import FileUse
 from intake.mapping_schema import ColumnSource, RecordFilter
 from intake.raw_tables import export_schema
 from intake.records import PLACE_FIELDS, Layout, normal_header
+from intake.remarks import pieces, read_remark
+from intake.rewriting import rewritings, written_date
 from privacy.pseudonyms import PseudonymKey, qualified
 
 _LONGEST_DETAIL = 60
@@ -45,9 +49,11 @@ class Projection:
     ----------
     n_records, n_faulty : int
         Rows made so far, and how many of them are faulty records.
-    n_by_centre : Counter
-        Rows made so far by code of their centre; a faulty record of a file with a column of
-        centres has none.
+    n_empty_slots : int
+        Records so far that pass the filters and hold nothing at the timepoint of the use.
+    n_by_part : Counter
+        Rows made so far by code of their centre and number of the piece of their cell; a faulty
+        record of a file with a column of centres has none.
     absent : list of str
         Contract columns that the file does not have.
     """
@@ -65,10 +71,11 @@ class Projection:
         self.use = use
         self.source_file = use.source_file(file_name)
         self.centre_code = "" if centre is None else centre.constant
-        self.n_by_centre: Counter[str] = Counter()
+        self.n_by_part: Counter[tuple[str, int]] = Counter()
         self.schema = export_schema(use.export_name)
         self.n_records = 0
         self.n_faulty = 0
+        self.n_empty_slots = 0
         self._key = key
         self._takes_faulty = takes_faulty
         self._place = {name: str(place) for place, name in enumerate(layout.keys)}
@@ -77,22 +84,36 @@ class Projection:
             for name, source in use.columns.items()
             if any(normal_header(header) not in self._place for header in source.headers)
         ]
+        self._rewritings = rewritings(use)
+        self._split = [name for name, source in use.columns.items() if source.split]
+        self._remarks = [name for name, source in use.columns.items() if source.remarks]
 
     def rows(self, batch: pa.Table) -> pa.Table:
         """Return the rows of the raw table in a batch with the columns of ``batch_schema``."""
         batch = self._selected(batch)
+        n_faulty = batch.num_rows - batch.column("record_fault").null_count
+        piece_numbers = None
+        split = [name for name in self._split if name not in self.absent]
+        if split:
+            batch, piece_numbers = self._in_pieces(batch, split[0])
         faults = batch.column("record_fault")
-        n_faulty = len(faults) - faults.null_count
         self.n_records += batch.num_rows
         self.n_faulty += n_faulty
         columns = {
-            name: self._column(batch, source, n_faulty)
+            name: self._column(batch, source, n_faulty, piece_numbers)
             for name, source in self.use.columns.items()
             if name not in self.absent
         }
+        for name in self._remarks:
+            columns |= self._with_remarks(columns, columns[name])
+        columns |= {
+            name: rewrite(columns[name])
+            for name, rewrite in self._rewritings.items()
+            if name in columns
+        }
         empty = pa.nulls(batch.num_rows, pa.string())
         arrays = [columns.get(name, empty) for name in column_names(self.use.export_name)]
-        centres, files = self._centres_and_files(batch)
+        centres, files = self._centres_and_files(batch, piece_numbers)
         arrays += [centres, files]
         arrays += [batch.column(name) for name in ("record_number", "line_number")]
         arrays += [faults, batch.column("record_fault_detail")]
@@ -101,26 +122,90 @@ class Projection:
             arrays.append(empty if self._key is None else self._pseudonyms(ids, centres))
         return pa.Table.from_arrays(arrays, schema=self.schema)
 
-    def file_of_centre(self, centre_code: str) -> str:
-        """Return the file's name in the raw table: with ``@centre`` where it has a column of them.
+    def file_of_part(self, centre_code: str, piece: int) -> str:
+        """Return the file's name in the raw table, under which the ledger accounts for records.
 
-        The ledger accounts for the records of each centre apart.
+        It ends in ``@centre`` where the file has a column of centres, and in ``+2`` for the second
+        pieces of split cells, so that file and record number stay a key.
         """
         is_part = self.centre_code is None and centre_code
-        return f"{self.source_file}@{centre_code}" if is_part else self.source_file
+        name = f"{self.source_file}@{centre_code}" if is_part else self.source_file
+        return f"{name}+{piece}" if piece > 1 else name
 
-    def _centres_and_files(self, batch: pa.Table) -> tuple[pa.Array, pa.Array]:
-        """Return centre and file name of each record, shape (records,), and count the centres."""
+    def _centres_and_files(
+        self, batch: pa.Table, piece_numbers: pa.Array | None
+    ) -> tuple[pa.Array, pa.Array]:
+        """Return centre and file name of each record, shape (records,), and count both."""
         n = batch.num_rows
-        if self.centre_code is not None:
-            self.n_by_centre[self.centre_code] += n
+        if self.centre_code is not None and piece_numbers is None:
+            self.n_by_part[self.centre_code, 1] += n
             return _constant(self.centre_code, n), _constant(self.source_file, n)
-        centres = batch.column(CENTRE).combine_chunks()
-        for found in pc.value_counts(centres).to_pylist():
-            self.n_by_centre[found["values"]] += found["counts"]
-        names = [self.file_of_centre(code) for code in self.n_by_centre]
-        places = pc.index_in(centres, pa.array(list(self.n_by_centre), pa.string()))
-        return centres, pa.array(names, pa.string()).take(places)
+        centres = _constant(self.centre_code or "", n)
+        if self.centre_code is None:
+            centres = batch.column(CENTRE).combine_chunks()
+        numbers = pa.repeat(1, n) if piece_numbers is None else piece_numbers
+        parts = pa.table({"centre": centres, "piece": numbers})
+        for found in parts.group_by(["centre", "piece"]).aggregate([([], "count_all")]).to_pylist():
+            self.n_by_part[found["centre"], found["piece"]] += found["count_all"]
+        keys = pa.array([f"{code}+{piece}" for code, piece in self.n_by_part], pa.string())
+        names = pa.array([self.file_of_part(*part) for part in self.n_by_part], pa.string())
+        written = pc.binary_join_element_wise(centres, pc.cast(numbers, pa.string()), "+")
+        return centres, names.take(pc.index_in(written, keys))
+
+    def _in_pieces(self, batch: pa.Table, name: str) -> tuple[pa.Table, pa.Array]:
+        """Return a record for each piece of the cells of a column, and the number of the piece."""
+        source = self.use.columns[name]
+        place = batch.schema.get_field_index(self._place[normal_header(source.headers[0])])
+        encoded = batch.column(place).combine_chunks().dictionary_encode("encode")
+        missing = self.use.form_of(name).missing_codes
+        found = [pieces(text, source.split, missing) for text in encoded.dictionary.to_pylist()]
+        lists = pa.array(found, pa.list_(pa.string())).take(encoded.indices)
+        parents = pc.list_parent_indices(lists).to_numpy()
+        starts = np.flatnonzero(np.diff(parents, prepend=-1))
+        numbers = np.arange(len(parents)) - np.repeat(starts, np.diff([*starts, len(parents)])) + 1
+        batch = batch.take(pa.array(parents))
+        batch = batch.set_column(place, batch.schema.field(place), pc.list_flatten(lists))
+        return batch, pa.array(numbers, pa.int64())
+
+    def _with_remarks(
+        self, columns: dict[str, pa.Array], names: pa.Array | pa.ChunkedArray
+    ) -> dict[str, pa.Array]:
+        """Return the columns that remarks behind a drug fill; a mapped start date comes first."""
+        known = column_names(self.use.export_name)
+        period = self.use.columns.get("period")
+        is_past = period is not None and period.constant == "before_index"
+        form = self.use.form_of("start_date")
+        names = names.combine_chunks() if isinstance(names, pa.ChunkedArray) else names
+        encoded = names.dictionary_encode()
+        remarks = [
+            read_remark(text, form, is_past=is_past, has_dose="dose_text" in known)
+            for text in encoded.dictionary.to_pylist()
+        ]
+
+        def found(texts: Iterable[str]) -> pa.Array:
+            return pa.array([text or None for text in texts], pa.string()).take(encoded.indices)
+
+        # A mapped start is still as declared, and is rewritten with the others.
+        written = form if "start_date" in columns else self.use.staged_form
+        starts = found(
+            written_date(remark.start_date, written) if remark.start_date else ""
+            for remark in remarks
+        )
+        if "start_date" in columns:
+            text = pc.utf8_trim_whitespace(pc.fill_null(columns["start_date"], ""))
+            is_empty = pc.is_in(text, pa.array(["", *form.missing_codes], pa.string()))
+            starts = pc.if_else(is_empty, starts, columns["start_date"])
+        filled = {
+            "drug_name": found(remark.drug_name for remark in remarks),
+            "start_date": starts,
+            "dose_text": found(remark.dose_text for remark in remarks),
+            "stop_reason": found(remark.stop_reason for remark in remarks),
+        }
+        return {
+            name: texts
+            for name, texts in filled.items()
+            if name in known and (name in ("drug_name", "start_date") or name not in columns)
+        }
 
     def selects(self, batch: pa.Table) -> pa.Array | pa.ChunkedArray:
         """Return which sound records of a batch belong to this use, shape (records,)."""
@@ -173,12 +258,19 @@ class Projection:
         if self._takes_faulty and not self.use.is_filtered:
             return batch
         is_chosen = self.selects(batch)
+        if self.use.slot_headers:
+            n_passed, n_chosen = pc.sum(self.passes(batch)).as_py(), pc.sum(is_chosen).as_py()
+            self.n_empty_slots += (n_passed or 0) - (n_chosen or 0)
         if self._takes_faulty:
             is_chosen = pc.or_(is_chosen, pc.is_valid(batch.column("record_fault")))
         return batch.filter(is_chosen)
 
     def _column(
-        self, batch: pa.Table, source: ColumnSource, n_faulty: int
+        self,
+        batch: pa.Table,
+        source: ColumnSource,
+        n_faulty: int,
+        piece_numbers: pa.Array | None,
     ) -> pa.Array | pa.ChunkedArray:
         if source.constant is not None:
             constant = _constant(source.constant, batch.num_rows)
@@ -188,12 +280,14 @@ class Projection:
             return pc.if_else(is_sound, constant, pa.scalar(None, pa.string()))
         if source.column is not None:
             return batch.column(self._place[normal_header(source.column)])
-        parts = [
-            batch.column(self._place[normal_header(part.header)])
-            if part.header is not None
-            else _constant(part.constant or "", batch.num_rows)
-            for part in source.join
-        ]
+        parts = []
+        for part in source.join:
+            if part.header is not None:
+                parts.append(batch.column(self._place[normal_header(part.header)]))
+            elif part.piece and piece_numbers is not None:
+                parts.append(pc.cast(piece_numbers, pa.string()))
+            else:
+                parts.append(_constant(part.constant or "1", batch.num_rows))
         joined = pc.binary_join_element_wise(*parts, source.separator)
         # Blank parts at the end are left out: a REDCap event that does not repeat has no number.
         blank_end = f"(?:{re.escape(source.separator)})+$"

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import zip_longest
 
 import pyarrow as pa
 
@@ -36,10 +37,29 @@ _MOST_NAMES_SHOWN = 12
 
 
 def normal_header(text: str) -> str:
-    """Return the form in which headers are compared: no mark, no outer blanks, lower case."""
+    """Return the form in which headers are compared: no mark, single blanks, lower case.
+
+    A line break inside a header is a blank.
+    """
     if not text.isascii():
         text = unicodedata.normalize("NFC", text.removeprefix(BYTE_ORDER_MARK))
-    return text.strip().lower()
+    return " ".join(text.split()).lower()
+
+
+def joined_headers(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Return one header per column from the lines of a header, the groups first.
+
+    A group goes on to the right over blank cells, as merged cells are stored, as long as the line
+    below has a name there.
+    """
+    *groups, names = [[" ".join(text.split()) for text in line] for line in lines]
+    for upper in reversed(groups):
+        group, joined = "", []
+        for above, below in zip_longest(upper, names, fillvalue=""):
+            group = above or (group if below else "")
+            joined.append(f"{group} {below}".strip())
+        names = joined
+    return names
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ FILE_REFUSALS = {
     "formula_without_result": "Open it in Excel and save it, or deliver values.",
     "column_type": "Deliver it as text, number or date.",
     "no_header": "Export the file again with its header line.",
-    "header_line_break": "Remove the line break from the column name at the source.",
+    "header_line_break": "Correct the quotes of the header at the source.",
     "preamble": "Remove the lines above the header, or declare preamble_lines.",
     "wrong_delimiter": "Declare the delimiter in the mapping, or export the file again.",
     "column_missing": "Restore the column names, "
@@ -58,7 +58,7 @@ RECORD_FAULTS = (
 NOTICES = (
     "extra_column", "optional_column_absent", "optional_file_absent", "ignored_file",
     "unknown_file", "other_sheets", "hidden_sheet", "number_format", "no_records",
-    "unselected_records", "tail_ignored",
+    "unselected_records", "empty_slots", "tail_ignored",
 )  # fmt: skip
 """Codes of what is worth knowing and refuses nothing."""
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from intake.cells import ROWS_PER_BATCH, InexactNumberError, TableReader, inexact, render
 from intake.expansion import DEFAULT_FILE_FORM, FileForm
-from intake.records import Fault, fits, judge_fields, judge_header
+from intake.records import Fault, fits, joined_headers, judge_fields, judge_header
 from intake.refusals import FileRefusedError, shown_name
 
 _ROWS_SEARCHED_FOR_HEADER = 25
@@ -147,18 +147,21 @@ class WorkbookReader(TableReader):
                 )
 
     def _find_layout(self, rows: Iterator[tuple[int, tuple]]) -> None:
-        top = list(islice(rows, self.file_form.preamble_lines + 1))
-        if len(top) <= self.file_form.preamble_lines:
+        form = self.file_form
+        top = list(islice(rows, form.preamble_lines + form.header_lines))
+        if len(top) < form.preamble_lines + form.header_lines:
             raise FileRefusedError("no_header", "has no header row.")
-        header = self._texts(top[-1][1])
+        lines = [self._texts(row) for _, row in top]
+        header = joined_headers(lines[form.preamble_lines :])
         if not fits(header, self.contract):
             for number, row in islice(rows, _ROWS_SEARCHED_FOR_HEADER):
-                if fits(self._texts(row), self.contract):
+                lines.append(self._texts(row))
+                if fits(joined_headers(lines[-form.header_lines :]), self.contract):
+                    first = number - form.header_lines + 1
                     raise FileRefusedError(
                         "preamble",
-                        f"its header is in row {number}, "
-                        f"expected in row {self.file_form.preamble_lines + 1}.",
-                        f"Remove the rows above it, or declare preamble_lines: {number - 1}.",
+                        f"its header is in row {first}, expected in row {form.preamble_lines + 1}.",
+                        f"Remove the rows above it, or declare preamble_lines: {first - 1}.",
                     )
         while header and not header[-1].strip():
             header.pop()

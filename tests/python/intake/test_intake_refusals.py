@@ -286,12 +286,12 @@ def test_a_file_of_which_most_records_are_faulty_is_not_read_to_its_end(tmp_path
 @pytest.mark.parametrize(
     ("header", "encoding", "code"),
     [
-        ('"easi\nscore"', "utf-8", "header_line_break"),
+        ('"easi\nscore', "utf-8", "header_line_break"),
         ("sévérité", "cp1252", "wrong_encoding"),
     ],
 )
 def test_a_header_that_is_not_as_declared_says_so(tmp_path, header, encoding, code):
-    """A line break in a name, or another encoding: not "columns are missing"."""
+    """A quote that is not closed, or another encoding: not "columns are missing"."""
     write_delivery(tmp_path)
     text = as_csv(table("visits")).replace("easi_score", header, 1)
     (tmp_path / "visits.csv").write_bytes(text.encode(encoding))
