@@ -31,7 +31,7 @@ def every_command(group: click.Group = cli, words: tuple[str, ...] = ()) -> list
 
 def test_the_commands_are_those_of_the_documents():
     assert {words[0] for words in every_command()} == {
-        "check", "run", "versions", "rollback", "verify", "doctor", "trace", "export",
+        "propose", "check", "run", "versions", "rollback", "verify", "doctor", "trace", "export",
         "erase", "analyse", "compare", "report", "simulate",
     }  # fmt: skip
 
