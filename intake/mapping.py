@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import datetime
 import hashlib
+import os
 from collections.abc import Iterable
 from collections.abc import Mapping as ReadOnly
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from core.settings import PROJECT_ROOT
 from intake.contract import codes_of
 from intake.expansion import FileUse, expand
 from intake.mapping_schema import (
@@ -169,8 +171,7 @@ def _read_mapping(path: Path) -> Mapping:
     mapping = Mapping(path.stem, content, sha256, content.words)
     if content.words_file is None:
         return mapping
-    words_path = path.parent / content.words_file
-    words, words_sha256 = _read_words(words_path)
+    words, words_sha256 = _read_words(_words_path(path.parent, content.words_file))
     together = {
         kind: {**words.get(kind, {}), **content.words.get(kind, {})}
         for kind in WORD_KINDS
@@ -178,6 +179,13 @@ def _read_mapping(path: Path) -> Mapping:
     }
     both = hashlib.sha256(f"{sha256}\n{words_sha256}".encode()).hexdigest()
     return replace(mapping, sha256=both, words=together)
+
+
+def _words_path(folder: Path, name: str) -> Path:
+    """Return the file of words beside the mapping, else in the vault, where it is private."""
+    vault = Path(os.environ.get("REGISTRY_VAULT") or PROJECT_ROOT / "vault")
+    beside, private = folder / name, vault / name
+    return private if private.exists() and not beside.exists() else beside
 
 
 def _read_words(path: Path) -> tuple[dict[str, dict[str, str]], str]:

@@ -16,7 +16,8 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,44 @@ def build(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> Bui
     Stop
         When a model or test failed, a test did not run, or the disk ran out.
     """
+    results, manifest, tests = _run(settings, progress, locks)
+    require_all_tests(tests)
+    checkpoint(settings.work_file)
+    return BuildResult(
+        tests,
+        {"dbt": manifest["metadata"]["dbt_version"], "duckdb": duckdb.__version__},
+        results["metadata"]["invocation_id"],
+    )
+
+
+def build_models(
+    settings: Settings, models: Sequence[str], progress: Progress, locks: tuple[int, ...]
+) -> None:
+    """Build some models with what they need into the work file; no test runs.
+
+    Parameters
+    ----------
+    settings : Settings
+        As for ``build``.
+    models : sequence of str
+        As dbt selects them.
+    progress : Progress
+    locks : tuple of int
+        Descriptors that the child process inherits.
+
+    Raises
+    ------
+    Stop
+        When a model failed or the disk ran out.
+    """
+    selected = ("--select", *models, "--exclude-resource-type", "test", "unit_test")
+    _run(replace(settings, dbt_arguments=selected), progress, locks)
+
+
+def _run(
+    settings: Settings, progress: Progress, locks: tuple[int, ...]
+) -> tuple[dict[str, Any], dict[str, Any], RanTests]:
+    """Run dbt; return its results, its manifest and the tests, or stop where a step failed."""
     target = files.private_folder(settings.work / "target")
     cache = settings.vault / PARSE_CACHE
     if cache.exists():
@@ -98,13 +137,7 @@ def build(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> Bui
     tests = count_tests(manifest, results, broken_rules(settings.work_file, results))
     if tests.failures or exit_code != 0:
         raise _failure(results, tests, messages)
-    require_all_tests(tests)
-    checkpoint(settings.work_file)
-    return BuildResult(
-        tests,
-        {"dbt": manifest["metadata"]["dbt_version"], "duckdb": duckdb.__version__},
-        results["metadata"]["invocation_id"],
-    )
+    return results, manifest, tests
 
 
 def run_dbt() -> None:

@@ -1,4 +1,4 @@
-"""Commands about a delivery: ``propose`` a mapping, ``check`` it, ``run`` publishes it."""
+"""Commands about a delivery: propose a mapping, check it, list its words, publish it."""
 
 from __future__ import annotations
 
@@ -69,6 +69,37 @@ def propose(folder: Path, out: str) -> None:
     first = "answer the questions in the file, then " if report.questions else ""
     name = out if out.endswith(".yml") else report.path.stem
     click.echo(f"Next: {first}registry check {folder} --mapping {name}")
+
+
+@click.command(short_help="List the unknown words of a delivery.")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@options.MAPPING
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The CSV. Default: MAPPING_words.csv in the vault.",
+)
+@options.folders
+def words(folder: Path | None, mapping: str | None, out: Path | None, **given: Any) -> None:
+    """Write the words of the delivery in FOLDER that no list and no mapping knows, to fill in.
+
+    A mapping reads the file with words_file. It holds words of patients: it belongs into the vault.
+    """
+    from core.progress import Progress
+    from intake.propose.formats import counted
+    from refresh import worklist
+
+    settings = options.settings_of(
+        delivery=None if folder is None else str(folder.absolute()), mapping=mapping, **given
+    )
+    with Progress() as progress:
+        found = worklist.write(settings, out, progress)
+    for kind, n_words, n_records in found.counts():
+        click.echo(f"{kind}: {counted(n_words, 'unknown word')} in {counted(n_records, 'record')}")
+    click.echo(f"Wrote {found.path}")
+    if found.words:
+        click.echo(f"Next: fill in code, write words_file: {found.path.name} into the mapping")
 
 
 @contextmanager

@@ -33,9 +33,9 @@ def cli() -> None:
 
 
 for command in (
-    deliveries.propose, deliveries.check, deliveries.run, versions.versions, versions.rollback,
-    versions.verify, versions.doctor, versions.trace, versions.export, versions.erase,
-    study.analyse, study.compare, study.report, simulate.simulate,
+    deliveries.propose, deliveries.check, deliveries.words, deliveries.run, versions.versions,
+    versions.rollback, versions.verify, versions.doctor, versions.trace, versions.export,
+    versions.erase, study.analyse, study.compare, study.report, simulate.simulate,
 ):  # fmt: skip
     cli.add_command(command)
 

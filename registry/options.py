@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -70,6 +71,7 @@ def settings_of(
         {"delivery": delivery, "mapping": mapping, "vault": vault, "published": published},
         may_lie_outside=allow_outside,
     )
+    os.environ["REGISTRY_VAULT"] = str(found["vault"])  # a mapping's words_file may lie there
     if accept and not reason:
         raise Stop(
             ExitCode.USAGE, "--accept needs --reason", "say why, in a few words", "no_reason"

@@ -102,7 +102,9 @@ def test_the_demo_proposes_the_clinic_s_own_columns(tmp_path):
     ours, clinic = load_mapping(str(report.path)), load_mapping("clinic")
     for use, plain in zip(ours.content.uses, clinic.content.uses, strict=True):
         assert use.export_name == plain.export_name
-        assert use.columns == plain.columns
+        assert use.columns == {name: plain.columns[name] for name in use.columns}
+        with (ROOT / "exports" / "demo" / use.source.file).open() as file:
+            assert set(use.columns) == set(file.readline().strip().split(","))
         assert (use.file_form, use.cell_form.date_format) == (
             plain.file_form,
             plain.cell_form.date_format,

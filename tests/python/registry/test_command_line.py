@@ -31,8 +31,8 @@ def every_command(group: click.Group = cli, words: tuple[str, ...] = ()) -> list
 
 def test_the_commands_are_those_of_the_documents():
     assert {words[0] for words in every_command()} == {
-        "propose", "check", "run", "versions", "rollback", "verify", "doctor", "trace", "export",
-        "erase", "analyse", "compare", "report", "simulate",
+        "propose", "check", "words", "run", "versions", "rollback", "verify", "doctor", "trace",
+        "export", "erase", "analyse", "compare", "report", "simulate",
     }  # fmt: skip
 
 

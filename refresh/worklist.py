@@ -1,0 +1,136 @@
+"""The words of a delivery that nothing knows: built by the same models, read, and written down.
+
+The models run into the work folder of the vault and are removed; nothing is published.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from core import duck, files
+from core.duck import quote
+from core.progress import Progress
+from core.settings import Settings
+from core.stop import ExitCode, Stop
+from intake.delivery import open_delivery
+from intake.propose.words import UnknownWord, word_columns, worklist_csv
+from refresh import build, folders, load
+
+_MODELS = ("+cohort_unmapped_terms", "+rejected_records")
+_UNKNOWN = "unknown_code"
+
+
+@dataclass(frozen=True)
+class Worklist:
+    """A worklist that was written.
+
+    Attributes
+    ----------
+    path : Path
+        The CSV, readable by its owner only.
+    words : list of UnknownWord
+    """
+
+    path: Path
+    words: list[UnknownWord]
+
+    def counts(self) -> list[tuple[str, int, int]]:
+        """Return kind, number of words and their records."""
+        kinds = sorted({word.kind for word in self.words})
+        return [
+            (kind, len(of_kind), sum(word.n_records for word in of_kind))
+            for kind in kinds
+            if (of_kind := [word for word in self.words if word.kind == kind])
+        ]
+
+
+def write(settings: Settings, out: Path | None, progress: Progress) -> Worklist:
+    """Find the unknown words of a delivery and write them as CSV.
+
+    Parameters
+    ----------
+    settings : Settings
+        Delivery, mapping and vault.
+    out : Path or None
+        The file; by default ``<mapping>_words.csv`` in the vault.
+    progress : Progress
+
+    Raises
+    ------
+    Stop
+        The delivery is refused, the models fail, or the file is there with codes in it.
+    """
+    with folders.locked(settings, "registry words") as locks:
+        files.clear_folder(settings.work)
+        try:
+            progress.step("Loading the delivery")
+            mapping = open_delivery(settings.delivery, settings.mapping).mapping.name
+            path = out or settings.vault / f"{mapping}_words.csv"
+            _require_unfilled(path)
+            load.load(settings)
+            progress.step("Reading its words with dbt")
+            build.build_models(settings, _MODELS, progress, locks)
+            with duckdb.connect(str(settings.work_file), read_only=True) as db:
+                words = unknown_words(db)
+        finally:
+            files.clear_folder(settings.work)
+    files.write_whole(path, worklist_csv(words), mode=0o600)
+    path.chmod(0o600)
+    return Worklist(path, words)
+
+
+def _require_unfilled(path: Path) -> None:
+    """Stop before a worklist with codes would be overwritten."""
+    if path.exists() and any(
+        line.rstrip("\n").rpartition(",")[2].strip()
+        for line in path.read_text(encoding="utf-8-sig").splitlines()[1:]
+    ):
+        raise Stop(
+            ExitCode.USAGE,
+            f"{path} has codes in it and would be overwritten",
+            "name another file with --out, and move the codes over",
+            "worklist_filled",
+        )
+
+
+def unknown_words(db: duckdb.DuckDBPyConnection) -> list[UnknownWord]:
+    """Return names and terms of no code list, and words that staging refused, with their counts.
+
+    Parameters
+    ----------
+    db : DuckDBPyConnection
+        A warehouse with staging, quarantine and the cohort's drugs and terms.
+    """
+    found = [
+        UnknownWord(row["term_kind"], row["term"], row["n_records"], row["n_patients"])
+        for row in duck.rows(db, "select * from cohort.cohort_unmapped_terms")
+    ]
+    by_word: dict[tuple[str, str], tuple[int, int]] = {}
+    for export, column, kind in word_columns():
+        for row in duck.rows(
+            db,
+            f"""
+            select
+                lower(trim(raw_records.{quote(column)})) as word,
+                count(*) as n_records,
+                count(distinct raw_records.patient_id) as n_patients
+            from quarantine.rejected_records as refused
+            inner join raw.{quote(export)} as raw_records
+                on refused.source_file = raw_records.source_file
+                and refused.record_number = raw_records.record_number
+            where refused.export_name = '{export}'
+                and refused.column_name = '{column}'
+                and refused.rule_code = '{_UNKNOWN}'
+            group by all
+            """,
+        ):
+            n_records, n_patients = by_word.get((kind, row["word"]), (0, 0))
+            by_word[kind, row["word"]] = (
+                n_records + row["n_records"],
+                n_patients + row["n_patients"],
+            )
+    found += [UnknownWord(*key, *counts) for key, counts in by_word.items()]
+    return found
