@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from intake.coverage import Coverage
 from intake.delivery import open_delivery, plan_folder
 from intake.judgement import FileJudgement, FileProgress, judge_files
 
@@ -21,7 +22,7 @@ class CheckLine(NamedTuple):
     name : str
         The file.
     verdict : str
-        accepted, REFUSED or notice.
+        accepted, REFUSED or notice; of an export: coverage or words.
     words : str
         The records read, why the file is refused and what to do, or the notice.
     """
@@ -41,11 +42,14 @@ class CheckReport:
         The delivery folder and the name of the mapping it was read with.
     lines : list of CheckLine
         File by file in the order of the mapping, then what else is in the folder.
+    coverage : list of CheckLine
+        Export by export: values per column, columns without any, and unknown words.
     """
 
     folder: str
     mapping: str
     lines: list[CheckLine]
+    coverage: list[CheckLine]
 
     @property
     def is_refused(self) -> bool:
@@ -76,9 +80,10 @@ def check(folder: Path, mapping: str = "", progress: FileProgress | None = None)
     """
     delivery = open_delivery(folder, mapping)
     plan = plan_folder(delivery)
+    coverage = Coverage(delivery.mapping)
     lines = [
         line
-        for judgement in judge_files(delivery, plan, progress=progress)
+        for judgement in judge_files(delivery, plan, progress=progress, see=coverage.add)
         for line in _lines(judgement)
     ]
     lines += [
@@ -86,7 +91,8 @@ def check(folder: Path, mapping: str = "", progress: FileProgress | None = None)
         for refusal in plan.refusals
     ]
     lines += [CheckLine(name, "notice", f"{code}: {detail}") for name, code, detail in plan.notices]
-    return CheckReport(str(delivery.folder), delivery.mapping.name, lines)
+    told = [CheckLine(*line) for line in coverage.lines()]
+    return CheckReport(str(delivery.folder), delivery.mapping.name, lines, told)
 
 
 def _lines(judgement: FileJudgement) -> Iterator[CheckLine]:

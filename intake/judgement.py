@@ -101,6 +101,7 @@ def judge_files(
     plan: FolderPlan,
     key: PseudonymKey | None = None,
     progress: FileProgress | None = None,
+    see: Callable[[Projection, pa.Table], None] | None = None,
 ) -> list[FileJudgement]:
     """Judge every file of a delivery, refused ones included, and keep nothing of its rows.
 
@@ -114,12 +115,15 @@ def judge_files(
         Key of the pseudonyms; None makes none.
     progress : callable, optional
         Called for every block that was read.
+    see : callable, optional
+        Called with every projection and rows of its raw table.
     """
     judgements = [FileJudgement(planned) for planned in plan.files]
     with open_folder(delivery.folder) as handle:
         for judgement in judgements:
-            for _ in judged_rows(judgement, handle, key, progress):
-                pass
+            for projection, rows in judged_rows(judgement, handle, key, progress):
+                if see is not None:
+                    see(projection, rows)
     return judgements
 
 

@@ -32,8 +32,9 @@ def check(folder: Path | None, mapping: str | None) -> int:
     folder = folder or Path(os.environ.get("REGISTRY_DELIVERY") or PROJECT_ROOT / DEFAULT_DELIVERY)
     with _reading(folder) as progress:
         report = judge(folder, mapping or os.environ.get("REGISTRY_MAPPING") or "", progress)
-    width = max((len(line.name) for line in report.lines), default=0)
-    for line in report.lines:
+    lines = [*report.lines, *report.coverage]
+    width = max((len(line.name) for line in lines), default=0)
+    for line in lines:
         click.echo(f"{line.name:<{width}}  {line.verdict:<8}  {line.words}")
     verdict = "refused" if report.is_refused else "can be loaded"
     click.echo(f"Delivery {report.folder} (mapping {report.mapping}): {verdict}.")

@@ -33,7 +33,9 @@ MOST_RECORDS_READ = 50_000
 """Records of one table that are looked at; more would change no proposal."""
 
 _MOST_BYTES_READ = 64 << 20
-_LEAST_PATIENTS_OF_A_WORD = 3
+LEAST_PATIENTS_OF_A_WORD = 3
+"""A word that fewer patients have is counted and not shown."""
+
 _SURELY = 0.6
 _ROWS_SEARCHED_FOR_HEADER = 25
 _ROWS_SEARCHED_FOR_FOOTER = 5
@@ -236,7 +238,7 @@ class Table:
         return {
             text: n
             for text, n in column.values.most_common()
-            if len(holders.get(text, ())) >= _LEAST_PATIENTS_OF_A_WORD and len(text) <= 40
+            if len(holders.get(text, ())) >= LEAST_PATIENTS_OF_A_WORD and len(text) <= 40
         }
 
 

@@ -43,6 +43,22 @@ def test_many_notices_of_one_code_are_one_line(tmp_path):
     assert line.words == f"extra_column: {', '.join(names[:5])} and 2 more"
 
 
+def test_values_and_unknown_words_are_counted_per_export(tmp_path):
+    write_delivery(tmp_path)
+    rows = table("patients")
+    place = rows[0].index("clinical_phenotype")
+    for number in (1, 2, 3):
+        rows[number][place] = " Follicular "
+    rows[4][place] = "like D'Anna"
+    rows[5][place] = ""
+    (tmp_path / "patients.csv").write_text(as_csv(rows))
+    told = [line.words for line in check(tmp_path).coverage if line.name == "patients"]
+    assert "clinical_phenotype 19" in told[0]
+    assert told[0].startswith("20 records: patient_id 20, sex 20")
+    assert told[1].startswith("no value: ad_diagnosis_date")
+    assert told[2:] == ["clinical_phenotype: 2 unknown in 4 records: 'follicular' 3"]
+
+
 def test_every_refused_file_has_a_line(tmp_path):
     write_delivery(tmp_path)
     (tmp_path / "visits.csv").write_bytes(b"<html>\n")

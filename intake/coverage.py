@@ -1,0 +1,115 @@
+"""What a mapping reads of a delivery: values per column, and words that no list knows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from intake.contract import EXPORTS, codes_of
+from intake.mapping import Mapping
+from intake.projection import Projection
+from intake.propose.roles import known_words
+from intake.propose.scan import LEAST_PATIENTS_OF_A_WORD
+
+_MOST_WORDS = 10_000
+_MOST_WORDS_SHOWN = 10
+_LONGEST_WORD_SHOWN = 40
+
+
+@dataclass
+class Coverage:
+    """Counts over all rows of a delivery.
+
+    Parameters
+    ----------
+    mapping : Mapping
+        Its words are known ones.
+
+    Attributes
+    ----------
+    n_records : Counter
+        Export -> records that can be read.
+    n_values : Counter
+        Export and column -> records with a value that is no missing code.
+    unknown : dict
+        Export and column -> word -> patients who have it, and records.
+    """
+
+    mapping: Mapping
+    n_records: Counter[str] = field(default_factory=Counter)
+    n_values: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unknown: dict[tuple[str, str], dict[str, tuple[set[str], int]]] = field(default_factory=dict)
+
+    def add(self, projection: Projection, rows: pa.Table) -> None:
+        """Count rows of a raw table."""
+        export = projection.use.export_name
+        if rows.column("record_fault").null_count < rows.num_rows:
+            rows = rows.filter(pc.is_null(rows.column("record_fault")))
+        self.n_records[export] += rows.num_rows
+        for column in EXPORTS[export]:
+            texts = rows.column(column.name)
+            if texts.null_count == rows.num_rows:
+                continue
+            if column.word_kind:
+                texts = pc.utf8_lower(pc.utf8_trim_whitespace(texts))
+            is_value = pc.fill_null(pc.greater(pc.binary_length(texts), 0), False)
+            codes = projection.use.form_of(column.name).missing_codes
+            if codes:
+                written = pa.array([*codes, *(code.lower() for code in codes)], pa.string())
+                is_value = pc.and_(is_value, pc.invert(pc.is_in(texts, written)))
+            n = pc.sum(is_value).as_py() or 0
+            self.n_values[export, column.name] += n
+            if column.word_kind and n:
+                patients = rows.column("patient_id")
+                self._add_words(export, column.name, column.word_kind, texts.filter(is_value),
+                                patients.filter(is_value))  # fmt: skip
+
+    def _add_words(
+        self, export: str, column: str, kind: str, texts: pa.ChunkedArray, patients: pa.ChunkedArray
+    ) -> None:
+        known = {*known_words(kind), *codes_of(kind), *self.mapping.words.get(kind, {})}
+        is_unknown = pc.invert(pc.is_in(texts, pa.array(sorted(known), pa.string())))
+        found = self.unknown.setdefault((export, column), {})
+        pairs = zip(
+            texts.filter(is_unknown).to_pylist(),
+            patients.filter(is_unknown).to_pylist(),
+            strict=True,
+        )
+        for word, patient in pairs:
+            if word in found or len(found) < _MOST_WORDS:
+                holders, n = found.get(word, (set(), 0))
+                if len(holders) < LEAST_PATIENTS_OF_A_WORD:
+                    holders.add(patient)
+                found[word] = (holders, n + 1)
+
+    def lines(self) -> Iterator[tuple[str, str, str]]:
+        """Yield export, what is told, and its words: values per column, then unknown words.
+
+        A word is shown where three patients or more have it; of others only the number.
+        """
+        for export, n in self.n_records.items():
+            counts = {c.name: self.n_values[export, c.name] for c in EXPORTS[export]}
+            told = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
+            yield export, "coverage", f"{n:,} records: {told}"
+            empty = [name for name, count in counts.items() if not count]
+            if empty:
+                yield export, "coverage", f"no value: {', '.join(empty)}"
+        for (export, column), words in self.unknown.items():
+            if words:
+                n_records = sum(n for _, n in words.values())
+                ranked = sorted(words.items(), key=lambda item: (-item[1][1], item[0]))
+                shown = [
+                    f"{word!r} {n:,}"
+                    for word, (holders, n) in ranked
+                    if len(holders) >= LEAST_PATIENTS_OF_A_WORD and len(word) <= _LONGEST_WORD_SHOWN
+                ]
+                such = f": {', '.join(shown[:_MOST_WORDS_SHOWN])}" if shown else ""
+                yield (
+                    export,
+                    "words",
+                    f"{column}: {len(words):,} unknown in {n_records:,} records{such}",
+                )
