@@ -62,7 +62,7 @@ def delivery_row(
         "mapping_version": mapping.content.version,
         "extraction_date": delivery.extraction_date,
         "is_synthetic": delivery.about.is_synthetic,
-        "are_dates_relative": False,
+        "are_dates_relative": mapping.content.are_dates_relative,
         "delivery_label": delivery.about.label,
         "n_files": len(hashes),
         "key_fingerprint": key.fingerprint,
@@ -78,8 +78,9 @@ def _sha256(*parts: str) -> str:
 
 
 def _code_sha256() -> str:
-    modules = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"\n".join(module.read_bytes() for module in modules)).hexdigest()
+    room = Path(__file__).parent
+    files = sorted([*room.glob("*.py"), *room.glob("*.csv")])
+    return hashlib.sha256(b"\n".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def small_tables(

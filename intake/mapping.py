@@ -20,10 +20,11 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from core.settings import PROJECT_ROOT
-from intake.contract import codes_of
+from intake.contract import EXPORTS, codes_of
 from intake.expansion import FileUse, expand
 from intake.mapping_schema import (
     IDENTIFIER,
+    RELATIVE_DATES,
     Code,
     ExportSource,
     FileName,
@@ -104,6 +105,16 @@ class MappingContent(StrictModel):
     def uses(self) -> tuple[FileUse, ...]:
         """Every use of a file, by export, with timepoints written out."""
         return expand(self)
+
+    @property
+    def are_dates_relative(self) -> bool:
+        """Whether dates are days counted from the source's own day 0."""
+        return any(
+            use.form_of(column.name).date_format == RELATIVE_DATES
+            for use in self.uses
+            for column in EXPORTS[use.export_name]
+            if column.kind == "date" and column.name in use.columns
+        )
 
     @property
     def has_centres(self) -> bool:

@@ -114,6 +114,7 @@ def test_the_delivery_and_its_files_are_written_down(tmp_path, connection):
         "mapping_version": 1,
         "is_synthetic": True,
         "are_dates_relative": False,
+        "study_code": "ferrucci_2022",
         "delivery_label": "a, b",
         "n_files": 5,
         "key_fingerprint": KEY.fingerprint,

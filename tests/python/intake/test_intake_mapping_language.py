@@ -152,8 +152,10 @@ def test_relative_days_need_criteria_without_the_study_period(tmp_path):
     text = WIDE.replace("date_format: dmy/", "date_format: day").replace(
         "exports:", "criteria: [has_index_treatment, is_adult]\nexports:"
     )
-    uses = by_part(load(tmp_path, text))
-    assert uses["visits_t0"].form_of("visit_date").date_format == "day"
+    mapping = load(tmp_path, text)
+    assert mapping.content.are_dates_relative
+    assert by_part(mapping)["visits_t0"].form_of("visit_date").date_format == "day"
+    assert not load(tmp_path).content.are_dates_relative
 
 
 def test_words_of_a_worklist_are_read_and_those_of_the_mapping_win(tmp_path):
