@@ -96,7 +96,7 @@ def check(folder: Path, mapping: str = "", progress: FileProgress | None = None)
 
 
 def _lines(judgement: FileJudgement) -> Iterator[CheckLine]:
-    name, refusal, tally = judgement.planned.name, judgement.refusal, judgement.tally
+    name, refusal, tally = judgement.planned.shown, judgement.refusal, judgement.tally
     if refusal is not None:
         yield CheckLine(name, "REFUSED", f"{refusal.cause} {refusal.advice}")
     else:

@@ -95,6 +95,11 @@ class PlannedFile:
     other_sheets: tuple[str, ...] = ()
 
     @property
+    def shown(self) -> str:
+        """Name of the file, and of its sheet where others of the same workbook are read too."""
+        return f"{self.name} [{self.sheet}]" if self.other_sheets else self.name
+
+    @property
     def form(self) -> FileForm:
         """How the file is read."""
         return self.uses[0].file_form

@@ -168,7 +168,7 @@ def judged_rows(
         _judge_whole(judgement)
         judgement.sha256, judgement.n_bytes = source.sha256, source.n_bytes
     except FileRefusedError as refusal:
-        refusal.file_name = shown_name(planned.name)
+        refusal.file_name = shown_name(planned.shown)
         judgement.refusal = refusal
     finally:
         if source is not None:
@@ -252,7 +252,7 @@ def _of_the_rest(
     first = planned.uses[0]
     source = first.source.model_copy(update={"part": NOT_SELECTED, "records": {}})
     use = replace(first, source=source, slot_headers=())
-    return Projection(use, planned.name, layout, key, True, centre=planned.centre)
+    return Projection(use, planned.shown, layout, key, True, centre=planned.centre)
 
 
 def _note_columns(judgement: FileJudgement, layout: Layout | None) -> None:
