@@ -183,10 +183,14 @@ def _read_mapping(path: Path) -> Mapping:
     if content.words_file is None:
         return mapping
     words, words_sha256 = _read_words(_words_path(path.parent, content.words_file))
+    own = {
+        kind: {word.strip().lower(): code for word, code in found.items()}
+        for kind, found in content.words.items()
+    }
     together = {
-        kind: {**words.get(kind, {}), **content.words.get(kind, {})}
+        kind: {**words.get(kind, {}), **own.get(kind, {})}
         for kind in WORD_KINDS
-        if kind in words or kind in content.words
+        if kind in words or kind in own
     }
     both = hashlib.sha256(f"{sha256}\n{words_sha256}".encode()).hexdigest()
     return replace(mapping, sha256=both, words=together)

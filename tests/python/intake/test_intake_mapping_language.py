@@ -162,7 +162,7 @@ def test_words_of_a_worklist_are_read_and_those_of_the_mapping_win(tmp_path):
     tmp_path.joinpath("words.csv").write_text(
         "kind,word,n_records,code\nsex,M,3,male\nsex,X,1,female\nsex,?,2,\ndrug,Dupi,9,index_treatment\n"
     )
-    text = WIDE.replace("exports:", "words_file: words.csv\nwords: {sex: {x: male}}\nexports:")
+    text = WIDE.replace("exports:", "words_file: words.csv\nwords: {sex: {' X': male}}\nexports:")
     mapping = load(tmp_path, text)
     assert mapping.words == {
         "sex": {"m": "male", "x": "male"},
