@@ -17,7 +17,7 @@ from intake.propose.formats import (
     date_columns,
     in_order,
 )
-from intake.propose.headers import folded
+from intake.propose.headers import folded, is_of_headers
 from intake.propose.proposal import Proposal, Use
 from intake.propose.roles import WORD_KIND_OF, is_identity, known_words
 from intake.propose.scan import Column, Folder, Table, scan_folder
@@ -118,7 +118,8 @@ def _add_timepoint_words(use: Use) -> None:
     known = known_words("timepoint")
     texts = [text for text in column.values if text.strip().lower() not in known]
     labels = {text: label for text in column.values if (label := label_of(text)) is not None}
-    unknown = [text for text in texts if text in labels]
+    shown = use.table.shown_words(column, patient)
+    unknown = [t for t in texts if t in labels and (t in shown or is_of_headers(t))]
     if not unknown:
         return
     days = days_by_label(use.table, patient, column, _column_at(use, "visit_date"), labels)

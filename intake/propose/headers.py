@@ -55,6 +55,19 @@ MISSING_WORDS = frozenset(phrases()["missing"])
 TOTAL_WORDS = frozenset(phrases()["total"])
 
 
+@cache
+def _vocabulary() -> frozenset[str]:
+    return frozenset(
+        word for words in phrases().values() for each in words for word in each.split()
+    )
+
+
+def is_of_headers(text: str) -> bool:
+    """Return whether a text has only words of headers and numbers, so that it names nobody."""
+    words = re.findall(r"[^\W\d_]+", folded(text))
+    return all(word in _vocabulary() for word in words)
+
+
 class Candidate(NamedTuple):
     """A role that a header may have: how likely (0 to 1), and why."""
 

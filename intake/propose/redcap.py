@@ -227,7 +227,7 @@ def add_uses(proposal: Proposal, project: Project) -> None:
         seen = _look(project, scope.table)
         if seen.patient is None:
             continue
-        for use in uses_of([seen]):
+        for use in uses_of([seen], has_register=not scope.is_repeating):
             _fit_to_project(project, scope, seen, use)
             if use.export != "patients" or not _has_patients(proposal, project):
                 proposal.uses.append(use)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from intake.propose.blocks import Block, block_of
-from intake.propose.headers import folded, phrases, words_of
+from intake.propose.headers import folded, is_of_headers, phrases, words_of
 from intake.propose.proposal import Setting, Use
 from intake.propose.roles import (
     ASKED_FROM,
@@ -69,19 +69,19 @@ def look(table: Table) -> Seen:
     return Seen(table, roles, block)
 
 
-def uses_of(seen: Sequence[Seen], asked: set[str] | None = None) -> list[Use]:
+def uses_of(seen: Sequence[Seen], has_register: bool = True) -> list[Use]:
     """Return the uses that exports make of tables.
 
     Parameters
     ----------
     seen : sequence of Seen
         Tables with a column of patients; others feed nothing.
-    asked : set of str, optional
-        Exports that are wanted; all by default.
+    has_register : bool
+        Whether one of them describes the patients.
     """
     tables = [each for each in seen if each.patient is not None]
     found: list[Use] = []
-    register = _register(tables)
+    register = _register(tables) if has_register else None
     if register is not None:
         found.append(_patients(register))
     for each in tables:
@@ -90,7 +90,7 @@ def uses_of(seen: Sequence[Seen], asked: set[str] | None = None) -> list[Use]:
     order = {name: n for n, name in enumerate(("patients", "visits", "scores", "prescriptions"))}
     found.sort(key=lambda use: order.get(use.export, 9))
     _name_parts(found)
-    return [use for use in found if asked is None or use.export in asked]
+    return found
 
 
 def _register(tables: Iterable[Seen]) -> Seen | None:
@@ -137,7 +137,12 @@ def _source(seen: Seen, role: str, column: Column) -> object:
     kind = WORD_KIND_OF.get(role)
     if kind is None:
         return column.header
-    words = own_words(kind, column)
+    shown = {} if seen.patient is None else seen.table.shown_words(column, seen.patient)
+    words = {
+        text: code
+        for text, code in own_words(kind, column).items()
+        if text in shown or is_of_headers(text)
+    }
     return {"column": column.header, "words": words} if words else column.header
 
 

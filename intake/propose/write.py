@@ -90,7 +90,8 @@ def use_lines(use: Use, numbers: Iterator[int]) -> list[str]:
     lines.append("        columns:")
     for name, setting in use.columns.items():
         lines += setting_lines(name, setting, 10, numbers)
-    unfed = [name for name in column_names(use.export) if name not in use.columns]
+    told = {*use.columns, *(["nominal_timepoint"] if "timepoints" in use.keys else [])}
+    unfed = [name for name in column_names(use.export) if name not in told]
     if unfed:
         lines.append(f"          # not in this file: {', '.join(unfed)}")
     return lines

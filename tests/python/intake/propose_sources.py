@@ -5,27 +5,17 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import openpyxl
 
+ROOT = Path(__file__).resolve().parents[3]
 WEEKS = (0, 4, 16, 52)
 N_PATIENTS = 12
 EXTRACTION = "extraction_date: 2021-12-31\nis_synthetic: true\n"
 PHENOTYPES = ("classico", "generalizzato", "prurigo nodulare", "nummulare")
-TOPICALS = (
-    "Protopic 0,1% ung 2/die dal 03/2019",
-    "Elidel crema al bisogno; Advantan crema",
-    "nessuna",
-    "Protopic 0.1% - sospeso",
-)
-EARLIER = (
-    "CyA 3 mg/kg",
-    "MTX 15 mg/sett; UVB nb 20 sedute",
-    "Deltacortene 25 mg per os",
-    "nessuna",
-)
 
 
 def start_of(patient: int) -> datetime.date:
@@ -46,10 +36,6 @@ def is_seen(patient: int, week: int) -> bool:
     return (patient + week) % 7 != 0 or week == 0
 
 
-def _day(date: datetime.date) -> str:
-    return date.strftime("%d/%m/%Y")
-
-
 def _comma(number: float) -> str:
     return f"{number:.1f}".replace(".", ",")
 
@@ -68,40 +54,7 @@ def _folder(folder: Path) -> Path:
 
 def italian_wide(folder: Path) -> Path:
     """One row per patient, saved from a spreadsheet as CSV: title, line of groups, totals."""
-    slots = [f"T{week}" for week in WEEKS]
-    header = ["N°", "Cognome e Nome", "Sesso", "Data di nascita", "Età", "Data inizio Dupixent"]
-    header += ["Fenotipo", "Comorbilità", "Viso/mani (sì/no)"]
-    header += [f"{name}_{slot}" for name in ("Data", "EASI", "NRS", "DLQI") for slot in slots]
-    header += ["Terapia topica", "Dupixent", "Terapie sistemiche pregresse"]
-    groups = ["Dati anagrafici", *[""] * 8]
-    groups += [
-        text
-        for name in ("Date visite", "EASI", "NRS prurito", "DLQI")
-        for text in (name, "", "", "")
-    ]
-    rows: list[list[object]] = [
-        ["Ambulatorio - pazienti in dupilumab (sintetico)", *[""] * (len(header) - 1)],
-        [*groups, "Terapie", "", ""],
-        header,
-    ]
-    for patient in range(1, N_PATIENTS + 1):
-        seen = [week for week in WEEKS if is_seen(patient, week)]
-        birth = datetime.date(1950 + 3 * patient, 1 + patient % 12, 2 + patient)
-        row: list[object] = [patient, f"D'Inventata{patient:02d} Nomò", "MmFf"[patient % 4]]
-        row += [birth.strftime("%d/%m/%y") if patient == 4 else _day(birth), ""]
-        row += [_day(start_of(patient)), PHENOTYPES[patient % 4]]
-        row += [("asma, rinite", "nessuna", "congiuntivite", "-")[patient % 4]]
-        row += [("sì", "no", "sì (viso)", "si")[patient % 4]]
-        row += [_day(visit_of(patient, week)) if week in seen else "n.d." for week in WEEKS]
-        row += [_comma(easi_of(patient, week)) if week in seen else "n.d." for week in WEEKS]
-        row += [max(0, 9 - week // 6) if week in seen else "n.d." for week in WEEKS]
-        row += [max(1, 20 - week // 3) if week in seen else "n.d." for week in WEEKS]
-        row += [TOPICALS[patient % 4], "Dupixent 300 mg 1 fl ogni 14 gg", EARLIER[patient % 4]]
-        rows.append(row)
-    rows.append(["Totale", f"{N_PATIENTS} pazienti", *[""] * (len(header) - 2)])
-    text = written(rows)
-    (_folder(folder) / "dermatite.csv").write_bytes(text.encode("cp1252"))
-    return folder
+    return Path(shutil.copytree(ROOT / "exports" / "italian_sheet", folder))
 
 
 def two_sheets(folder: Path) -> Path:
@@ -211,4 +164,51 @@ def long_scores(folder: Path) -> Path:
     _folder(folder)
     (folder / "subjects.csv").write_text(written(patients, ","), newline="")
     (folder / "measurements.csv").write_text(written(values, ","), newline="")
+    return folder
+
+
+DICTIONARY = (
+    "Variable / Field Name,Form Name,Field Type,Field Label,"
+    '"Choices, Calculations, OR Slider Labels",Text Validation Type OR Show Slider Number,'
+    "Identifier?\n"
+    "record_id,demo,text,Record ID,,,\n"
+    "surname,demo,text,Surname,,,y\n"
+    'gender_c,demo,radio,Gender,"1, Female | 2, Male",,\n'
+    "dob,demo,text,Date of birth,,date_ymd,y\n"
+    'como,demo,checkbox,Comorbidities,"1, Asthma | 2, Rhinitis",,\n'
+    'areas,demo,checkbox,Areas involved,"1, Face | 2, Hands",,\n'
+    "visit_dt,visit,text,Date of visit,,date_ymd,\n"
+    "easi_tot,visit,text,EASI score,,number_1dp,\n"
+    "itch,visit,text,Itch,,integer,\n"
+    "drug,treatment,text,Drug,,,\n"
+    "drug_from,treatment,text,Start date,,date_ymd,\n"
+    "bmi,visit,text,Body mass index,,number,\n"
+)
+
+
+def redcap_project(folder: Path, ticked: str = "1") -> Path:
+    """A longitudinal project with a repeating instrument, groups, and a missing-data code."""
+    header = ["record_id", "redcap_event_name", "redcap_repeat_instrument"]
+    header += ["redcap_repeat_instance", "redcap_data_access_group", "surname", "gender_c", "dob"]
+    header += ["como___1", "como___2", "areas___1", "areas___2", "visit_dt", "easi_tot", "itch"]
+    header += ["drug", "drug_from", "bmi", "demo_complete"]
+    rows: list[list[object]] = [header]
+    unticked = "Unchecked" if ticked == "Checked" else "0"
+    for patient in range(1, N_PATIENTS + 1):
+        group = ("milan", "rome")[patient % 2]
+        for week in WEEKS:
+            name = "baseline_arm_1" if week == 0 else f"week_{week}_arm_1"
+            row: list[object] = [patient, name, "", "", group, *[""] * 7]
+            if week == 0:
+                row[5:8] = [f"Inventata{patient}", 1 + patient % 2, f"{1950 + patient}-05-12"]
+                row[8:] = [ticked, unticked, unticked, ticked]
+            itch = "UNK" if patient < 4 else 9 - week // 6
+            day = visit_of(patient, week).isoformat() if patient != 5 else "UNK"
+            rows.append([*row, day, easi_of(patient, week), itch, "", "", "21.5", 2])
+        start = start_of(patient).isoformat()
+        rows.append([patient, "baseline_arm_1", "treatment", 1, group, *[""] * 10,
+                     "Dupixent", start, "", ""])  # fmt: skip
+    _folder(folder)
+    (folder / "export.csv").write_text(written(rows, ","), newline="")
+    (folder / "dictionary.csv").write_text(DICTIONARY)
     return folder

@@ -112,6 +112,49 @@ def test_the_demo_proposes_the_clinic_s_own_columns(tmp_path):
     assert report.questions == []
 
 
+def test_a_redcap_project_is_read_with_its_dictionary(tmp_path):
+    report, text = proposed(tmp_path, sources.redcap_project)
+    for line in (
+        "centre: redcap_data_access_group",
+        'sex: {column: gender_c, words: {"1": female, "2": male}}',
+        "birth_date: dob",
+        "involves_face: areas___1",
+        "involves_hands: areas___2",
+        "visit_id: {join: [record_id, redcap_event_name, redcap_repeat_instance]}",
+        "records: {redcap_repeat_instrument: [treatment]}",
+        "drug_name: drug",
+        'records: {como___1: ["1"], redcap_repeat_instrument: empty}',
+        "comorbidity_term: {constant: Asthma}",
+        "missing_codes: [UNK]",
+        "ignored_files: [dictionary.csv]",
+    ):
+        assert line in lines_of(text), line
+    assert any(
+        line.startswith("nominal_timepoint: {column: redcap_event_name") for line in lines_of(text)
+    )
+    assert any("bmi (" in line for line in report.lost)
+    assert any("name a person" in line and "surname" in line for line in report.lost)
+    assert "Inventata" not in text
+    assert report.questions == []
+    assert not check(tmp_path / "delivery", str(report.path)).is_refused
+
+
+def test_a_redcap_export_with_labels_reads_ticked_boxes(tmp_path):
+    folder = sources.redcap_project(tmp_path / "delivery", ticked="Checked")
+    text = propose(folder, str(tmp_path / "ours.yml")).path.read_text()
+    assert "records: {como___1: [Checked], redcap_repeat_instrument: empty}" in lines_of(text)
+
+
+def test_real_redcap_projects_are_described_and_what_cannot_be_held_is_named(shared, tmp_path):
+    for folder in sorted((shared / "real" / "redcap").iterdir()):
+        report = propose(folder, str(tmp_path / f"p_{folder.name.replace('-', '_')}.yml"))
+        assert any("columns not read" in line for line in report.lost), folder.name
+        assert not check(folder, str(report.path)).is_refused, folder.name
+        everything = report.path.read_text() + str(report.lost)
+        assert "Lenox" not in everything
+        assert "Valdez" not in everything
+
+
 def test_dates_that_two_orders_allow_are_a_question_that_stops_the_loader(tmp_path):
     (tmp_path / "delivery").mkdir()
     path = tmp_path / "delivery" / "subjects.csv"
