@@ -19,9 +19,6 @@ from expectations.outcomes import CheckOutcome, CheckReport
 EARLIER_BUILDS = 60
 """Builds whose expectation results are copied into the next version."""
 
-SHARED_BY = 8
-"""A term that no code list knows is published as written where so many patients have it."""
-
 EXPORT_OF_KIND = {
     "drug": "prescriptions",
     "comorbidity": "comorbidities",
@@ -72,16 +69,11 @@ TABLES: dict[str, DescribedTable] = {
         },
     ),
     "unmapped_terms": DescribedTable(
-        "One row per kind of term, and one per term that enough patients share: records whose "
-        "drug, comorbidity or adverse event no code list knows. A rare term stays in the vault "
-        "(cohort.cohort_unmapped_terms), because its words may be about one person.",
+        "One row per kind of term: records whose drug, comorbidity or adverse event no code list "
+        "knows. The terms stay in the vault (cohort.cohort_unmapped_terms): free text may name a "
+        "person, however many patients share it.",
         {
             "term_kind": ("varchar", "drug, comorbidity or adverse_event."),
-            "term": (
-                "varchar",
-                f"The term, where at least {SHARED_BY} patients have it; empty for all terms of "
-                "the kind.",
-            ),
             "n_terms": ("bigint", "Different terms."),
             "n_records": ("bigint", "Records with them."),
             "n_patients": ("bigint", "Patients with such a record."),
@@ -230,22 +222,13 @@ def count_unmapped_terms(db: duckdb.DuckDBPyConnection) -> dict[str, dict[str, i
                 from quarantine.record_ledger
                 where export_name = $export
             )
-            select $kind, null, count(distinct unmapped.term), count(*),
+            select $kind, count(distinct unmapped.term), count(*),
                 count(distinct unmapped.patient_id), (select n_records from staged)
             from unmapped
-            union all
-            select * from (
-                select $kind, unmapped.term, 1, count(*), count(distinct unmapped.patient_id),
-                    (select n_records from staged)
-                from unmapped
-                group by unmapped.term
-                having count(distinct unmapped.patient_id) >= $shared_by
-                order by unmapped.term
-            )
             """,
-            {"kind": kind, "export": export, "shared_by": SHARED_BY},
+            {"kind": kind, "export": export},
         )
-    totals = duck.rows(db, "select * from quality.unmapped_terms where term is null")
+    totals = duck.rows(db, "from quality.unmapped_terms")
     return {
         row["term_kind"]: {name: row[name] for name in row if name.startswith("n_")}
         for row in totals

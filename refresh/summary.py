@@ -86,8 +86,7 @@ def read_summary(settings: Settings, status: str, entry: Entry) -> Summary:
             result_changes=duck.rows(db, "select * from quality.result_changes order by result_id"),
             unmapped=duck.rows(
                 db,
-                "select * from quality.unmapped_terms where n_records > 0 "
-                "order by term_kind, term nulls first",
+                "select * from quality.unmapped_terms where n_records > 0 order by term_kind",
             )
             if _has_unmapped_terms(db)
             else [],
@@ -204,7 +203,7 @@ def _has_unmapped_terms(db: duckdb.DuckDBPyConnection) -> bool:
 
 
 def _show_unmapped(console: Console, summary: Summary) -> None:
-    """Print per kind how many records have a name that no list knows, and the frequent names."""
+    """Print per kind how many records have a name that no list knows."""
     if not summary.unmapped:
         return
     console.print(
@@ -212,16 +211,11 @@ def _show_unmapped(console: Console, summary: Summary) -> None:
     )
     for row in summary.unmapped:
         kind = row["term_kind"].replace("_", " ")
-        if row["term"] is None:
-            what = (
-                f"  {kind}: {row['n_records']:,} of {row['n_records_staged']:,} records, "
-                f"{row['n_patients']:,} patients, {row['n_terms']:,} different names"
-            )
-        else:
-            what = (
-                f"    {row['term']}: {row['n_records']:,} records, {row['n_patients']:,} patients"
-            )
-        console.print(what, soft_wrap=True)
+        console.print(
+            f"  {kind}: {row['n_records']:,} of {row['n_records_staged']:,} records, "
+            f"{row['n_patients']:,} patients, {row['n_terms']:,} different names",
+            soft_wrap=True,
+        )
 
 
 def _show_changes(console: Console, summary: Summary) -> None:

@@ -36,7 +36,7 @@ FROM_QUALITY = {
     """,
     "unrecognised": """
         select term_kind, n_terms, n_records, n_records_staged, n_patients
-        from {quality}.unmapped_terms where term is null order by term_kind
+        from {quality}.unmapped_terms order by term_kind
     """,
     "notices": "select source_file, notice_code, n_notices from {quality}.notices order by all",
     "expectations": """

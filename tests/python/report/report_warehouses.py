@@ -125,8 +125,7 @@ def publish(build: Path, path: Path, source: ReportSource) -> Path:
         )
         db.execute(
             "insert into quality.unmapped_terms values "
-            "('drug', null, 3, 194, 65, 4325), ('comorbidity', null, 0, 0, 0, 706), "
-            f"('drug', '{SECRET}', 1, 9, 9, 4325)"
+            "('drug', 3, 194, 65, 4325), ('comorbidity', 0, 0, 0, 706)"
         )
         db.execute("drop schema cohort cascade")
         db.execute("drop schema quarantine cascade")
