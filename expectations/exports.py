@@ -8,32 +8,25 @@ No text holds a question mark: Great Expectations takes one in a query for a par
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import NamedTuple
 
+from expectations import cuts
 from expectations.facts import SCORES as STUDY_SCORES
-from expectations.facts import Facts
+from expectations.facts import STAGED, Facts
 from expectations.rules import (
     COMPLETENESS,
     CONFORMANCE,
     PLAUSIBILITY,
-    Rule,
+    Measure,
     Suite,
     no_rows,
     rows_between,
+    share,
     value_between,
 )
 from intake.contract import EXPORTS, column_names
 from intake.expansion import NOT_SELECTED
 
 SCORES = [name for name in column_names("visits") if name.endswith("_score")]
-STAGED = {
-    "patients": "staging.stg_clinic__patients",
-    "visits": "staging.stg_clinic__visits",
-    "prescriptions": "staging.stg_pharmacy__prescriptions",
-    "comorbidities": "staging.stg_clinic__comorbidities",
-    "adverse_events": "staging.stg_clinic__adverse_events",
-}
 STAGED_COLUMN = {"sex": "sex_code", "topical_adherence": "topical_adherence_code"}
 """Columns that have another name in staging."""
 
@@ -89,13 +82,8 @@ LEAST_TO_VARY, LEAST_PATIENTS_TO_VARY = 20, 50
 SMALLEST_LOAD_SHARE, LARGEST_LOAD_SHARE, LEAST_LAST_LOAD = 0.8, 1.5, 20
 """A full snapshot holds at least and at most these shares of the records of the one before."""
 
-LEAST_EVIDENCE_OF_CUT, MOST_CUT_PCT = 10, 5.0
-"""A file in the order of the patients that ends before them was cut: so many patients at the end
-without a record are less probable than exp(-10), and more than 5 % of the register."""
-
-LONGEST_WITHOUT_VISIT_DAYS = 122
-"""Four months without any visit before the extraction: somebody of a registry is seen every month;
-simulated cohorts of 60 patients reach 101 days."""
+LARGEST_LOST_SHARE = 0.02
+"""A share of the records of the load before that may be deleted in one night."""
 
 DEFAULT_DATES: dict[str, tuple[str, str, int, float]] = {
     "patients": ("birth_date", "true", 3, 5),
@@ -118,17 +106,6 @@ _BETWEEN_RECORDS = (
 """Rules that compare a cell with another cell or record; the other rules are about one cell."""
 
 
-class Measure(NamedTuple):
-    """A rule and the SQL of the number that it judges: an aggregate over the staged records.
-
-    With ``of`` the number is the share of ``sql`` in ``of``, in percent.
-    """
-
-    rule: Rule
-    sql: str
-    of: str | None = None
-
-
 def suites(facts: Facts) -> list[Suite]:
     """Return one suite per export, and one over the ledger of all files."""
     return [_export(export, facts) for export in EXPORTS] + [_ledger()]
@@ -139,6 +116,7 @@ def _export(export: str, facts: Facts) -> Suite:
         *_volume(export, facts),
         *_refusals(export, facts),
         *_distributions(export),
+        *cuts.measures(export, facts),
     ]
     counted: list[str] = []
     shares: list[str] = []
@@ -175,21 +153,6 @@ def _n_refused(condition: str) -> str:
     return f"(select coalesce(sum(n), 0)::bigint from refused where {condition})"
 
 
-def _share(
-    code: str, sql: str, of: str, most: float, *, category: str, reason: str, what: str = "records"
-) -> Measure:
-    """Return the rule that a share is small: ``sql`` in ``of``, at most so many percent."""
-    rule = value_between(
-        code,
-        None,
-        most,
-        category=category,
-        reason=reason,
-        threshold=f"at most {most:g} % of {what}",
-    )
-    return Measure(replace(rule, counts=(f"n_{code}", f"of_{code}")), sql, of)
-
-
 def _volume(export: str, facts: Facts) -> Iterator[Measure]:
     """Yield how many records there are, also against the load before."""
     rule = value_between(
@@ -215,6 +178,17 @@ def _volume(export: str, facts: Facts) -> Iterator[Measure]:
         threshold=f"{SMALLEST_LOAD_SHARE:.0%} to {LARGEST_LOAD_SHARE:.0%} of the last good load",
     )
     yield Measure(rule.against_before(last >= LEAST_LAST_LOAD), _n_read(export))
+    lost = max(FEW_RECORDS, LARGEST_LOST_SHARE * last)
+    rule = value_between(
+        "volume_kept",
+        last - lost,
+        None,
+        category=COMPLETENESS,
+        reason=f"There are fewer {export.replace('_', ' ')} than in the last good load: records "
+        "are rarely deleted; was the file cut?",
+        threshold=f"at most {LARGEST_LOST_SHARE:.0%} (and {FEW_RECORDS}) fewer",
+    )
+    yield Measure(rule.as_warning().against_before(last > FEW_RECORDS), _n_read(export))
     if export == "visits":
         before = facts.newest_visit_before
         rule = value_between(
@@ -231,7 +205,7 @@ def _volume(export: str, facts: Facts) -> Iterator[Measure]:
 
 def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
     """Yield the shares of broken records, refused cells, repeated keys and unknown patients."""
-    yield _share(
+    yield share(
         "record_sound",
         _n_refused(f"column_name = '(record)' and rule_code <> '{NOT_SELECTED}'"),
         _n_read(export),
@@ -241,7 +215,7 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
     )
     for column, most in MOST_REFUSED_PCT[export].items():
         refused = _n_refused(f"column_name = '{column}' and rule_code not in {_BETWEEN_RECORDS}")
-        measure = _share(
+        measure = share(
             f"{column}_refused",
             refused,
             f"count({STAGED_COLUMN.get(column, column)}) + {refused}",
@@ -255,7 +229,7 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
         yield measure._replace(rule=measure.rule.as_warning()) if is_warning else measure
     if export in UNMAPPED:
         column, kind, most = UNMAPPED[export]
-        measure = _share(
+        measure = share(
             f"{column}_understood",
             f"(select count(*) from cohort.cohort_unmapped_records where term_kind = '{kind}')",
             "count(*)",
@@ -266,7 +240,7 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
         )
         yield measure._replace(rule=measure.rule.as_warning())
     if export == "visits":
-        measure = _share(
+        measure = share(
             "visit_before_extraction",
             _n_refused("column_name = 'visit_date' and rule_code = 'date_range'"),
             _n_read(export),
@@ -276,23 +250,8 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
         )
         is_declared = facts.extraction_date is not None
         yield measure._replace(rule=measure.rule.only_if(is_declared))
-        rule = value_between(
-            "newest_visit_near_extraction",
-            None,
-            0,
-            category=COMPLETENESS,
-            reason="Nobody was seen in the last four months before the extraction: was the file "
-            "cut, or is the extraction date right?",
-            threshold=f"0: a visit in the last {LONGEST_WITHOUT_VISIT_DAYS} days",
-        )
-        # Only whether it is older: the day itself would be a date of a patient.
-        is_old = (
-            f"(max(visit_date) < date '{facts.extraction_date or '0001-01-01'}' "
-            f"- {LONGEST_WITHOUT_VISIT_DAYS})::int"
-        )
-        yield Measure(rule.as_warning().only_if(is_declared), is_old)
     if export == "patients":
-        yield _share(
+        yield share(
             "birth_date_possible",
             _n_refused("column_name = 'birth_date' and rule_code in ('date_range', 'age_range')"),
             _n_read(export),
@@ -301,7 +260,7 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
             reason="Many impossible birth dates are a default of a form, such as 1 January 1900.",
         )
     if export in KEYS:
-        yield _share(
+        yield share(
             f"{KEYS[export]}_unique",
             _n_refused(f"rule_code in {_REPEATED}"),
             _n_read(export),
@@ -310,7 +269,7 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
             reason="A key that repeats is not a key; single copies are removed.",
         )
     if export != "patients":
-        yield _share(
+        yield share(
             "patient",
             _n_refused("column_name = 'patient_id' and rule_code <> 'parent_rejected'"),
             _n_read(export),
@@ -318,37 +277,6 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
             category=CONFORMANCE,
             reason=f"Many {export} without a patient: the files are not of the same extraction.",
         )
-        at_end, of = _patients_at_end(export)
-        measure = _share(
-            "reaches_last_patient",
-            at_end,
-            of,
-            MOST_CUT_PCT,
-            category=COMPLETENESS,
-            reason=f"The {export} end with patients in the middle of the register, and nobody "
-            "after them has a record: the file was probably cut.",
-            what="patients",
-        )
-        yield measure._replace(rule=measure.rule.as_warning())
-
-
-def _patients_at_end(export: str) -> tuple[str, str]:
-    """Return SQL: patients at the end of the register without a record, if improbable; patients.
-
-    The probability that one has none is that of the patients before them, at least 1 %.
-    """
-    placed = (
-        "(select place, patient_id in (select patient_id from " + STAGED[export] + ") as is_there "
-        "from (select patient_id, row_number() over (order by source_file, record_number) as place "
-        f"from {STAGED['patients']}))"
-    )
-    ended = (
-        "(select count(*) - max(place) filter (is_there) as n_after, "
-        f"count(*) filter (is_there) / max(place) filter (is_there) as share from {placed})"
-    )
-    is_cut = f"n_after * -ln(1 - least(share, 0.99)) >= {LEAST_EVIDENCE_OF_CUT}"
-    n_after = f"(select case when {is_cut} then n_after else 0 end from {ended})"
-    return n_after, f"case when count(*) > 0 then (select count(*) from {STAGED['patients']}) end"
 
 
 def _distributions(export: str) -> Iterator[Measure]:
@@ -381,7 +309,7 @@ def _distributions(export: str) -> Iterator[Measure]:
             f"(select coalesce(max(n), 0) from (select count(*) as n from {STAGED[export]} "
             f"where {condition} group by {column}))"
         )
-        yield _share(
+        yield share(
             f"{column}_not_a_default",
             f"case when {shared} > {few} then {shared} else 0 end",
             f"case when count(*) > {few} then count(*) end",

@@ -13,6 +13,15 @@ from intake.contract import EXPORTS
 SCORES = ("easi_score", "itch_nrs_score", "sleep_nrs_score", "dlqi_score")
 """The outcomes of the study, whose means are compared with the published version."""
 
+STAGED = {
+    "patients": "staging.stg_clinic__patients",
+    "visits": "staging.stg_clinic__visits",
+    "prescriptions": "staging.stg_pharmacy__prescriptions",
+    "comorbidities": "staging.stg_clinic__comorbidities",
+    "adverse_events": "staging.stg_clinic__adverse_events",
+}
+"""Export to the relation with its staged records."""
+
 SEED_OF_MART = {
     "dim_timepoints": "visit_windows",
     "dim_scores": "score_definitions",

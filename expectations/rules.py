@@ -9,7 +9,7 @@ something outside it, such as the load before).
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 CONFORMANCE, COMPLETENESS, PLAUSIBILITY = "conformance", "completeness", "plausibility"
 VERIFICATION, VALIDATION = "verification", "validation"
@@ -127,3 +127,29 @@ def no_rows(code: str, query: str, category: str, reason: str, threshold: str) -
         threshold,
     )  # fmt: skip
     return rule.at_least(1)
+
+
+class Measure(NamedTuple):
+    """A rule and the SQL of the number that it judges: an aggregate over the staged records.
+
+    With ``of`` the number is the share of ``sql`` in ``of``, in percent.
+    """
+
+    rule: Rule
+    sql: str
+    of: str | None = None
+
+
+def share(
+    code: str, sql: str, of: str, most: float, *, category: str, reason: str, what: str = "records"
+) -> Measure:
+    """Return the rule that a share is small: ``sql`` in ``of``, at most so many percent."""
+    rule = value_between(
+        code,
+        None,
+        most,
+        category=category,
+        reason=reason,
+        threshold=f"at most {most:g} % of {what}",
+    )
+    return Measure(replace(rule, counts=(f"n_{code}", f"of_{code}")), sql, of)

@@ -32,6 +32,12 @@ TABLES = {
 STEPS = {"easi_score": 0.1}
 """Steps of scores; any other is counted in whole points."""
 
+OF_CUTS = {
+    "newest_visit_near_extraction", "reaches_last_patient", "reaches_last_visits",
+    "treated_patients_seen", "followed_patients_treated",
+}  # fmt: skip
+"""Rules of expectations.cuts."""
+
 KIND_OF_TERM = {
     "prescriptions": "drug",
     "comorbidities": "comorbidity",
@@ -55,6 +61,7 @@ def read(db: duckdb.DuckDBPyConnection) -> Frames:
     frames = {name: db.sql(f"from marts.{name}").df() for (name,) in names.fetchall()}
     frames |= {export: db.sql(f"from staging.{name}").df() for export, name in TABLES.items()}
     frames["refused"] = db.sql("from quarantine.rejected_records").df()
+    frames["index_dates"] = db.sql("from cohort.cohort_index_dates").df()
     frames["unmapped"] = db.sql("from cohort.cohort_unmapped_records").df()
     frames["ledger"] = db.sql("from quarantine.record_ledger").df()
     return frames
@@ -66,6 +73,8 @@ class Export:
 
     staged: pd.DataFrame
     patients: pd.DataFrame
+    visits: pd.DataFrame
+    treated: pd.Series
     refused: pd.DataFrame
     n_read: int
     n_unmapped: int
@@ -79,6 +88,8 @@ class Export:
         return cls(
             frames[name],
             frames["patients"],
+            frames["visits"],
+            frames["index_dates"].set_index("patient_id")["index_date"],
             refused[refused["export_name"] == name],
             int(ledger[is_of_export]["n_records_read"].sum()),
             int((frames["unmapped"]["term_kind"] == KIND_OF_TERM.get(name)).sum()),
@@ -98,16 +109,13 @@ class Export:
         for key in ("visit_id_unique", "adverse_event_id_unique"):
             is_refused[key] = is_refused["patient_id_unique"]
         found: tuple[float | None, int | None, int | None]
-        if code in ("records", "volume"):
+        if code in ("records", "volume", "volume_kept"):
             found = self.n_read, None, None
         elif code == "newest_visit":
             newest = self.staged["visit_date"].max()
             found = int(newest < pd.Timestamp(facts.newest_visit_before)), None, None
-        elif code == "newest_visit_near_extraction":
-            days = (pd.Timestamp(facts.extraction_date) - self.staged["visit_date"].max()).days
-            found = int(days > 122), None, None
-        elif code == "reaches_last_patient":
-            found = self._without_the_last_patients()
+        elif code in OF_CUTS:
+            found = self._cut(code, facts)
         elif code in is_refused:
             found = share(is_refused[code].sum(), self.n_read)
         elif code.endswith("_understood"):
@@ -126,6 +134,25 @@ class Export:
             found = share(n, n + self.staged[staged].notna().sum())
         return found
 
+    def _cut(self, code: str, facts: Facts) -> tuple[float | None, int | None, int | None]:
+        if code == "newest_visit_near_extraction":
+            days = (pd.Timestamp(facts.extraction_date) - self.staged["visit_date"].max()).days
+            return int(days > 122), None, None
+        if code == "reaches_last_patient":
+            return self._without_the_last_patients()
+        if code == "reaches_last_visits":
+            return self._before_the_last_visits()
+        if code == "treated_patients_seen":
+            first = (
+                self.staged.groupby("patient_id")["visit_date"].min().reindex(self.treated.index)
+            )
+            return share((~(first <= self.treated)).sum(), len(first))
+        is_labelled = self.visits["nominal_timepoint_code"].isin(
+            ["baseline", "week_04", "week_16", "week_52"]
+        )
+        followed = set(self.visits[is_labelled]["patient_id"])
+        return share(len(followed - set(self.treated.index)), len(followed))
+
     def _without_the_last_patients(self) -> tuple[float | None, int, int]:
         register = self.patients.sort_values(["source_file", "record_number"])["patient_id"]
         is_there = register.isin(self.staged["patient_id"]).to_numpy()
@@ -135,6 +162,13 @@ class Export:
         n_after, share_there = len(is_there) - last, is_there.sum() / last
         is_cut = n_after * -np.log(1 - min(share_there, 0.99)) >= 10
         return share(n_after if is_cut else 0, len(is_there))
+
+    def _before_the_last_visits(self) -> tuple[float | None, int, int]:
+        date = "onset_date" if "onset_date" in self.staged else "start_date"
+        days = self.visits["visit_date"]
+        n = (self.staged[f"earliest_{date}"] >= days.min()).sum()
+        n_after = (days > self.staged[f"latest_{date}"].max()).sum()
+        return share(n_after if n * n_after >= 10 * len(days) else 0, len(days))
 
     def _variety(self, name: str) -> int | None:
         column = next(c for c in (name, f"{name}_score", f"{name}_code") if c in self.staged)

@@ -39,7 +39,7 @@ def test_the_first_delivery_has_nothing_to_be_compared_with(built):
     report = gate.run(built, facts.gather(built, None, {}, None))
     assert report.of_state("failed", "error") == []
     assert {outcome.expectation_code for outcome in report.of_state("not_applicable")} == {
-        "volume", "newest_visit", "easi_score_as_before", "itch_nrs_score_as_before",
+        "volume", "volume_kept", "newest_visit", "easi_score_as_before", "itch_nrs_score_as_before",
         "sleep_nrs_score_as_before", "dlqi_score_as_before",
     }  # fmt: skip
 
@@ -53,6 +53,29 @@ LEDGER = "update quarantine.record_ledger set "
         (
             "export_visits", "volume",
             LEDGER + "n_records_read = n_records_read / 2 where export_name = 'visits'",
+        ),
+        (
+            "export_adverse_events", "volume_kept",
+            LEDGER + "n_records_read = 0.9 * n_records_read where export_name = 'adverse_events'",
+        ),
+        *(
+            (
+                f"export_{export}", "reaches_last_visits",
+                f"delete from staging.{table} where latest_{date} > (select "
+                f"quantile_disc(latest_{date}, 0.85) from staging.{table})",
+            )
+            for export, table, date in (
+                ("prescriptions", "stg_pharmacy__prescriptions", "start_date"),
+                ("adverse_events", "stg_clinic__adverse_events", "onset_date"),
+            )
+        ),
+        (
+            "export_visits", "treated_patients_seen",
+            "delete from staging.stg_clinic__visits where record_number % 7 = 0",
+        ),
+        (
+            "export_prescriptions", "followed_patients_treated",
+            "delete from cohort.cohort_index_dates where rowid % 8 = 0",
         ),
         ("export_visits", "records", LEDGER + "n_records_read = 0 where export_name = 'visits'"),
         (
