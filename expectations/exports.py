@@ -307,7 +307,7 @@ def _distributions(export: str) -> Iterator[Measure]:
         column, condition, few, most = DEFAULT_DATES[export]
         shared = (
             f"(select coalesce(max(n), 0) from (select count(*) as n from {STAGED[export]} "
-            f"where {condition} group by {column}))"
+            f"where {condition} and {column} is not null group by {column}))"
         )
         yield share(
             f"{column}_not_a_default",

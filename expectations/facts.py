@@ -97,7 +97,11 @@ def gather(
             last_records=last_records,
             newest_visit_before=newest_visit_before,
             last_means=_means(served) if served else {},
-            extraction_date=duck.scalar(db, "select extraction_date::varchar from raw.delivery"),
+            extraction_date=duck.scalar(
+                db,
+                "select case when not are_dates_relative then extraction_date end::varchar "
+                "from raw.delivery",
+            ),
             exports=tuple(row["export_name"] for row in duck.rows(db, "from raw.source_formats")),
             seed_rows={
                 mart: duck.scalar(db, f"select count(*) from reference.{duck.quote(seed)}")

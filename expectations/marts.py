@@ -97,7 +97,8 @@ def _patients(facts: Facts) -> Iterator[Rule]:
     yield no_rows(
         "one_season_only",
         "select 1 from (select count(*) as n_in_season, sum(count(*)) over () as n "
-        "from {batch} group by index_season_start_date) where n_in_season > 0.6 * n",
+        "from {batch} where index_season_start_date is not null "
+        "group by index_season_start_date) where n_in_season > 0.6 * n",
         PLAUSIBILITY, "Patients enrol over time; one season for most is a default date.",
         "at most 60 % of patients in one season",
     ).at_least(MANY).as_warning()  # fmt: skip
@@ -291,9 +292,9 @@ def _follow_up() -> Iterator[Rule]:
     )  # fmt: skip
     yield no_rows(
         "end_within_windows",
-        "select 1 from {batch} where end_of_observation_day > "
-        "(select max(last_day) from marts.dim_timepoints)",
-        PLAUSIBILITY, "Observation ends at a visit of the study.",
+        "select 1 from {batch} where end_of_observation_day is distinct from last_contact_day "
+        "and end_of_observation_day > (select max(last_day) from marts.dim_timepoints)",
+        PLAUSIBILITY, "Observation ends at a visit of the study, or with a last contact.",
         "no patient observed beyond the last window",
     ).at_least(1, "count(end_of_observation_day)")  # fmt: skip
     yield no_rows(

@@ -48,7 +48,10 @@ RULES_OF_NUMBERS = ("not_a_number", "not_integer", "not_on_step", "out_of_range"
 
 _MONTHS = """
     long as (
-        unpivot (select patient_id, visit_date, {columns} from staging.stg_clinic__visits)
+        unpivot (
+            select patient_id, visit_date, {columns} from staging.stg_clinic__visits
+            where visit_date is not null
+        )
         on {columns} into name score_column value points
     ),
     numbered as (

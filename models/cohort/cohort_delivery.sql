@@ -24,6 +24,7 @@ final as (
         stg_intake__delivery.reference_key,
         stg_intake__delivery.n_files,
         stg_intake__delivery.is_synthetic,
+        stg_intake__delivery.are_dates_relative,
         comorbidity_files.has_comorbidities_export,
         stg_intake__delivery.extraction_date
     from stg_intake__delivery

@@ -6,8 +6,8 @@ with stg_clinic__patients as (
     select * from {{ ref('stg_clinic__patients') }}
 ),
 
-stg_clinic__visits as (
-    select * from {{ ref('stg_clinic__visits') }}
+cohort_visit_days as (
+    select * from {{ ref('cohort_visit_days') }}
 ),
 
 cohort_index_dates as (
@@ -55,26 +55,23 @@ concomitant_systemic as (
 -- threshold.
 early_visits as (
     select
-        cohort_index_dates.patient_id,
+        cohort_visit_days.patient_id,
         bool_or(
-            stg_clinic__visits.visit_date - cohort_index_dates.index_date
-            between baseline_visit.first_day and baseline_visit.last_day
+            cohort_visit_days.visit_day between baseline_visit.first_day and baseline_visit.last_day
         ) as has_baseline_visit,
-        max(stg_clinic__visits.easi_score) filter (
-            stg_clinic__visits.visit_date - cohort_index_dates.index_date
-            between severe_disease.first_day and severe_disease.last_day
+        max(cohort_visit_days.easi_score) filter (
+            cohort_visit_days.visit_day between severe_disease.first_day and severe_disease.last_day
         ) >= any_value(severe_disease.threshold_value) as has_severe_disease
-    from cohort_index_dates
-    inner join stg_clinic__visits
-        on cohort_index_dates.patient_id = stg_clinic__visits.patient_id
+    from cohort_visit_days
     cross join baseline_visit
     cross join severe_disease
-    group by cohort_index_dates.patient_id
+    group by cohort_visit_days.patient_id
 ),
 
 -- On a systemic anti-inflammatory drug on any of these days, first and last day included; perhaps
 -- on it, where only the month or year of its start or end is known. A drug that is not recognised
--- does not exclude: it is counted on the worklist.
+-- does not exclude: it is counted on the worklist. Neither does a course that was over before day 0,
+-- or one without a start, unless it ended on one of these days: fct_treatment_courses counts them.
 concomitant_patients as (
     select distinct cohort_index_dates.patient_id
     from cohort_index_dates
@@ -85,6 +82,12 @@ concomitant_patients as (
     cross join concomitant_systemic
     where
         treatment_classes.is_systemic_anti_inflammatory
+        and cohort_prescriptions.is_earlier_only is not true
+        and (
+            cohort_prescriptions.is_undated is not true
+            or cohort_prescriptions.latest_end_date
+            <= cohort_index_dates.index_date + concomitant_systemic.last_day
+        )
         and cohort_prescriptions.earliest_start_date
         <= cohort_index_dates.index_date + concomitant_systemic.last_day
         and coalesce(cohort_prescriptions.latest_end_date, date 'infinity')
@@ -101,12 +104,14 @@ assessed as (
             between study_period.first_date and study_period.last_date,
             false
         ) as is_index_date_in_study_period,
-        -- Of a birth month or year every possible day counts: surely adult.
+        -- Of a birth month or year every possible day counts: surely adult. Without a birth date the
+        -- recorded age decides.
         coalesce(
             {{ completed_years(
                 'stg_clinic__patients.latest_birth_date', 'cohort_index_dates.index_date'
             ) }}
             >= adult_age.threshold_value,
+            stg_clinic__patients.recorded_age_at_index_years >= adult_age.threshold_value,
             false
         ) as is_adult,
         coalesce(early_visits.has_baseline_visit, false) as has_baseline_visit,

@@ -26,7 +26,8 @@ visit_windows as (
     select * from {{ ref('visit_windows') }}
 ),
 
--- A month or a year is no day. The end of a course is no record: it may be a plan.
+-- A month or a year is no day, nor is the target day of a visit without one. The end of a course is
+-- no record: it may be a plan.
 records as (
     select
         cohort_patients.patient_id,
@@ -34,6 +35,7 @@ records as (
     from cohort_patients
     inner join stg_clinic__visits
         on cohort_patients.patient_id = stg_clinic__visits.patient_id
+    where stg_clinic__visits.visit_date is not null
     union all
     select
         cohort_patients.patient_id,
@@ -49,6 +51,12 @@ records as (
         onset_day as study_day
     from cohort_adverse_events
     where onset_day is not null
+    union all
+    select
+        patient_id,
+        last_contact_day as study_day
+    from cohort_patients
+    where last_contact_day is not null
 ),
 
 recorded_days as (
@@ -60,13 +68,30 @@ recorded_days as (
     group by patient_id
 ),
 
--- Observed from day 0, the last attended timepoint included; a baseline visit before it adds none.
-observed_days as (
+-- Observed from day 0 to the last contact, at least to the last attended timepoint of a known day,
+-- which is included; a baseline visit before day 0 adds none.
+attended_days as (
     select
         patient_id,
-        greatest(max(visit_day), 0) as end_of_observation_day
+        max(visit_day) as last_attended_day
     from cohort_visits
+    where is_placed_by_label is not true
     group by patient_id
+),
+
+observed_days as (
+    select
+        cohort_patients.patient_id,
+        case
+            when
+                attended_days.last_attended_day is not null
+                or cohort_patients.last_contact_day is not null
+                then
+                    greatest(attended_days.last_attended_day, cohort_patients.last_contact_day, 0)
+        end as end_of_observation_day
+    from cohort_patients
+    left join attended_days
+        on cohort_patients.patient_id = attended_days.patient_id
 ),
 
 windows as (
@@ -93,6 +118,8 @@ final as (
     select
         cohort_patients.patient_id,
         cohort_patients.pseudonym,
+        cohort_patients.end_of_observation_reason_code,
+        cohort_patients.last_contact_day,
         recorded_days.first_recorded_day,
         recorded_days.last_recorded_day,
         observed_days.end_of_observation_day,
@@ -105,7 +132,7 @@ final as (
         on cohort_patients.patient_id = windows_of_patients.patient_id
     left join recorded_days
         on cohort_patients.patient_id = recorded_days.patient_id
-    left join observed_days
+    inner join observed_days
         on cohort_patients.patient_id = observed_days.patient_id
 )
 

@@ -1,6 +1,6 @@
 -- Day 0: the first day of the index treatment. A patient whose first course may have begun on
--- several days, because only its month or year is known, has none. One row per patient with a
--- day 0.
+-- several days, because only its month or year is known or nothing, has none. One row per patient
+-- with a day 0.
 
 with cohort_prescriptions as (
     select * from {{ ref('cohort_prescriptions') }}

@@ -27,6 +27,7 @@ seasons as (
 ),
 
 -- Data are collected on the extraction day; where none is declared, on the day of the newest visit.
+-- Days that are counted from an unknown one have no season, and nothing else of the calendar.
 data_collection_day as (
     select
         coalesce(
@@ -34,12 +35,27 @@ data_collection_day as (
         ) as data_collection_date
     from cohort_delivery
     left join stg_clinic__visits on true
+    where cohort_delivery.are_dates_relative is not true
 ),
 
 days as (
     select data_collection_date as calendar_date from data_collection_day
     union distinct
-    select index_date as calendar_date from cohort_index_dates
+    select cohort_index_dates.index_date as calendar_date from cohort_index_dates
+    cross join cohort_delivery
+    where cohort_delivery.are_dates_relative is not true
+),
+
+-- A last contact that many patients share is the day of an export or of a cut-off, not of a contact.
+shared_contact_dates as (
+    select last_contact_date from stg_clinic__patients
+    group by last_contact_date
+    having
+        count(*) > {{ var('most_patients_of_a_last_contact_date') }}
+        and count(*)
+        > {{ var('largest_share_of_a_last_contact_date') }} * (
+            select count(*) from stg_clinic__patients
+        )
 ),
 
 -- A winter starts in the year before its January.
@@ -88,6 +104,8 @@ final as (
         stg_clinic__patients.sex_code,
         stg_clinic__patients.disease_course_code,
         stg_clinic__patients.clinical_phenotype_code,
+        stg_clinic__patients.end_of_observation_reason_code,
+        stg_clinic__patients.treatment_arm,
         stg_clinic__patients.involves_face,
         stg_clinic__patients.involves_hands,
         stg_clinic__patients.involves_genitalia,
@@ -128,8 +146,12 @@ final as (
         case
             when non_adherent_patients.patient_id is not null then 'non_adherent_to_topical_therapy'
         end as not_evaluable_reason_code,
-        {{ completed_years('stg_clinic__patients.birth_date', 'cohort_index_dates.index_date') }}
-            as age_at_index_years,
+        coalesce(
+            {{ completed_years(
+                'stg_clinic__patients.birth_date', 'cohort_index_dates.index_date'
+            ) }},
+            stg_clinic__patients.recorded_age_at_index_years
+        ) as age_at_index_years,
         -- Not completed years: those grow on the birthday, which two deliveries would reveal.
         year(data_collection.data_collection_date) - year(stg_clinic__patients.birth_date)
             as age_at_data_collection_years,
@@ -138,6 +160,17 @@ final as (
         ) }}
             as age_at_diagnosis_years,
         data_collection.season_start_date - seasons_of_days.season_end_date as observable_days,
+        case
+            when
+                not stg_clinic__patients.is_last_contact_date_partial
+                and shared_contact_dates.last_contact_date is null
+                and stg_clinic__patients.last_contact_date
+                is distinct from cohort_delivery.extraction_date
+                then
+                    stg_clinic__patients.last_contact_date - cohort_index_dates.index_date
+        end as last_contact_day,
+        stg_clinic__patients.birth_date is null
+        and stg_clinic__patients.recorded_age_at_index_years is not null as is_age_as_recorded,
         non_adherent_patients.patient_id is null as is_evaluable
     from stg_clinic__patients
     inner join cohort_eligibility
@@ -150,6 +183,9 @@ final as (
         on cohort_index_dates.index_date = seasons_of_days.calendar_date
     left join non_adherent_patients
         on stg_clinic__patients.patient_id = non_adherent_patients.patient_id
+    left join shared_contact_dates
+        on stg_clinic__patients.last_contact_date = shared_contact_dates.last_contact_date
+    cross join cohort_delivery
     cross join data_collection
 )
 

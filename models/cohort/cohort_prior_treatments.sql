@@ -1,6 +1,7 @@
 -- Treatments before the index treatment: courses that started on an earlier day, of the classes
--- that count as prior treatment. A course of which only the month or year of its start is known may
--- have started earlier. One row per patient with a day 0 and prior treatment.
+-- that count as prior treatment. A course of which only the month or year of its start is known, or
+-- nothing, may have started earlier; one that the source places before day 0 did. One row per
+-- patient with a day 0 and prior treatment.
 -- A drug on no list may be one of them, unless it is topical: unmapped.
 
 with cohort_index_dates as (
@@ -45,14 +46,17 @@ earlier_courses as (
     select
         cohort_prescriptions.patient_id,
         prior_treatment_drugs.prior_treatment_code,
-        cohort_prescriptions.latest_start_date < cohort_index_dates.index_date
+        cohort_prescriptions.is_earlier_only is true
+        or cohort_prescriptions.latest_start_date < cohort_index_dates.index_date
             as is_certainly_earlier
     from cohort_prescriptions
     inner join prior_treatment_drugs
         on cohort_prescriptions.drug_number = prior_treatment_drugs.drug_number
     inner join cohort_index_dates
         on cohort_prescriptions.patient_id = cohort_index_dates.patient_id
-    where cohort_prescriptions.earliest_start_date < cohort_index_dates.index_date
+    where
+        cohort_prescriptions.is_earlier_only
+        or cohort_prescriptions.earliest_start_date < cohort_index_dates.index_date
 ),
 
 final as (

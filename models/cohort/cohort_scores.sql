@@ -47,6 +47,7 @@ changes as (
         cohort_visits.source_file,
         cohort_visits.record_number,
         cohort_visits.is_nominal_timepoint_agreed,
+        cohort_visits.is_placed_by_label,
         cohort_visits.timepoint_code = 'baseline' as is_baseline,
         {%- for score in scores %}
         cohort_visits.{{ score }}_score,
@@ -118,6 +119,7 @@ final as (
         changes.easi_score > thresholds.easi_above_21 as is_easi_above_21,
         changes.dlqi_score < thresholds.dlqi_below_10 as is_dlqi_below_10,
         changes.is_nominal_timepoint_agreed,
+        changes.is_placed_by_label,
         changes.easi_first_visit_score,
         changes.easi_last_visit_score,
         changes.n_visits_in_window,

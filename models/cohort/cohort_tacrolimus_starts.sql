@@ -24,6 +24,7 @@ states as (
         visit_windows.timepoint_number,
         visit_windows.nominal_month,
         cohort_topical_regimens.topical_regimen_code,
+        cohort_topical_regimens.regimen_not_evaluable_reason_code,
         cohort_topical_regimens.tacrolimus_source_file,
         cohort_topical_regimens.tacrolimus_record_number,
         cohort_topical_regimens.visit_day,
@@ -61,9 +62,10 @@ last_followed as (
 last_known as (
     select
         patient_id,
-        max(timepoint_number) as timepoint_number
+        max(timepoint_number) filter (is_on_tacrolimus is not null) as timepoint_number,
+        bool_or(regimen_not_evaluable_reason_code is distinct from 'not_reviewed')
+            filter (visit_day is not null) as is_ever_reviewed
     from states
-    where is_on_tacrolimus is not null
     group by patient_id
 ),
 
@@ -126,7 +128,7 @@ final as (
         risk_states.has_initiated_week_52,
         case
             when first_uses.patient_id is not null then null
-            when last_known.patient_id is null then 'topical_therapy_never_reviewed'
+            when last_known.is_ever_reviewed is not true then 'topical_therapy_never_reviewed'
             when last_followed.timepoint_number = last_timepoint.timepoint_number
                 then 'end_of_follow_up'
             when last_followed.timepoint_number = last_known.timepoint_number

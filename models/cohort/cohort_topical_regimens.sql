@@ -1,9 +1,9 @@
 -- What an evaluable patient was on at an attended timepoint: two flags from the courses active on
 -- the day of the visit (end day included, no end date = ongoing), and the four-level regimen
 -- derived from them. Where topical therapy was not reviewed at the visit, no prescription is not
--- proof of no treatment; a course with a partial date may have been active or not, and one of a
--- drug on no list may be of either kind: not evaluable. One row per evaluable patient and attended
--- timepoint.
+-- proof of no treatment; a course with a partial date or without a start may have been active or
+-- not, and one of a drug on no list may be of either kind: not evaluable. One row per evaluable
+-- patient and attended timepoint.
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}
@@ -58,14 +58,19 @@ topical_courses as (
     from cohort_prescriptions
     inner join topical_drugs
         on cohort_prescriptions.drug_number = topical_drugs.drug_number
+    where cohort_prescriptions.is_earlier_only is not true
 ),
 
 evaluable_visits as (
     select
         cohort_visits.patient_id,
         cohort_visits.timepoint_code,
-        cohort_visits.visit_date,
         cohort_visits.visit_day,
+        -- The courses of a visit without a day are those of its target day.
+        coalesce(
+            cohort_visits.visit_date,
+            cohort_patients.index_date + cast(cohort_visits.visit_day as integer)
+        ) as visit_date,
         -- Not recorded is not reviewed.
         coalesce(cohort_visits.topical_adherence_code = 'adherent', false) as is_reviewed
     from cohort_visits
@@ -84,6 +89,7 @@ possible_courses as (
         topical_courses.earliest_start_date,
         topical_courses.source_file,
         topical_courses.record_number,
+        topical_courses.is_undated,
         evaluable_visits.visit_date >= topical_courses.latest_start_date
         and evaluable_visits.visit_date
         <= coalesce(topical_courses.earliest_end_date, date 'infinity') as is_certain
@@ -103,6 +109,7 @@ active_courses as (
         timepoint_code,
         count(*) filter (is_certain and is_tacrolimus is not null) as n_active_courses,
         bool_or(is_tacrolimus is null) as has_unmapped,
+        bool_or(is_undated) as has_undated,
         bool_or(is_certain) filter (is_tacrolimus) as is_tacrolimus_certain,
         bool_or(is_certain) filter (not is_tacrolimus) as is_corticosteroid_certain,
         max(potency_rank) as highest_possible_rank,
@@ -127,6 +134,7 @@ flagged as (
         evaluable_visits.is_reviewed,
         active_courses.tacrolimus_course,
         active_courses.has_unmapped,
+        active_courses.has_undated,
         -- At a reviewed visit no course that may be active means none.
         case
             when not evaluable_visits.is_reviewed then null
@@ -181,6 +189,7 @@ final as (
             when flagged.is_on_tacrolimus is not null and flagged.is_on_corticosteroids is not null
                 then null
             when flagged.has_unmapped then 'drug_not_recognised'
+            when flagged.has_undated then 'course_undated'
             else 'course_dates_partial'
         end as regimen_not_evaluable_reason_code,
         case when flagged.is_reviewed then steroid_potencies.code end as steroid_potency_code,

@@ -1,9 +1,10 @@
 -- The visit of a timepoint: of the visits with a score inside its window the one nearest to the
--- target day; one without any score only where there is no other. The clinic's own label is
--- compared with it and decides nothing. One row per enrolled patient and attended timepoint.
+-- target day; one without any score only where there is no other. A visit of which only the label
+-- is known counts where no visit with a day has a score in the window. The label of a visit with a
+-- day is compared and decides nothing. One row per enrolled patient and attended timepoint.
 
-with stg_clinic__visits as (
-    select * from {{ ref('stg_clinic__visits') }}
+with cohort_visit_days as (
+    select * from {{ ref('cohort_visit_days') }}
 ),
 
 cohort_patients as (
@@ -15,12 +16,9 @@ visit_windows as (
 ),
 
 study_visits as (
-    select
-        stg_clinic__visits.*,
-        stg_clinic__visits.visit_date - cohort_patients.index_date as visit_day
-    from stg_clinic__visits
+    select cohort_visit_days.* from cohort_visit_days
     inner join cohort_patients
-        on stg_clinic__visits.patient_id = cohort_patients.patient_id
+        on cohort_visit_days.patient_id = cohort_patients.patient_id
 ),
 
 visits_in_window as (
@@ -43,6 +41,7 @@ visit_days as (
         visit_day,
         days_from_target,
         visit_date,
+        is_placed_by_label,
         case
             when count(nominal_timepoint_code) filter (nominal_timepoint_code != 'unscheduled') = 0
                 then min(nominal_timepoint_code)
@@ -72,7 +71,8 @@ visit_days as (
             }
         ) as record
     from visits_in_window
-    group by patient_id, timepoint_code, visit_day, days_from_target, visit_date
+    group by
+        patient_id, timepoint_code, visit_day, days_from_target, visit_date, is_placed_by_label
 ),
 
 -- Null on the days without any score.
@@ -94,13 +94,23 @@ scored_days as (
     from visit_days
 ),
 
+-- A visit of an unknown day does not count beside a scored visit of a known one.
+counted_days as (
+    select * from scored_days
+    qualify
+        not is_placed_by_label
+        or count(scored_day) filter (not is_placed_by_label) over (
+            partition by patient_id, timepoint_code
+        ) = 0
+),
+
 window_days as (
     select
         *,
         count(*) over (partition by patient_id, timepoint_code) as n_visits_in_window,
         min(scored_day) over (partition by patient_id, timepoint_code) as first_scored_day,
         max(scored_day) over (partition by patient_id, timepoint_code) as last_scored_day
-    from scored_days
+    from counted_days
 ),
 
 -- A visit with a score before one without any; the choice is per visit, not per score. Tie: the
@@ -119,7 +129,8 @@ nearest_visits as (
     qualify
         row_number() over (
             partition by patient_id, timepoint_code
-            order by scored_day is null, abs(days_from_target), visit_date
+            order by
+                scored_day is null, is_placed_by_label, abs(days_from_target), visit_day
         ) = 1
 ),
 
@@ -138,15 +149,17 @@ final as (
         easi_first_visit_score,
         easi_last_visit_score,
         n_visits_in_window,
+        is_placed_by_label,
         visit_day,
-        days_from_target,
+        case when not is_placed_by_label then days_from_target end as days_from_target,
         visit_date,
         record['source_file'] as source_file,
         record['record_number'] as record_number,
-        -- A visit labelled unscheduled claims no timepoint, so it disagrees with none.
+        -- A visit labelled unscheduled claims no timepoint, so it disagrees with none; one that its
+        -- label has placed cannot disagree.
         case
             when
-                nominal_timepoint_code != 'unscheduled'
+                nominal_timepoint_code != 'unscheduled' and not is_placed_by_label
                 then nominal_timepoint_code = timepoint_code
         end as is_nominal_timepoint_agreed
     from nearest_visits

@@ -25,6 +25,16 @@ cohort_delivery as (
     select * from {{ ref('cohort_delivery') }}
 ),
 
+-- Too few patients could be recognised by their arm.
+arms as (
+    select
+        treatment_arm,
+        count(*) as n_patients
+    from cohort_patients
+    where treatment_arm is not null
+    group by treatment_arm
+),
+
 comorbidity_flags as (
     select
         patient_id,
@@ -112,6 +122,10 @@ final as (
         cohort_patients.critical_area_code,
         area_labels.code_label as critical_area_label,
         cohort_patients.not_evaluable_reason_code,
+        case
+            when arms.n_patients >= {{ var('smallest_published_arm') }} then arms.treatment_arm
+            when arms.n_patients is not null then 'other'
+        end as treatment_arm,
         {{ record_reference(
             'cohort_delivery.reference_key',
             'cohort_patients.record_number',
@@ -132,6 +146,7 @@ final as (
         ) as n_comorbidities,
         cohort_patients.is_evaluable,
         cohort_patients.is_birth_date_partial,
+        cohort_patients.is_age_as_recorded,
         cohort_patients.involves_face,
         cohort_patients.involves_hands,
         cohort_patients.involves_genitalia,
@@ -177,6 +192,8 @@ final as (
     cross join cohort_delivery
     inner join unrecorded
         on cohort_patients.patient_id = unrecorded.patient_id
+    left join arms
+        on cohort_patients.treatment_arm = arms.treatment_arm
     left join comorbidity_flags
         on cohort_patients.patient_id = comorbidity_flags.patient_id
     left join prior_treatment_flags

@@ -7,12 +7,14 @@ with cohort_follow_up as (
 final as (
     select
         pseudonym as patient_id,
+        end_of_observation_reason_code,
         is_window_over_baseline,
         is_window_over_week_04,
         is_window_over_week_16,
         is_window_over_week_52,
         cast(first_recorded_day as integer) as first_recorded_day,
         cast(last_recorded_day as integer) as last_recorded_day,
+        cast(last_contact_day as integer) as last_contact_day,
         cast(end_of_observation_day as integer) as end_of_observation_day
     from cohort_follow_up
 )

@@ -99,6 +99,7 @@ final as (
         cohort_scores.has_sleep_nrs_response as has_sleep_response,
         cohort_scores.is_dlqi_below_10,
         cohort_scores.is_nominal_timepoint_agreed,
+        cohort_scores.is_placed_by_label,
         cast(cohort_scores.n_visits_in_window as integer) as n_visits_in_window,
         cast(cohort_scores.visit_day as integer) as visit_day,
         cast(cohort_scores.days_from_target as integer) as days_from_target,

@@ -79,6 +79,7 @@ final as (
         assessed.is_systemic_indicated,
         case
             when assessed.iga_score is null then 'iga_not_recorded'
+            when assessed.index_season_code is null then 'index_season_not_known'
             else treatment_algorithm.no_recommendation_reason_code
         end as no_recommendation_reason_code,
         assessed.topical_regimen_code = treatment_algorithm.topical_regimen_code as is_agreed
