@@ -70,8 +70,8 @@ early_visits as (
 
 -- On a systemic anti-inflammatory drug on any of these days, first and last day included; perhaps
 -- on it, where only the month or year of its start or end is known. A drug that is not recognised
--- does not exclude: it is counted on the worklist. Neither does a course that was over before day 0,
--- or one without a start, unless it ended on one of these days: fct_treatment_courses counts them.
+-- does not exclude: it is counted on the worklist. Neither does a course that was over before day
+-- 0, or one without a start, unless it ended on one of these days: fct_treatment_courses has them.
 concomitant_patients as (
     select distinct cohort_index_dates.patient_id
     from cohort_index_dates
@@ -104,8 +104,8 @@ assessed as (
             between study_period.first_date and study_period.last_date,
             false
         ) as is_index_date_in_study_period,
-        -- Of a birth month or year every possible day counts: surely adult. Without a birth date the
-        -- recorded age decides.
+        -- Of a birth month or year every possible day counts: surely adult. Without a birth date
+        -- the recorded age decides.
         coalesce(
             {{ completed_years(
                 'stg_clinic__patients.latest_birth_date', 'cohort_index_dates.index_date'

@@ -46,16 +46,31 @@ days as (
     where cohort_delivery.are_dates_relative is not true
 ),
 
--- A last contact that many patients share is the day of an export or of a cut-off, not of a contact.
-shared_contact_dates as (
-    select last_contact_date from stg_clinic__patients
+register_size as (
+    select count(*) as n_register from stg_clinic__patients
+),
+
+contact_dates as (
+    select
+        last_contact_date,
+        count(*) as n_patients
+    from stg_clinic__patients
+    where last_contact_date is not null
     group by last_contact_date
-    having
-        count(*) > {{ var('most_patients_of_a_last_contact_date') }}
-        and count(*)
-        > {{ var('largest_share_of_a_last_contact_date') }} * (
-            select count(*) from stg_clinic__patients
-        )
+),
+
+-- A last contact that many patients share, or on the day of the extraction, is a cut-off and no
+-- contact.
+cut_off_dates as (
+    select contact_dates.last_contact_date
+    from contact_dates
+    cross join register_size
+    where
+        contact_dates.n_patients > {{ var('most_patients_of_a_last_contact_date') }}
+        and contact_dates.n_patients
+        > {{ var('largest_share_of_a_last_contact_date') }} * register_size.n_register
+    union distinct
+    select extraction_date as last_contact_date from cohort_delivery
 ),
 
 -- A winter starts in the year before its January.
@@ -163,11 +178,8 @@ final as (
         case
             when
                 not stg_clinic__patients.is_last_contact_date_partial
-                and shared_contact_dates.last_contact_date is null
-                and stg_clinic__patients.last_contact_date
-                is distinct from cohort_delivery.extraction_date
-                then
-                    stg_clinic__patients.last_contact_date - cohort_index_dates.index_date
+                and cut_off_dates.last_contact_date is null
+                then stg_clinic__patients.last_contact_date - cohort_index_dates.index_date
         end as last_contact_day,
         stg_clinic__patients.birth_date is null
         and stg_clinic__patients.recorded_age_at_index_years is not null as is_age_as_recorded,
@@ -183,9 +195,8 @@ final as (
         on cohort_index_dates.index_date = seasons_of_days.calendar_date
     left join non_adherent_patients
         on stg_clinic__patients.patient_id = non_adherent_patients.patient_id
-    left join shared_contact_dates
-        on stg_clinic__patients.last_contact_date = shared_contact_dates.last_contact_date
-    cross join cohort_delivery
+    left join cut_off_dates
+        on stg_clinic__patients.last_contact_date = cut_off_dates.last_contact_date
     cross join data_collection
 )
 

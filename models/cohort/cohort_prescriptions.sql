@@ -16,6 +16,9 @@ final as (
         cohort_drugs.drug_number,
         cohort_drugs.treatment_class_code,
         stg_pharmacy__prescriptions.stop_reason_code,
+        stg_pharmacy__prescriptions.latest_end_date,
+        stg_pharmacy__prescriptions.source_file,
+        stg_pharmacy__prescriptions.record_number,
         stg_pharmacy__prescriptions.earliest_start_date is null as is_undated,
         -- No period is recorded for most courses: then the dates alone place the course.
         coalesce(stg_pharmacy__prescriptions.period_code = 'before_index', false)
@@ -23,9 +26,6 @@ final as (
         -- A start that is not known has no earliest day.
         coalesce(stg_pharmacy__prescriptions.earliest_start_date, date '-infinity')
             as earliest_start_date,
-        stg_pharmacy__prescriptions.latest_end_date,
-        stg_pharmacy__prescriptions.source_file,
-        stg_pharmacy__prescriptions.record_number,
         -- A course does not end before it starts, which may narrow the days of a partial date. An
         -- ongoing course has no end.
         least(

@@ -63,8 +63,9 @@ last_known as (
     select
         patient_id,
         max(timepoint_number) filter (is_on_tacrolimus is not null) as timepoint_number,
-        bool_or(regimen_not_evaluable_reason_code is distinct from 'not_reviewed')
-            filter (visit_day is not null) as is_ever_reviewed
+        bool_or(regimen_not_evaluable_reason_code is distinct from 'not_reviewed') filter (
+            visit_day is not null
+        ) as is_ever_reviewed
     from states
     group by patient_id
 ),

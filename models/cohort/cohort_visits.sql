@@ -151,7 +151,6 @@ final as (
         n_visits_in_window,
         is_placed_by_label,
         visit_day,
-        case when not is_placed_by_label then days_from_target end as days_from_target,
         visit_date,
         record['source_file'] as source_file,
         record['record_number'] as record_number,
@@ -161,7 +160,8 @@ final as (
             when
                 nominal_timepoint_code != 'unscheduled' and not is_placed_by_label
                 then nominal_timepoint_code = timepoint_code
-        end as is_nominal_timepoint_agreed
+        end as is_nominal_timepoint_agreed,
+        case when not is_placed_by_label then days_from_target end as days_from_target
     from nearest_visits
 )
 

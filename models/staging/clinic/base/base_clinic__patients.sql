@@ -78,8 +78,6 @@ final as (
         line_number,
         patient_id,
         pseudonym,
-        -- A sex that is recorded as unknown, or as neither of the two, is not known.
-        nullif(sex, 'unknown') as sex_code,
         disease_course as disease_course_code,
         clinical_phenotype as clinical_phenotype_code,
         end_of_observation_reason as end_of_observation_reason_code,
@@ -97,6 +95,8 @@ final as (
         involves_face = 'yes' as involves_face,
         involves_hands = 'yes' as involves_hands,
         involves_genitalia = 'yes' as involves_genitalia,
+        -- A sex that is recorded as unknown, or as neither of the two, is not known.
+        nullif(sex, 'unknown') as sex_code,
         cast(floor(age_at_index_years) as integer) as recorded_age_at_index_years
     from judged
 )
