@@ -24,7 +24,7 @@ from expectations.rules import (
     value_between,
 )
 from intake.contract import EXPORTS, column_names
-from intake.expansion import NOT_SELECTED
+from intake.uses import NOT_SELECTED
 
 SCORES = [name for name in column_names("visits") if name.endswith("_score")]
 STAGED_COLUMN = {"sex": "sex_code", "topical_adherence": "topical_adherence_code"}

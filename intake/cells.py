@@ -17,7 +17,6 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from intake.expansion import DEFAULT_CELL_FORM, CellForm
 from intake.mapping_schema import DATE_FORMATS
 from intake.records import (
     Fault,
@@ -27,6 +26,7 @@ from intake.records import (
     batch_of_rows,
 )
 from intake.refusals import FileRefusedError, shown_name
+from intake.uses import DEFAULT_CELL_FORM, CellForm
 
 ROWS_PER_BATCH = 10_000
 _COPY_IN_MEMORY_BYTES = 32 << 20

@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from intake.exact_csv import ExactReader, MoreLinesNeededError
-from intake.expansion import DEFAULT_FILE_FORM, FileForm
 from intake.plain_lines import Lines, judge_lines, split_lines
 from intake.records import (
     BYTE_ORDER_MARK,
@@ -31,6 +30,7 @@ from intake.records import (
     judge_header,
 )
 from intake.refusals import FileRefusedError
+from intake.uses import DEFAULT_FILE_FORM, FileForm
 
 LONGEST_LINE_BYTES = 64 << 20
 _LONGEST_HEADER_BYTES = 4 << 20

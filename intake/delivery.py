@@ -11,11 +11,11 @@ from pathlib import Path
 
 from intake.cells import CellForms
 from intake.contract import EXPORTS, required_columns
-from intake.expansion import FORMATS, NUMBERS, FileForm, FileUse, file_key, normal_name
 from intake.mapping import MAPPINGS_FOLDER, Mapping, load_mapping
 from intake.mapping_schema import Centre, ColumnSource, Identifier, Text
 from intake.records import HeaderContract, normal_header
 from intake.refusals import FileRefusedError, IntakeError, MappingError, shown_name
+from intake.uses import FORMATS, NUMBERS, FileForm, FileUse, file_key, normal_name
 from intake.yaml_files import StrictModel, read_settings
 
 DELIVERY_FILE = "delivery.yml"

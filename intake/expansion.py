@@ -7,17 +7,21 @@ it, one source per column.
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple, Protocol
 
-from intake.contract import EXPORTS, codes_of, column_names, required_columns, unexpected_columns
+from intake.contract import EXPORTS, codes_of, column_names, required_columns
+from intake.mapping_checks import (
+    Path,
+    check_columns,
+    check_forms,
+    check_parts,
+    check_relative_dates,
+)
 from intake.mapping_schema import (
-    DATE_FORMATS,
-    RELATIVE_DATES,
+    NOT_EMPTY,
     SLOT,
-    CellKeys,
     ColumnSource,
     ExportSource,
     FileSource,
@@ -25,13 +29,16 @@ from intake.mapping_schema import (
     RecordFilter,
 )
 from intake.refusals import shown_name
+from intake.uses import (
+    DEFAULT_CELL_FORM,
+    DEFAULT_FILE_FORM,
+    FileForm,
+    FileUse,
+    file_key,
+    given_keys,
+    staged_form,
+)
 from intake.yaml_files import PlacedError
-
-NOT_SELECTED = "not_selected"
-"""Rule of a record that no use of its file takes, and the part under which it is counted."""
-
-FORMATS = {".csv": "csv", ".csv.gz": "csv_gz", ".xlsx": "xlsx", ".parquet": "parquet"}
-"""Ending of a file name -> format."""
 
 _OF_READING = (
     "encoding",
@@ -43,147 +50,14 @@ _OF_READING = (
 )
 """What holds for all uses of a file and sheet, because it is read once."""
 
-NUMBERS = ("score", "age")
-"""Kinds of columns whose cells are numbers."""
 
-Path = tuple[str, ...]
+class _Written(NamedTuple):
+    """One use of a file as written, with its place in the mapping and the export it stands at."""
 
-
-@dataclass(frozen=True)
-class CellForm:
-    """How the cells of one column are written.
-
-    Attributes
-    ----------
-    decimal_mark, date_format : str
-        As the mapping names them.
-    two_digit_years : int or None
-        Pivot of two-digit years; None refuses them.
-    missing_codes : tuple of str
-        Texts that mean missing.
-    partial_dates : bool
-        Whether a course may have partial dates.
-    time_zone : str or None
-        Zone whose date a timestamp with an offset becomes; None refuses it.
-    """
-
-    decimal_mark: str = "."
-    date_format: str = "ymd-"
-    two_digit_years: int | None = None
-    missing_codes: tuple[str, ...] = ()
-    partial_dates: bool = False
-    time_zone: str | None = None
-
-    def with_keys(self, keys: CellKeys) -> CellForm:
-        """Return the form with what more specific keys say."""
-        return replace(self, **_given(keys, CellForm))
-
-
-@dataclass(frozen=True)
-class FileForm:
-    """How a file is read: its bytes, its lines and its header.
-
-    Attributes
-    ----------
-    encoding, delimiter : str
-        As Python names them; delimiter may be ``auto``.
-    preamble_lines, header_lines : int
-        Lines above the header, and lines of the header.
-    """
-
-    encoding: str = "utf-8"
-    delimiter: str = ","
-    preamble_lines: int = 0
-    header_lines: int = 1
-
-
-DEFAULT_CELL_FORM, DEFAULT_FILE_FORM = CellForm(), FileForm()
-
-
-@dataclass(frozen=True)
-class FileUse:
-    """One use of a file by an export.
-
-    Attributes
-    ----------
-    export_name : str
-        The export that it feeds.
-    source : FileSource
-        File, sheet, part, filters and columns; no timepoints are left in it.
-    file_form : FileForm
-        How the file is read.
-    cell_form : CellForm
-        How its cells are written, unless a column says otherwise.
-    staged_form : CellForm
-        How staging reads the cells of the export.
-    slot_headers : tuple of str
-        Headers of the use's timepoint: a record that is empty in all of them is none of this use.
-    """
-
+    path: Path
     export_name: str
+    export: ExportSource
     source: FileSource
-    file_form: FileForm
-    cell_form: CellForm
-    staged_form: CellForm = DEFAULT_CELL_FORM
-    slot_headers: tuple[str, ...] = ()
-
-    @property
-    def columns(self) -> dict[str, ColumnSource]:
-        """Contract column -> its source; our own headers when the mapping names none."""
-        if self.source.columns:
-            return self.source.columns
-        return {name: ColumnSource(column=name) for name in column_names(self.export_name)}
-
-    @property
-    def may_be_absent(self) -> list[str]:
-        """The contract columns whose absence from the file does not mean a renamed column."""
-        own = [] if self.source.columns else unexpected_columns(self.export_name)
-        return [*self.source.may_be_absent, *own]
-
-    @property
-    def headers(self) -> tuple[str, ...]:
-        """Headers that filters need."""
-        return (*self.source.records, *self.source.skip_records)
-
-    @property
-    def is_filtered(self) -> bool:
-        """Whether the use takes only some of the records of its file."""
-        return bool(self.source.records or self.slot_headers)
-
-    def form_of(self, column: str) -> CellForm:
-        """Return how the cells of a contract column are written."""
-        source = self.source.columns.get(column)
-        return self.cell_form if source is None else self.cell_form.with_keys(source)
-
-    def source_file(self, name: str) -> str:
-        """Return the file's name in the raw table: with ``#part`` when it has several uses."""
-        return f"{name}#{self.source.part}" if self.source.part else name
-
-
-def _staged_form(uses: Iterable[FileUse]) -> CellForm:
-    """Return the form in which staging reads all cells of an export, given its uses.
-
-    It is the one that all uses and columns declare; where two differ, ISO dates, a decimal point
-    and no missing codes, and intake rewrites the cells.
-    """
-    dates, marks, missing = set(), set(), set()
-    uses = list(uses)
-    for use in uses:
-        for column in EXPORTS[use.export_name]:
-            form = use.form_of(column.name)
-            if column.name in use.columns:
-                missing.add(form.missing_codes)
-                dates.update([form.date_format] if column.kind == "date" else [])
-                marks.update([form.decimal_mark] if column.kind in NUMBERS else [])
-    dates = dates or {use.cell_form.date_format for use in uses}
-    marks = marks or {use.cell_form.decimal_mark for use in uses}
-    date_format = dates.pop() if len(dates) == 1 else "ymd-"
-    return CellForm(
-        decimal_mark=marks.pop() if len(marks) == 1 else ".",
-        date_format=date_format if date_format in DATE_FORMATS else "ymd-",
-        missing_codes=missing.pop() if len(missing) == 1 else (),
-        partial_dates=any(use.cell_form.partial_dates for use in uses),
-    )
 
 
 class WrittenMapping(Protocol):
@@ -205,7 +79,7 @@ def expand(content: WrittenMapping) -> tuple[FileUse, ...]:
     PlacedError
         Keys that contradict each other or the contract, with their place in the mapping.
     """
-    written: list[tuple[Path, str, FileSource]] = []
+    written: list[_Written] = []
     for export_name in content.exports:
         if export_name not in EXPORTS:
             raise PlacedError(
@@ -217,63 +91,82 @@ def expand(content: WrittenMapping) -> tuple[FileUse, ...]:
         export = content.exports.get(export_name)
         for number, source in enumerate(export.files if export else ()):
             path = ("exports", export_name, "files", str(number))
-            _check_columns(path, export_name, source)
-            written.append((path, export_name, source))
+            assert export is not None
+            for use in _with_scores_apart(_Written(path, export_name, export, source)):
+                check_columns(path, use.export_name, use.source)
+                written.append(use)
+    written.sort(key=lambda use: list(EXPORTS).index(use.export_name))
     if "patients" not in content.exports:
         raise PlacedError(("exports",), "exports: patients is missing")
     uses = [
         of_slot
-        for path, export_name, source in _with_shared_keys(content, written)
-        for of_slot in _slots(path, _plain_use(content, export_name, source))
+        for each in _with_shared_keys(content, written)
+        for of_slot in _slots(each.path, _plain_use(content, each))
     ]
-    _check_parts(uses)
-    _check_relative_dates(content, uses)
+    check_parts(uses)
+    check_relative_dates(content.criteria, uses)
+    check_forms(uses)
     forms = {
-        name: _staged_form(use for _, use in uses if use.export_name == name)
+        name: staged_form(use for _, use in uses if use.export_name == name)
         for name in {use.export_name for _, use in uses}
     }
     return tuple(replace(use, staged_form=forms[use.export_name]) for _, use in uses)
 
 
-def _given(keys: CellKeys, form: type[CellForm] | type[FileForm]) -> dict[str, Any]:
-    """Return the keys of a form that are written."""
-    names = {each.name for each in fields(form)} & set(type(keys).model_fields)
-    return {name: getattr(keys, name) for name in names if getattr(keys, name) is not None}
+def _with_scores_apart(use: _Written) -> Iterator[_Written]:
+    """Yield a use of visits without its additional scores, and a use of export scores for each.
+
+    ``scorad_score`` is one where seed score_definitions has ``scorad`` and visits no such column.
+    """
+    source = use.source
+    known = column_names("visits")
+    found = {
+        name.removesuffix("_score"): column
+        for name, column in source.columns.items()
+        if use.export_name == "visits" and "scores" in EXPORTS and name not in known
+        if name.endswith("_score") and name.removesuffix("_score") in codes_of("score")
+    }
+    if not found:
+        yield use
+        return
+    part = source.part or "visits"
+    columns = {name: column for name, column in source.columns.items() if name in known}
+    yield use._replace(source=source.model_copy(update={"part": part, "columns": columns}))
+    shared = {
+        name: column
+        for name, column in columns.items()
+        if name in ("patient_id", "visit_date", "nominal_timepoint")
+    }
+    for code, column in found.items():
+        update = {
+            "part": f"{part}_{code}",
+            "records": {**source.records, **dict.fromkeys(column.headers, NOT_EMPTY)},
+            "columns": {**shared, "score": ColumnSource(constant=code), "value": column},
+        }
+        yield use._replace(export_name="scores", source=source.model_copy(update=update))
 
 
-def _plain_use(content: WrittenMapping, export_name: str, source: FileSource) -> FileUse:
-    levels = (content.defaults, content.exports[export_name], source)
+def _plain_use(content: WrittenMapping, use: _Written) -> FileUse:
+    levels = (content.defaults, use.export, use.source)
+    source = use.source
     file_form, cell_form = DEFAULT_FILE_FORM, DEFAULT_CELL_FORM
     for level in levels:
-        file_form = replace(file_form, **_given(level, FileForm))
+        file_form = replace(file_form, **given_keys(level, FileForm))
         cell_form = cell_form.with_keys(level)
     if any(column.remarks for column in source.columns.values()):
         # A remark says since which month; the other uses of the export stay as strict as declared.
         cell_form = replace(cell_form, partial_dates=True)
-    return FileUse(export_name, source, file_form, cell_form)
+    return FileUse(use.export_name, source, file_form, cell_form)
 
 
-def normal_name(file: str) -> str:
-    """Return the form in which file names are compared: composed letters, lower case."""
-    return unicodedata.normalize("NFC", file).lower()
-
-
-def file_key(file: str) -> str:
-    """Return what the names of one file in a mapping have in common: also without its ending."""
-    name = normal_name(file)
-    return name.removesuffix(max(filter(name.endswith, FORMATS), key=len, default=""))
-
-
-def _with_shared_keys(
-    content: WrittenMapping, written: list[tuple[Path, str, FileSource]]
-) -> list[tuple[Path, str, FileSource]]:
+def _with_shared_keys(content: WrittenMapping, written: list[_Written]) -> list[_Written]:
     """Give every use of a file and sheet what one of them says about how it is read."""
     sheets: dict[str, set[str | None]] = {}
-    for _, _, source in written:
-        sheets.setdefault(file_key(source.file), set()).add(source.sheet)
+    for use in written:
+        sheets.setdefault(file_key(use.source.file), set()).add(use.source.sheet)
     by_sheet: dict[tuple[str, str | None], list[int]] = {}
     sources: list[FileSource] = []
-    for number, (path, _, source) in enumerate(written):
+    for number, (path, _, _, source) in enumerate(written):
         named = sheets[file_key(source.file)] - {None}
         if source.sheet is None and len(named) > 1:
             raise PlacedError(path, f"exports: {source.file}: names no sheet, other uses do")
@@ -285,23 +178,24 @@ def _with_shared_keys(
             found = [getattr(sources[place], key) for place in places]
             said = [value for value in found if value not in (None, {})]
             forms = [
-                getattr(_plain_use(content, written[place][1], sources[place]).file_form, key, None)
+                getattr(_plain_use(content, written[place]).file_form, key, None)
                 for place in places
             ]
             given = said or forms
             odd = next((n for n, value in enumerate(given) if value != given[0]), None)
             if odd is not None:
-                path, _, source = written[places[odd if given is forms else -1]]
+                use = written[places[odd if given is forms else -1]]
                 raise PlacedError(
-                    path, f"exports: the uses of the file {source.file} declare different {key}"
+                    use.path,
+                    f"exports: the uses of the file {use.source.file} declare different {key}",
                 )
             if said:
                 for place in places:
                     sources[place] = sources[place].model_copy(update={key: said[0]})
     if len({source.centre is None for source in sources}) > 1:
-        path = next(w[0] for w, s in zip(written, sources, strict=True) if s.centre is None)
+        path = next(w.path for w, s in zip(written, sources, strict=True) if s.centre is None)
         raise PlacedError(path, "exports: every file names its centre, or none does")
-    return [(path, name, source) for (path, name, _), source in zip(written, sources, strict=True)]
+    return [use._replace(source=source) for use, source in zip(written, sources, strict=True)]
 
 
 def _slots(path: Path, use: FileUse) -> Iterator[tuple[Path, FileUse]]:
@@ -324,13 +218,16 @@ def _slots(path: Path, use: FileUse) -> Iterator[tuple[Path, FileUse]]:
             for name, written in source.columns.items()
             if (found := _in_slot(written, label)) is not None
         }
+        if any(name not in columns for name in required_columns(use.export_name)):
+            continue
         columns.setdefault("nominal_timepoint", ColumnSource(constant=code))
         of_slot = {
             header: None
             for name, written in source.columns.items()
             if name in columns and (written.by_timepoint or SLOT in "".join(written.headers))
             for header in columns[name].headers
-            if header not in written.headers
+            # A score that was not measured is no record, whatever else the visit holds.
+            if header not in written.headers and (use.export_name != "scores" or name == "value")
         }
         plain = source.model_copy(
             update={
@@ -381,155 +278,3 @@ def _filter_in_slot(wanted: RecordFilter, label: str) -> RecordFilter:
         if (found := getattr(wanted, key)) is not None
     }
     return wanted.model_copy(update=texts)
-
-
-def _check_parts(uses: list[tuple[Path, FileUse]]) -> None:
-    """Refuse uses of one file that have no name of their own: the ledger counts each of them."""
-    by_file: dict[str, list[tuple[Path, str | None]]] = {}
-    for path, use in uses:
-        by_file.setdefault(file_key(use.source.file), []).append((path, use.source.part))
-    for file, found in by_file.items():
-        parts = [part for _, part in found]
-        for path, part in found:
-            if part == NOT_SELECTED:
-                raise PlacedError(
-                    path, f"exports: {file}: the part name {NOT_SELECTED} is reserved"
-                )
-            if len(found) > 1 and (part is None or parts.count(part) > 1):
-                raise PlacedError(
-                    path,
-                    f"exports: the file {file} is used {len(found)} times; "
-                    "give each use a 'part' of its own",
-                )
-
-
-def _check_columns(path: Path, export_name: str, source: FileSource) -> None:
-    """Refuse columns that the export does not have, lacks, or cannot take."""
-    where = f"exports: {export_name}: {source.file}"
-    allowed, required = column_names(export_name), required_columns(export_name)
-    for key, names in (("columns", source.columns), ("may_be_absent", source.may_be_absent)):
-        for name in names:
-            if name not in allowed:
-                raise PlacedError(
-                    (*path, key, name),
-                    f"{where}: {shown_name(name)!r} is no column of {export_name}; allowed: "
-                    + ", ".join(allowed),
-                )
-    mapped = set(source.columns)
-    if any(column.remarks for column in source.columns.values()):
-        mapped.add("start_date")  # from the remark
-    if source.timepoints:
-        mapped.add("nominal_timepoint")  # the slot
-    absent = [name for name in required if source.columns and name not in mapped]
-    absent += [
-        f"{column.name} or {column.alternative}"
-        for column in EXPORTS[export_name]
-        if source.columns
-        and column.alternative
-        and mapped.isdisjoint({column.name, column.alternative})
-    ]
-    if absent:
-        raise PlacedError(
-            (*path, "columns"), f"{where}: required and not mapped: " + ", ".join(absent)
-        )
-    needed = [name for name in source.may_be_absent if name in required]
-    if needed:
-        raise PlacedError(
-            (*path, "may_be_absent"), f"{where}: may_be_absent: required: " + ", ".join(needed)
-        )
-    scores: dict[tuple[str, ...], str] = {}
-    for name, column in source.columns.items():
-        headers = tuple(
-            header.strip().lower() for header in column.headers or column.by_timepoint.values()
-        )
-        if name.endswith("_score") and scores.setdefault(headers, name) != name:
-            raise PlacedError(
-                (*path, "columns", name),
-                f"{where}: {scores[headers]} and {name} have the same source",
-            )
-    _check_shape((*path, "columns"), where, export_name, source)
-
-
-def _check_shape(path: Path, where: str, export_name: str, source: FileSource) -> None:
-    """Refuse timepoints, pieces and remarks where they mean nothing."""
-    if source.timepoints and "nominal_timepoint" not in column_names(export_name):
-        raise PlacedError(path, f"{where}: timepoints: only visits and scores have timepoints")
-    if source.timepoints and not source.columns:
-        raise PlacedError(path, f"{where}: timepoints: columns say which headers a timepoint has")
-    split = [name for name, column in source.columns.items() if column.split]
-    if len(split) > 1:
-        raise PlacedError(
-            (*path, split[1]), f"{where}: {' and '.join(split)}: only one column may be split"
-        )
-    unknown = set(source.timepoints.values()) - set(codes_of("timepoint"))
-    if unknown:
-        raise PlacedError(
-            (*path[:-1], "timepoints"),
-            f"{where}: timepoints: {', '.join(sorted(unknown))} is no code of ours; allowed: "
-            + ", ".join(codes_of("timepoint")),
-        )
-    for name, column in source.columns.items():
-        place = (*path, name)
-        _check_words(place, f"{where}: {name}", word_kind(export_name, name), column)
-        texts = [*column.headers, *(part.constant or "" for part in column.join)]
-        if not source.timepoints and (SLOT in "".join(texts) or column.by_timepoint):
-            raise PlacedError(
-                place, f"{where}: {name}: {SLOT} and by_timepoint need 'timepoints' of the file"
-            )
-        odd = [label for label in column.by_timepoint if label not in source.timepoints]
-        if odd:
-            raise PlacedError(
-                place, f"{where}: {name}: {', '.join(odd)} is not among the timepoints"
-            )
-        if not split and any(part.piece for part in column.join):
-            raise PlacedError(place, f"{where}: {name}: piece: no column of this file is split")
-        if column.remarks and name != "drug_name":
-            raise PlacedError(place, f"{where}: {name}: remarks are read behind drug_name only")
-
-
-_KINDS_OF_TERMS = {
-    "drug_name": "drug",
-    "comorbidity_term": "comorbidity",
-    "event_term": "adverse_event",
-}
-
-
-def word_kind(export_name: str, column_name: str) -> str:
-    """Return the kind of the words of a contract column; "" where it has none."""
-    kinds = {column.name: column.word_kind for column in EXPORTS[export_name]}
-    return _KINDS_OF_TERMS.get(column_name) or kinds[column_name]
-
-
-def _check_words(path: Path, where: str, kind: str, column: ColumnSource) -> None:
-    """Refuse words of a column that has none, and codes that no seed has."""
-    if column.words and not kind:
-        raise PlacedError(path, f"{where}: has no words")
-    unknown = [code for code in column.words.values() if code not in codes_of(kind)]
-    if unknown:
-        raise PlacedError(
-            (*path, "words"),
-            f"{where}: {kind}: {', '.join(unknown)} is no code of ours; allowed: "
-            + ", ".join(codes_of(kind)),
-        )
-
-
-def _check_relative_dates(content: WrittenMapping, uses: list[tuple[Path, FileUse]]) -> None:
-    """Refuse relative days beside calendar dates, and criteria that need a calendar."""
-    found = {
-        use.form_of(column.name).date_format == RELATIVE_DATES: (*path, "columns", column.name)
-        for path, use in uses
-        for column in EXPORTS[use.export_name]
-        if column.kind == "date" and column.name in use.columns
-    }
-    if True not in found:
-        return
-    if False in found:
-        raise PlacedError(
-            found[False], "date_format: day: all date columns of a mapping are relative, or none is"
-        )
-    if not content.criteria or "is_index_date_in_study_period" in content.criteria:
-        raise PlacedError(
-            ("criteria",),
-            "criteria: with date_format: day there is no calendar; name the criteria that apply "
-            "without is_index_date_in_study_period",
-        )

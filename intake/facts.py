@@ -11,6 +11,7 @@ import pyarrow as pa
 from intake.contract import EXPORTS, INTAKE_CONTRACT_VERSION
 from intake.delivery import Delivery, FolderPlan
 from intake.judgement import FileJudgement, Projection
+from intake.mapping_checks import word_kind
 from intake.mapping_schema import DATE_FORMATS
 from intake.raw_tables import (
     DELIVERY,
@@ -155,9 +156,11 @@ def _formats(delivery: Delivery) -> list[dict[str, Any]]:
     content = delivery.mapping.content
     rows = []
     for name in EXPORTS:
-        if name not in content.exports:
+        form = next((use.staged_form for use in content.uses if use.export_name == name), None)
+        if form is None:
             continue
-        form = next(use.staged_form for use in content.uses if use.export_name == name)
+        # Scores of a file of visits are an export that the mapping need not name.
+        export = content.exports.get(name) or content.exports["visits"]
         order, mark = DATE_FORMATS[form.date_format]
         rows.append(
             {
@@ -167,19 +170,25 @@ def _formats(delivery: Delivery) -> list[dict[str, Any]]:
                 "date_separator": mark,
                 "are_partial_dates_allowed": form.partial_dates,
                 "missing_codes": list(form.missing_codes),
-                "repeated_records": content.exports[name].repeated_records,
+                "repeated_records": export.repeated_records,
             }
         )
     return rows
 
 
 def _words(delivery: Delivery) -> list[dict[str, Any]]:
-    """Return the mapping's own words, and the criteria that apply."""
+    """Return the mapping's own words, the codes that words of a column became, and the criteria."""
     content = delivery.mapping.content
-    words = [
-        (kind, word.strip().lower(), code)
+    words = {
+        (kind, word.strip().lower()): code
         for kind, codes in delivery.mapping.words.items()
         for word, code in codes.items()
+    }
+    for use in content.uses:
+        for name, source in use.columns.items():
+            for code in source.words.values():
+                words.setdefault((word_kind(use.export_name, name), code), code)
+    words |= {("criterion", code): code for code in content.criteria}
+    return [
+        dict(zip(SOURCE_WORDS.names, (*word, code), strict=True)) for word, code in words.items()
     ]
-    words += [("criterion", code, code) for code in content.criteria]
-    return [dict(zip(SOURCE_WORDS.names, word, strict=True)) for word in words]

@@ -13,7 +13,6 @@ from intake.cells import private_copy
 from intake.contract import unexpected_columns
 from intake.csv_reader import CsvReader
 from intake.delivery import Delivery, FolderPlan, PlannedFile
-from intake.expansion import NOT_SELECTED
 from intake.file_bytes import (
     Progress,
     SourceBytes,
@@ -30,6 +29,7 @@ from intake.parquet import ParquetReader
 from intake.projection import CENTRE, Projection, as_faulty
 from intake.records import Layout, Tally, normal_header
 from intake.refusals import FileRefusedError, shown_name
+from intake.uses import NOT_SELECTED
 from intake.workbook import WorkbookReader
 from privacy.pseudonyms import PseudonymKey
 

@@ -21,7 +21,7 @@ from pydantic import Field, field_validator, model_validator
 
 from core.settings import PROJECT_ROOT
 from intake.contract import EXPORTS, codes_of
-from intake.expansion import FileUse, expand
+from intake.expansion import expand
 from intake.mapping_schema import (
     IDENTIFIER,
     RELATIVE_DATES,
@@ -33,6 +33,7 @@ from intake.mapping_schema import (
     Text,
 )
 from intake.refusals import MappingError, shown_name
+from intake.uses import FileUse
 from intake.yaml_files import StrictModel, read_settings
 
 MAPPINGS_FOLDER = Path(__file__).parent / "mappings"

@@ -273,6 +273,9 @@ class RecordFilter(StrictModel):
         return self
 
 
+NOT_EMPTY = RecordFilter(is_empty=False)
+
+
 class FileSource(FormatKeys):
     """One file that feeds an export.
 

@@ -11,19 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from intake.contract import column_names
-from intake.expansion import FileUse
-from intake.mapping_schema import ColumnSource, RecordFilter
+from intake.mapping_schema import NOT_EMPTY, ColumnSource, RecordFilter
 from intake.raw_tables import export_schema
 from intake.records import PLACE_FIELDS, Layout, normal_header
 from intake.remarks import pieces, read_remark
 from intake.rewriting import rewritings, written_date
+from intake.uses import FileUse
 from privacy.pseudonyms import PseudonymKey, qualified
 
 _LONGEST_DETAIL = 60
 CENTRE = "centre_code"
-
-
-_NOT_EMPTY = RecordFilter(is_empty=False)
 
 
 class Projection:
@@ -214,7 +211,7 @@ class Projection:
             has_slot = pa.scalar(False)
             for header in self.use.slot_headers:
                 if normal_header(header) in self._place:
-                    has_slot = pc.or_(has_slot, self._holds(batch, header, _NOT_EMPTY))
+                    has_slot = pc.or_(has_slot, self._holds(batch, header, NOT_EMPTY))
             is_chosen = pc.and_(is_chosen, has_slot)
         return is_chosen
 

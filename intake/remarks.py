@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from intake.expansion import CellForm
 from intake.rewriting import iso_date
+from intake.uses import CellForm
 
 MOST_PIECES = 50
 """Pieces of one cell; the last one holds what is left."""

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from intake.contract import EXPORTS
-from intake.expansion import NUMBERS, CellForm, FileUse
 from intake.mapping_schema import DATE_FORMATS, RELATIVE_DATES, SERIAL_DATES
+from intake.uses import NUMBERS, CellForm, FileUse
 
 DAY_ZERO = datetime.date(2001, 1, 1)
 """Relative day 0: dates of a delivery without a calendar count from here."""
@@ -170,11 +170,11 @@ def _holds_unusual(texts: pa.Array | pa.ChunkedArray) -> bool:
 
 
 def rewritings(use: FileUse) -> dict[str, Rewriting]:
-    """Return what is done to the cells of each column of a use that is read from cells."""
+    """Return what is done to the cells and constants of each column of a use."""
     found, staged = {}, use.staged_form
     for column in EXPORTS[use.export_name]:
         source = use.columns.get(column.name)
-        if source is None or source.constant is not None:
+        if source is None:
             continue
         form, steps = use.form_of(column.name), []
         if form.missing_codes != staged.missing_codes:

@@ -16,9 +16,9 @@ from xml.parsers import expat
 import pyarrow as pa
 
 from intake.cells import ROWS_PER_BATCH, InexactNumberError, TableReader, inexact, render
-from intake.expansion import DEFAULT_FILE_FORM, FileForm
 from intake.records import Fault, fits, joined_headers, judge_fields, judge_header
 from intake.refusals import FileRefusedError, shown_name
+from intake.uses import DEFAULT_FILE_FORM, FileForm
 
 _ROWS_SEARCHED_FOR_HEADER = 25
 _LARGEST_UNPACKED_BYTES = 2 << 30

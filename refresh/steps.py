@@ -18,7 +18,7 @@ from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
 from expectations.outcomes import CheckReport
-from intake.expansion import NOT_SELECTED
+from intake.uses import NOT_SELECTED
 from refresh import build, load, versions
 from refresh.build import BuildResult
 from refresh.manifest import Entry

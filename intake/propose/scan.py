@@ -23,11 +23,11 @@ from typing import Any
 import pyarrow as pa
 
 from intake.cells import InexactNumberError, private_copy, render
-from intake.expansion import DEFAULT_CELL_FORM, FORMATS
 from intake.file_bytes import SourceBytes, inflate, open_folder
 from intake.propose.headers import MISSING_WORDS, TOTAL_WORDS, folded, words_of
 from intake.records import BYTE_ORDER_MARK
 from intake.refusals import FileRefusedError
+from intake.uses import DEFAULT_CELL_FORM, FORMATS
 
 MOST_RECORDS_READ = 50_000
 """Records of one table that are looked at; more would change no proposal."""

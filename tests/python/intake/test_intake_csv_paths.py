@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intake.csv_reader import CsvReader
-from intake.expansion import FileForm
 from intake.file_bytes import to_utf8, with_line_feeds
 from intake.records import HeaderContract
 from intake.refusals import FileRefusedError
+from intake.uses import FileForm
 
 CONTRACT = HeaderContract(("id", "day"), ("name", "score"))
 

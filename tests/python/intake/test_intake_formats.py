@@ -19,9 +19,9 @@ from intake_deliveries import HEADERS, KEY, as_csv, judge, table, write_delivery
 
 from intake.cells import InexactNumberError, render
 from intake.delivery import open_delivery
-from intake.expansion import CellForm
 from intake.loader import load_delivery
 from intake.mapping import MAPPINGS_FOLDER
+from intake.uses import CellForm
 
 ORDER = "order by record_number"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from intake.expansion import FileUse
 from intake.mapping import Mapping, load_mapping
 from intake.mapping_schema import RecordFilter
 from intake.refusals import MappingError
+from intake.uses import FileUse
 
 WIDE = """\
 version: 1
@@ -134,6 +134,8 @@ def test_filters_in_their_short_forms(tmp_path):
          ["line 15", "patient_id: has no words"]),
         ("Data_{t}", "{column: \"Data_{t}\", date_format: day}",
          ["all date columns of a mapping"]),
+        ("EASI_{t}", "{column: \"EASI_{t}\", decimal_mark: \",\"}\n          dlqi_score: easi_T0",
+         ["is read with decimal_mark , and ."]),
         ("date_format: dmy/", "date_format: day", ["criteria", "is_index_date_in_study_period"]),
         ("version: 1", "version: 1\nwords_file: ../words.csv", ["line 2", "words_file"]),
         ("version: 1", "version: 1\nwords_file: words.csv", ["words.csv: cannot be read"]),

@@ -297,3 +297,77 @@ def test_one_mapping_reads_two_sheets_of_one_workbook(tmp_path):
     assert ("other_sheets", "1 other sheets are not read") in notices
     delivery = connection.execute("select n_files from raw.delivery").fetchone()
     assert delivery == (1,)
+
+
+DAYS_MAPPING = """\
+version: 1
+source_system: days
+label: Ages and day numbers, one row per measurement
+criteria: [has_index_treatment, is_adult]
+defaults: {date_format: day}
+exports:
+  patients:
+    files:
+      - file: persons
+        part: person
+        columns: {patient_id: ID, sex: SEX, age_at_index_years: AGE}
+  visits:
+    files:
+      - file: measures
+        part: easi
+        records: {PARAM: [EASI]}
+        columns:
+          visit_id: {join: [ID, DAY, PARAM]}
+          patient_id: ID
+          visit_date: DAY
+          easi_score: VALUE
+      - file: measures
+        part: dlqi
+        records: {PARAM: {one_of: [DLQI]}}
+        columns:
+          visit_id: {join: [ID, DAY, PARAM]}
+          patient_id: ID
+          visit_date: DAY
+          dlqi_score: VALUE
+  prescriptions:
+    files:
+      - file: persons
+        part: drug
+        columns:
+          prescription_id: {join: [ID, {constant: drug}]}
+          patient_id: ID
+          drug_name: DRUG
+          start_date: {constant: "day 0"}
+"""
+
+
+def test_ages_and_days_and_one_row_per_measurement(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "persons.csv").write_text("ID,SEX,AGE,DRUG\n1,F,44,Dupixent\n2,M,n/a,Dupixent\n")
+    (folder / "measures.csv").write_text(
+        "ID,DAY,PARAM,VALUE\n1,day 0,EASI,30.5\n1,Day 0,DLQI,20\n1,D28,EASI,12\n"
+        "2,-3,EASI,25\n2,week 4,EASI,9\n2,0,WEIGHT,70\n"
+    )
+    (tmp_path / "days.yml").write_text(DAYS_MAPPING)
+    connection = load(folder, {"mappings_folder": tmp_path}, "days")
+    assert rows(connection, "visit_id, visit_date, easi_score, dlqi_score", "visits") == [
+        ("1|Day 0|DLQI", "2001-01-01", None, "20"),
+        ("1|day 0|EASI", "2001-01-01", "30.5", None),
+        ("1|D28|EASI", "2001-01-29", "12", None),
+        ("2|-3|EASI", "2000-12-29", "25", None),
+        ("2|week 4|EASI", "week 4", "9", None),
+    ]
+    starts = rows(connection, "prescription_id, start_date", "prescriptions")
+    assert starts == [("1|drug", "2001-01-01"), ("2|drug", "2001-01-01")]
+    assert connection.execute("select are_dates_relative from raw.delivery").fetchone() == (True,)
+    faulty = connection.execute(
+        "select record_number, record_fault_detail, source_file from raw.visits "
+        "where record_fault is not null"
+    ).fetchall()
+    assert faulty == [(6, "WEIGHT", "measures.csv#not_selected")]
+
+
+def test_words_of_a_column_are_known_to_staging(wide):
+    words = load(*wide).execute("from raw.source_words order by all").fetchall()
+    assert words == [("yes_no", "yes", "yes")]

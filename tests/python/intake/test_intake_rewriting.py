@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from intake.expansion import CellForm
 from intake.remarks import MOST_PIECES, Remark, pieces, read_remark
 from intake.rewriting import Rewriting, iso_date, written_date
+from intake.uses import CellForm
 
 DMY = CellForm(date_format="dmy/")
 PIVOT = CellForm(date_format="dmy/", two_digit_years=24)

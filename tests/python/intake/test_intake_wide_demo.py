@@ -11,9 +11,9 @@ from wide_demo import BLOCKS, FORM, demo_records, write_wide_demo
 
 from intake.contract import EXPORTS
 from intake.delivery import open_delivery
-from intake.expansion import CellForm
 from intake.loader import load_delivery
 from intake.rewriting import iso_date
+from intake.uses import CellForm
 
 Fact = tuple[tuple[str, str], ...]
 

@@ -17,8 +17,8 @@ import yaml
 from builds import ROOT
 
 from intake.contract import EXPORTS
-from intake.expansion import CellForm
 from intake.rewriting import iso_date, written_date
+from intake.uses import CellForm
 
 FORM = CellForm(date_format="dmy/", decimal_mark=",", partial_dates=True)
 BLOCKS = {"visits": "V", "prescriptions": "R", "comorbidities": "C", "adverse_events": "A"}

@@ -1,0 +1,186 @@
+"""Contradictions of a mapping that no single key shows; each is named with its place."""
+
+from __future__ import annotations
+
+from intake.contract import EXPORTS, codes_of, column_names, required_columns
+from intake.mapping_schema import RELATIVE_DATES, SLOT, ColumnSource, FileSource
+from intake.refusals import shown_name
+from intake.uses import NOT_SELECTED, NUMBERS, FileUse, file_key
+from intake.yaml_files import PlacedError
+
+Path = tuple[str, ...]
+
+
+def check_parts(uses: list[tuple[Path, FileUse]]) -> None:
+    """Refuse uses of one file that have no name of their own: the ledger counts each of them."""
+    by_file: dict[str, list[tuple[Path, str | None]]] = {}
+    for path, use in uses:
+        by_file.setdefault(file_key(use.source.file), []).append((path, use.source.part))
+    for file, found in by_file.items():
+        parts = [part for _, part in found]
+        for path, part in found:
+            if part == NOT_SELECTED:
+                raise PlacedError(
+                    path, f"exports: {file}: the part name {NOT_SELECTED} is reserved"
+                )
+            if len(found) > 1 and (part is None or parts.count(part) > 1):
+                raise PlacedError(
+                    path,
+                    f"exports: the file {file} is used {len(found)} times; "
+                    "give each use a 'part' of its own",
+                )
+
+
+def check_columns(path: Path, export_name: str, source: FileSource) -> None:
+    """Refuse columns that the export does not have, lacks, or cannot take."""
+    where = f"exports: {export_name}: {source.file}"
+    allowed, required = column_names(export_name), required_columns(export_name)
+    for key, names in (("columns", source.columns), ("may_be_absent", source.may_be_absent)):
+        for name in names:
+            if name not in allowed:
+                raise PlacedError(
+                    (*path, key, name),
+                    f"{where}: {shown_name(name)!r} is no column of {export_name}; allowed: "
+                    + ", ".join(allowed),
+                )
+    mapped = set(source.columns)
+    if any(column.remarks for column in source.columns.values()):
+        mapped.add("start_date")  # from the remark
+    if source.timepoints:
+        mapped.add("nominal_timepoint")  # the slot
+    absent = [name for name in required if source.columns and name not in mapped]
+    absent += [
+        f"{column.name} or {column.alternative}"
+        for column in EXPORTS[export_name]
+        if source.columns
+        and column.alternative
+        and mapped.isdisjoint({column.name, column.alternative})
+    ]
+    if absent:
+        raise PlacedError(
+            (*path, "columns"), f"{where}: required and not mapped: " + ", ".join(absent)
+        )
+    needed = [name for name in source.may_be_absent if name in required]
+    if needed:
+        raise PlacedError(
+            (*path, "may_be_absent"), f"{where}: may_be_absent: required: " + ", ".join(needed)
+        )
+    scores: dict[tuple[str, ...], str] = {}
+    for name, column in source.columns.items():
+        headers = tuple(
+            header.strip().lower() for header in column.headers or column.by_timepoint.values()
+        )
+        if name.endswith("_score") and scores.setdefault(headers, name) != name:
+            raise PlacedError(
+                (*path, "columns", name),
+                f"{where}: {scores[headers]} and {name} have the same source",
+            )
+    _check_shape((*path, "columns"), where, export_name, source)
+
+
+def _check_shape(path: Path, where: str, export_name: str, source: FileSource) -> None:
+    """Refuse timepoints, pieces and remarks where they mean nothing."""
+    if source.timepoints and "nominal_timepoint" not in column_names(export_name):
+        raise PlacedError(path, f"{where}: timepoints: only visits and scores have timepoints")
+    if source.timepoints and not source.columns:
+        raise PlacedError(path, f"{where}: timepoints: columns say which headers a timepoint has")
+    split = [name for name, column in source.columns.items() if column.split]
+    if len(split) > 1:
+        raise PlacedError(
+            (*path, split[1]), f"{where}: {' and '.join(split)}: only one column may be split"
+        )
+    unknown = set(source.timepoints.values()) - set(codes_of("timepoint"))
+    if unknown:
+        raise PlacedError(
+            (*path[:-1], "timepoints"),
+            f"{where}: timepoints: {', '.join(sorted(unknown))} is no code of ours; allowed: "
+            + ", ".join(codes_of("timepoint")),
+        )
+    for name, column in source.columns.items():
+        place = (*path, name)
+        _check_words(place, f"{where}: {name}", word_kind(export_name, name), column)
+        texts = [*column.headers, *(part.constant or "" for part in column.join)]
+        if not source.timepoints and (SLOT in "".join(texts) or column.by_timepoint):
+            raise PlacedError(
+                place, f"{where}: {name}: {SLOT} and by_timepoint need 'timepoints' of the file"
+            )
+        odd = [label for label in column.by_timepoint if label not in source.timepoints]
+        if odd:
+            raise PlacedError(
+                place, f"{where}: {name}: {', '.join(odd)} is not among the timepoints"
+            )
+        if not split and any(part.piece for part in column.join):
+            raise PlacedError(place, f"{where}: {name}: piece: no column of this file is split")
+        if column.remarks and name != "drug_name":
+            raise PlacedError(place, f"{where}: {name}: remarks are read behind drug_name only")
+
+
+_KINDS_OF_TERMS = {
+    "drug_name": "drug",
+    "comorbidity_term": "comorbidity",
+    "event_term": "adverse_event",
+}
+
+
+def word_kind(export_name: str, column_name: str) -> str:
+    """Return the kind of the words of a contract column; "" where it has none."""
+    kinds = {column.name: column.word_kind for column in EXPORTS[export_name]}
+    return _KINDS_OF_TERMS.get(column_name) or kinds[column_name]
+
+
+def _check_words(path: Path, where: str, kind: str, column: ColumnSource) -> None:
+    """Refuse words of a column that has none, and codes that no seed has."""
+    if column.words and not kind:
+        raise PlacedError(path, f"{where}: has no words")
+    unknown = [code for code in column.words.values() if code not in codes_of(kind)]
+    if unknown:
+        raise PlacedError(
+            (*path, "words"),
+            f"{where}: {kind}: {', '.join(unknown)} is no code of ours; allowed: "
+            + ", ".join(codes_of(kind)),
+        )
+
+
+def check_relative_dates(criteria: tuple[str, ...], uses: list[tuple[Path, FileUse]]) -> None:
+    """Refuse relative days beside calendar dates, and criteria that need a calendar."""
+    found = {
+        use.form_of(column.name).date_format == RELATIVE_DATES: (*path, "columns", column.name)
+        for path, use in uses
+        for column in EXPORTS[use.export_name]
+        if column.kind == "date" and column.name in use.columns
+    }
+    if True not in found:
+        return
+    if False in found:
+        raise PlacedError(
+            found[False], "date_format: day: all date columns of a mapping are relative, or none is"
+        )
+    if not criteria or "is_index_date_in_study_period" in criteria:
+        raise PlacedError(
+            ("criteria",),
+            "criteria: with date_format: day there is no calendar; name the criteria that apply "
+            "without is_index_date_in_study_period",
+        )
+
+
+def check_forms(uses: list[tuple[Path, FileUse]]) -> None:
+    """Refuse a header that is read in two forms: a typed cell is written in one of them."""
+    found: dict[tuple[str, str | None, str, str], str] = {}
+    for path, use in uses:
+        for column in EXPORTS[use.export_name]:
+            source = use.columns.get(column.name)
+            if source is None or source.column is None:
+                continue
+            form = use.form_of(column.name)
+            forms = {"date": form.date_format, **dict.fromkeys(NUMBERS, form.decimal_mark)}
+            if column.kind not in forms:
+                continue
+            key = "date_format" if column.kind == "date" else "decimal_mark"
+            header = source.column.strip().lower()
+            place = (file_key(use.source.file), use.source.sheet, header, key)
+            if found.setdefault(place, forms[column.kind]) != forms[column.kind]:
+                raise PlacedError(
+                    (*path, "columns", column.name),
+                    f"exports: {use.source.file}: {shown_name(source.column)} is read with "
+                    f"{key} {found[place]} and {forms[column.kind]}",
+                )
