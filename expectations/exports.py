@@ -27,7 +27,12 @@ from intake.contract import EXPORTS, column_names
 from intake.uses import NOT_SELECTED
 
 SCORES = [name for name in column_names("visits") if name.endswith("_score")]
-STAGED_COLUMN = {"sex": "sex_code", "topical_adherence": "topical_adherence_code"}
+STAGED_COLUMN = {
+    "sex": "sex_code",
+    "topical_adherence": "topical_adherence_code",
+    "score": "score_code",
+    "value": "score_value",
+}
 """Columns that have another name in staging."""
 
 UNMAPPED: dict[str, tuple[str, str, float]] = {
@@ -48,6 +53,7 @@ MOST_REFUSED_PCT: dict[str, dict[str, float]] = {
         "topical_adherence": 10,
         **dict.fromkeys(SCORES, 5),
     },
+    "scores": {"visit_date": 10, "score": 5, "value": 5},
     "prescriptions": {
         "prescription_id": 5,
         "drug_name": 5,

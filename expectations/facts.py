@@ -16,6 +16,7 @@ SCORES = ("easi_score", "itch_nrs_score", "sleep_nrs_score", "dlqi_score")
 STAGED = {
     "patients": "staging.stg_clinic__patients",
     "visits": "staging.stg_clinic__visits",
+    "scores": "staging.stg_clinic__scores",
     "prescriptions": "staging.stg_pharmacy__prescriptions",
     "comorbidities": "staging.stg_clinic__comorbidities",
     "adverse_events": "staging.stg_clinic__adverse_events",

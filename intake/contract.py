@@ -18,6 +18,7 @@ _CODES = {
     "adverse_event": ("codelists/adverse_event_codes.csv", "adverse_event_code"),
     "criterion": ("protocol/eligibility_criteria.csv", "criterion_code"),
     "timepoint": ("protocol/visit_windows.csv", "timepoint_code"),
+    "score": ("protocol/score_definitions.csv", "score_code"),
     "study": ("protocol/study_gates.csv", "study_code"),
 }
 """Kind of word to the seed and column with its codes; any other kind, and visits outside the

@@ -45,6 +45,7 @@ WORD_KINDS = (
     "disease_course",
     "clinical_phenotype",
     "timepoint",
+    "score",
     "route",
     "adverse_event_outcome",
     "end_of_observation_reason",

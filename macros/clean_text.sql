@@ -15,10 +15,8 @@
 {#- A term or a product name for comparison: lower case, single blanks; a blank of any script and a line break
     are blanks. -#}
 {% macro plain_term(text) -%}
-    case
-        when contains({{ text }}, '  ') or strlen({{ text }}) != length({{ text }})
-            {%- for blank in range(9, 14) %} or contains({{ text }}, chr({{ blank }})){% endfor %}
-            then regexp_replace(lower({{ text }}), '[\s\v\x{85}\pZ\x{200B}\x{2060}\x{FEFF}]+', ' ', 'g')
-        else lower({{ text }})
-    end
+    if(
+        {{- '' }}contains({{ text }}, '  ') or strlen({{ text }}) != length({{ text }})
+        {%- for blank in range(9, 14) %} or contains({{ text }}, chr({{ blank }})){% endfor -%}
+        , regexp_replace(lower({{ text }}), '[\s\v\x{85}\pZ\x{200B}\x{2060}\x{FEFF}]+', ' ', 'g'), lower({{ text }}))
 {%- endmacro %}

@@ -62,12 +62,7 @@
                 when cell_text is null then if(is_cell_required, 'missing_required', null)
                 when kind_code = 'word' then if(word_code is null, 'unknown_code', null)
                 when kind_code = 'atc' and not regexp_full_match(atc_code, '[A-Z](\d{2}([A-Z]([A-Z](\d{2})?)?)?)?') then 'code_format'
-                when kind_code = 'score' then case
-                    when not regexp_full_match(number_text, '-?\d{1,6}(\.\d{1,20})?') then 'not_a_number'
-                    when points < min_value or points > max_value then 'out_of_range'
-                    {#- A value may miss its step by floating-point noise only. #}
-                    when abs(points - round(points / step) * step) > 1e-9 then if(step = 1, 'not_integer', 'not_on_step')
-                end
+                when kind_code = 'score' then if(not regexp_full_match(number_text, '-?\d{1,6}(\.\d{1,20})?'), 'not_a_number', {{ score_rule('points') }})
                 when kind_code = 'age' then case
                     when not regexp_full_match(number_text, '\d{1,6}(\.\d{1,20})?') then 'not_a_number'
                     when points > oldest_age_years then 'age_range'
@@ -94,4 +89,11 @@
         coalesce(rule_code is null and is_partial, false) as is_partial,
         rule_code
     from judged
+{%- endmacro %}
+
+{#- The rule that a number of points breaks; null where it is sound. Reads min_value, max_value and step; null: no limit.
+    A value may miss its step by floating-point noise only. -#}
+{% macro score_rule(points) -%}
+    case when {{ points }} < min_value or {{ points }} > max_value then 'out_of_range'
+        when abs({{ points }} - round({{ points }} / step) * step) > 1e-9 then if(step = 1, 'not_integer', 'not_on_step') end
 {%- endmacro %}

@@ -2,14 +2,6 @@
     {{ return(['easi', 'itch_nrs', 'sleep_nrs', 'dlqi', 'iga', 'poem']) }}
 {%- endmacro %}
 
-{% macro column_of_score(score_code, pattern) -%}
-    case {{ score_code }}
-        {%- for score in score_codes() %}
-        when '{{ score }}' then {{ pattern | replace('SCORE', score) }}
-        {%- endfor %}
-    end
-{%- endmacro %}
-
 {% macro one_row_of_scores(relation, columns) -%}
     select
         {%- for score in score_codes() %}

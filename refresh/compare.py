@@ -35,6 +35,7 @@ MART_KEYS: dict[str, tuple[str, ...]] = {
 EXPORT_KEYS: dict[str, tuple[str, ...]] = {
     "patients": ("centre_code", "patient_id"),
     "visits": ("centre_code", "visit_id"),
+    "scores": ("centre_code", "patient_id", "visit_date", "nominal_timepoint", "score"),
     "prescriptions": ("centre_code", "prescription_id"),
     "comorbidities": ("centre_code", "patient_id", "comorbidity_term"),
     "adverse_events": ("centre_code", "adverse_event_id"),

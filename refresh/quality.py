@@ -26,7 +26,10 @@ EXPORT_OF_KIND = {
 }
 """Kind of term to the export whose records have it."""
 
-_EXPORT = ("varchar", "Export: patients, visits, prescriptions, comorbidities, adverse_events.")
+_EXPORT = (
+    "varchar",
+    "Export: patients, visits, scores, prescriptions, comorbidities, adverse_events.",
+)
 _FILE = ("varchar", "Name of the file in the delivery.")
 _BUILD = ("integer", "Number of the build; the same as in metadata.build.")
 

@@ -6,8 +6,8 @@ with cohort_patients as (
     select * from {{ ref('cohort_patients') }}
 ),
 
-stg_clinic__visits as (
-    select * from {{ ref('stg_clinic__visits') }}
+cohort_recorded_visits as (
+    select * from {{ ref('cohort_recorded_visits') }}
 ),
 
 cohort_prescriptions as (
@@ -31,11 +31,11 @@ visit_windows as (
 records as (
     select
         cohort_patients.patient_id,
-        stg_clinic__visits.visit_date - cohort_patients.index_date as study_day
+        cohort_recorded_visits.visit_date - cohort_patients.index_date as study_day
     from cohort_patients
-    inner join stg_clinic__visits
-        on cohort_patients.patient_id = stg_clinic__visits.patient_id
-    where stg_clinic__visits.visit_date is not null
+    inner join cohort_recorded_visits
+        on cohort_patients.patient_id = cohort_recorded_visits.patient_id
+    where cohort_recorded_visits.visit_date is not null
     union all
     select
         cohort_patients.patient_id,

@@ -6,8 +6,8 @@ with stg_clinic__patients as (
     select * from {{ ref('stg_clinic__patients') }}
 ),
 
-stg_clinic__visits as (
-    select * from {{ ref('stg_clinic__visits') }}
+cohort_recorded_visits as (
+    select * from {{ ref('cohort_recorded_visits') }}
 ),
 
 cohort_delivery as (
@@ -31,10 +31,10 @@ seasons as (
 data_collection_day as (
     select
         coalesce(
-            max(cohort_delivery.extraction_date), max(stg_clinic__visits.visit_date)
+            max(cohort_delivery.extraction_date), max(cohort_recorded_visits.visit_date)
         ) as data_collection_date
     from cohort_delivery
-    left join stg_clinic__visits on true
+    left join cohort_recorded_visits on true
     where cohort_delivery.are_dates_relative is not true
 ),
 
@@ -108,7 +108,7 @@ data_collection as (
 -- Not adherent to topical therapy at any visit: enrolled, not evaluable.
 non_adherent_patients as (
     select distinct patient_id
-    from stg_clinic__visits
+    from cohort_recorded_visits
     where topical_adherence_code = 'non_adherent'
 ),
 

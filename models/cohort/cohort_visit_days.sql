@@ -1,10 +1,10 @@
 {{ config(materialized='view') }}
 
 -- The visits of patients with a day 0 on study days. A visit of which only the timepoint is known
--- has the target day of that timepoint, which is no record of its day. One row per visit.
+-- has the target day of that timepoint, which is no record of its day. One row per recorded visit.
 
-with stg_clinic__visits as (
-    select * from {{ ref('stg_clinic__visits') }}
+with cohort_recorded_visits as (
+    select * from {{ ref('cohort_recorded_visits') }}
 ),
 
 cohort_index_dates as (
@@ -17,29 +17,30 @@ visit_windows as (
 
 final as (
     select
-        stg_clinic__visits.visit_id,
-        stg_clinic__visits.patient_id,
-        stg_clinic__visits.nominal_timepoint_code,
-        stg_clinic__visits.topical_adherence_code,
-        stg_clinic__visits.easi_score,
-        stg_clinic__visits.itch_nrs_score,
-        stg_clinic__visits.sleep_nrs_score,
-        stg_clinic__visits.dlqi_score,
-        stg_clinic__visits.iga_score,
-        stg_clinic__visits.poem_score,
-        stg_clinic__visits.visit_date,
-        stg_clinic__visits.source_file,
-        stg_clinic__visits.record_number,
-        stg_clinic__visits.visit_date is null as is_placed_by_label,
+        cohort_recorded_visits.visit_id,
+        cohort_recorded_visits.patient_id,
+        cohort_recorded_visits.nominal_timepoint_code,
+        cohort_recorded_visits.topical_adherence_code,
+        cohort_recorded_visits.easi_score,
+        cohort_recorded_visits.itch_nrs_score,
+        cohort_recorded_visits.sleep_nrs_score,
+        cohort_recorded_visits.dlqi_score,
+        cohort_recorded_visits.iga_score,
+        cohort_recorded_visits.poem_score,
+        cohort_recorded_visits.visit_date,
+        cohort_recorded_visits.source_file,
+        cohort_recorded_visits.record_number,
+        cohort_recorded_visits.has_long_score,
+        cohort_recorded_visits.visit_date is null as is_placed_by_label,
         case
-            when stg_clinic__visits.visit_date is null then visit_windows.target_day
-            else stg_clinic__visits.visit_date - cohort_index_dates.index_date
+            when cohort_recorded_visits.visit_date is null then visit_windows.target_day
+            else cohort_recorded_visits.visit_date - cohort_index_dates.index_date
         end as visit_day
-    from stg_clinic__visits
+    from cohort_recorded_visits
     inner join cohort_index_dates
-        on stg_clinic__visits.patient_id = cohort_index_dates.patient_id
+        on cohort_recorded_visits.patient_id = cohort_index_dates.patient_id
     left join visit_windows
-        on stg_clinic__visits.nominal_timepoint_code = visit_windows.timepoint_code
+        on cohort_recorded_visits.nominal_timepoint_code = visit_windows.timepoint_code
 )
 
 select * from final

@@ -64,8 +64,11 @@ visit_days as (
         max(dlqi_score) as dlqi_score,
         max(iga_score) as iga_score,
         max(poem_score) as poem_score,
+        bool_or(has_long_score) as has_long_score,
+        -- The record that a reviewer is shown: one of the visit export before one of a score.
         min(
             {
+                'has_long_score': has_long_score,
                 'source_file': source_file,
                 'record_number': record_number
             }
@@ -89,6 +92,7 @@ scored_days as (
                     iga_score,
                     poem_score
                 ) is not null
+                or has_long_score
                 then visit_day
         end as scored_day
     from visit_days

@@ -1,4 +1,4 @@
--- The scores of the study with range, step and primary response. One row per score.
+-- The scores that the registry knows with range, step and primary response. One row per score.
 
 with score_definitions as (
     select * from {{ ref('score_definitions') }}
@@ -19,7 +19,8 @@ final as (
         score_definitions.min_value,
         score_definitions.max_value,
         score_definitions.step,
-        primary_responses.threshold_value as response_threshold
+        primary_responses.threshold_value as response_threshold,
+        score_definitions.is_wide
     from score_definitions
     left join primary_responses
         on score_definitions.score_code = primary_responses.score_code

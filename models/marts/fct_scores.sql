@@ -1,8 +1,19 @@
 -- Every recorded score in one long table, for charts with a choice of scores. One row per enrolled
 -- patient, attended timepoint and recorded score.
+{%- set columns = {
+    'score_value': 'SCORE_score',
+    'baseline_value': 'SCORE_baseline_score',
+    'change_from_baseline': 'SCORE_change_from_baseline',
+    'percent_change_from_baseline': 'SCORE_percent_change_from_baseline',
+    'has_response': 'has_SCORE_response'
+} %}
 
 with cohort_scores as (
     select * from {{ ref('cohort_scores') }}
+),
+
+cohort_long_scores as (
+    select * from {{ ref('cohort_long_scores') }}
 ),
 
 cohort_score_bands as (
@@ -13,38 +24,55 @@ cohort_patients as (
     select * from {{ ref('cohort_patients') }}
 ),
 
-scores as (
+wide_scores as (
     select unnest({{ score_codes() }}) as score_code
 ),
 
 -- The scores of one visit are neighbours, which keeps the file small.
 visits_by_score as not materialized (
     select
-        cohort_scores.*,
-        scores.score_code,
-        cohort_patients.pseudonym,
-        cast({{ column_of_score('scores.score_code', 'SCORE_score') }} as decimal(4, 1))
-            as score_value
+        cohort_scores.timepoint_code,
+        wide_scores.score_code,
+        {%- for name, pattern in columns.items() %}
+        case wide_scores.score_code
+            {%- for score in score_codes() %}
+            when '{{ score }}' then cohort_scores.{{ pattern | replace('SCORE', score) }}
+            {%- endfor %}
+        end as {{ name }},
+        {%- endfor %}
+        cohort_patients.pseudonym
     from cohort_scores
     inner join cohort_patients
         on cohort_scores.patient_id = cohort_patients.patient_id
-    cross join scores
+    cross join wide_scores
 ),
 
 -- A score that was not recorded has no row.
-recorded_scores as (
+recorded_scores as not materialized (
     select
         pseudonym,
         timepoint_code,
         score_code,
-        score_value,
-        {{ column_of_score('score_code', 'SCORE_baseline_score') }} as baseline_score,
-        {{ column_of_score('score_code', 'SCORE_change_from_baseline') }} as change_from_baseline,
-        {{ column_of_score('score_code', 'SCORE_percent_change_from_baseline') }}
-            as percent_change_from_baseline,
-        {{ column_of_score('score_code', 'has_SCORE_response') }} as has_response
+        cast(score_value as decimal(4, 1)) as score_value,
+        cast(baseline_value as decimal(4, 1)) as baseline_value,
+        cast(change_from_baseline as decimal(5, 1)) as change_from_baseline,
+        percent_change_from_baseline,
+        has_response
     from visits_by_score
     where score_value is not null
+    union all
+    select
+        cohort_patients.pseudonym,
+        cohort_long_scores.timepoint_code,
+        cohort_long_scores.score_code,
+        cohort_long_scores.score_value,
+        cohort_long_scores.baseline_value,
+        cohort_long_scores.change_from_baseline,
+        cohort_long_scores.percent_change_from_baseline,
+        cohort_long_scores.has_response
+    from cohort_long_scores
+    inner join cohort_patients
+        on cohort_long_scores.patient_id = cohort_patients.patient_id
 ),
 
 final as (
@@ -55,8 +83,8 @@ final as (
         cohort_score_bands.study_band_code,
         cohort_score_bands.instrument_band_code,
         recorded_scores.score_value,
-        cast(recorded_scores.baseline_score as decimal(4, 1)) as baseline_value,
-        cast(recorded_scores.change_from_baseline as decimal(5, 1)) as change_from_baseline,
+        recorded_scores.baseline_value,
+        recorded_scores.change_from_baseline,
         recorded_scores.percent_change_from_baseline,
         recorded_scores.has_response
     from recorded_scores

@@ -11,7 +11,7 @@ rejected_records as (
 
 staged_records as (
     {%- for source_name, export in [
-        ('clinic', 'patients'), ('clinic', 'visits'), ('clinic', 'comorbidities'),
+        ('clinic', 'patients'), ('clinic', 'visits'), ('clinic', 'scores'), ('clinic', 'comorbidities'),
         ('clinic', 'adverse_events'), ('pharmacy', 'prescriptions')
     ] %}
     select

@@ -5,6 +5,7 @@
     ('patients', 'base_clinic__patients'),
     ('visits', 'base_clinic__visits'),
     ('visits', 'base_clinic__contradicting_visits'),
+    ('scores', 'base_clinic__scores'),
     ('comorbidities', 'base_clinic__comorbidities'),
     ('adverse_events', 'base_clinic__adverse_events'),
     ('prescriptions', 'base_pharmacy__prescriptions'),

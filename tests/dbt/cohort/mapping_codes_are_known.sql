@@ -7,6 +7,11 @@ with known_codes as (
     from {{ ref('eligibility_criteria') }}
     union all
     select
+        'score' as word_kind,
+        score_code as code
+    from {{ ref('score_definitions') }}
+    union all
+    select
         'drug' as word_kind,
         treatment_class_code as code
     from {{ ref('treatment_classes') }}

@@ -1,5 +1,5 @@
--- Every score has columns and exactly one primary response; a threshold is a value that the score,
--- or a fall of it, can take.
+-- Every wide score has columns and exactly one primary response, a long one at most one; a
+-- threshold is a value that the score, or a change of it, can take.
 with score_definitions as (
     select * from {{ ref('score_definitions') }}
 ),
@@ -36,7 +36,7 @@ faults as (
     from score_definitions
     full outer join scores_with_columns
         on score_definitions.score_code = scores_with_columns.score_code
-    where score_definitions.score_code is null or scores_with_columns.score_code is null
+    where (scores_with_columns.score_code is not null) is distinct from score_definitions.is_wide
     union all
     select
         'not one primary response, a fall in percent or points' as broken_rule,
@@ -47,8 +47,10 @@ faults as (
             score_definitions.score_code = score_responses.score_code
             and score_responses.is_primary
             and score_responses.response_kind in ('percent', 'points')
-    group by score_definitions.score_code
-    having count(score_responses.response_code) != 1
+    group by score_definitions.score_code, score_definitions.is_wide
+    having
+        count(score_responses.response_code) > 1
+        or score_definitions.is_wide and count(score_responses.response_code) = 0
     union all
     select
         'primary response that is a level' as broken_rule,

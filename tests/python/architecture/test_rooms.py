@@ -70,7 +70,7 @@ def test_a_base_model_reads_one_export_its_settings_and_the_patients(nodes):
     readers = [
         m for m in models(nodes) if m["name"].startswith("base_") and parents(nodes, m, "source")
     ]
-    assert len(readers) == 5
+    assert len(readers) == 6
     for model in readers:
         assert len(parents(nodes, model, "source")) == 1, model["name"]
         is_of_patients = model["name"] == "base_clinic__patients"

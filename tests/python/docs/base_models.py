@@ -17,7 +17,7 @@ import jinja2
 from doc_files import ROOT
 from jinja2 import nodes
 
-EXPORTS = ("patients", "visits", "prescriptions", "comorbidities", "adverse_events")
+EXPORTS = ("patients", "visits", "scores", "prescriptions", "comorbidities", "adverse_events")
 READINGS = {
     "word": {"code"},
     "atc": {"code"},
@@ -86,7 +86,8 @@ def rules_in(text: str) -> set[str]:
 
 def rules_of_kinds() -> dict[str, set[str]]:
     """Kind of column -> the rules that can refuse a cell of it, but for missing_required."""
-    branches = macro_text("judge_cells").split("when kind_code = ")[1:]
+    text = macro_text("judge_cells").replace("score_rule", macro_text("score_rule"))
+    branches = text.split("when kind_code = ")[1:]
     found: dict[str, set[str]] = {"text": set()}
     for branch in branches:
         found[branch.split("'")[1]] = rules_in(branch)
@@ -142,7 +143,7 @@ def _rules_of(row: dict[str, str]) -> set[str]:
     rules = set(rules_of_kinds()[row["kind_code"]])
     if row["is_cell_required"] == "true":
         rules.add("missing_required")
-    if row["kind_code"] == "score":
+    if row["kind_code"] == "score" and row["score_code"]:
         steps = {r["score_code"]: r["step"] for r in seed_rows("protocol", "score_definitions")}
         is_whole = float(steps[row["score_code"]]) == 1
         rules.discard("not_on_step" if is_whole else "not_integer")

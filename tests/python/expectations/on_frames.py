@@ -25,6 +25,7 @@ CELL_RULES = {
 TABLES = {
     "patients": "stg_clinic__patients",
     "visits": "stg_clinic__visits",
+    "scores": "stg_clinic__scores",
     "prescriptions": "stg_pharmacy__prescriptions",
     "comorbidities": "stg_clinic__comorbidities",
     "adverse_events": "stg_clinic__adverse_events",
@@ -130,7 +131,8 @@ class Export:
         else:
             column = code.removesuffix("_refused")
             n = ((columns == column) & rules.isin(CELL_RULES)).sum()
-            staged = column if column in self.staged else f"{column}_code"
+            names = (column, f"{column}_code", f"score_{column}")
+            staged = next(name for name in names if name in self.staged)
             found = share(n, n + self.staged[staged].notna().sum())
         return found
 

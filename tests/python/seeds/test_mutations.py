@@ -496,7 +496,8 @@ def test_a_new_class_of_ciclosporin_changes_no_number(
 def test_every_protocol_seed_is_changed() -> None:
     changed_seeds = {row[0] for row in (*AGREEING.values(), *FAILING.values())}
     protocol = {path.stem for path in seed_paths() if path.parent.name == "protocol"}
-    assert changed_seeds == protocol | {"treatment_classes"}
+    # The gates of a study change no mart; tests of the expectations change them.
+    assert changed_seeds == (protocol - {"study_gates"}) | {"treatment_classes"}
 
 
 def test_dbt_itself_stops_at_a_contradiction(

@@ -1,7 +1,18 @@
--- Our code of each foreign word: the mapping's own words first, seed word_list second.
+-- Our code of each foreign word: the mapping's own words first, seed word_list second, where a
+-- score is also known by its code and its label.
 
 with word_list as (
-    select * from {{ ref('word_list') }}
+    select
+        word_kind,
+        word,
+        code
+    from {{ ref('word_list') }}
+    union all
+    select
+        'score' as word_kind,
+        lower(unnest([score_code, score_label])) as word,
+        score_code as code
+    from {{ ref('score_definitions') }}
 ),
 
 stg_intake__source_words as (
