@@ -228,7 +228,13 @@ def _compare_export(
             column = name.removeprefix("after ")
             old, new = quote("before " + column), quote(name)
             is_changed = f"{IN_BOTH} and {old} is distinct from {new}"
-            changes.append((column, f"{old}::varchar", f"{new}::varchar", is_changed))
+            shown = [f"{value}::varchar" for value in (old, new)]
+            if column == "patient_id":  # an identifier is one of a centre, here too
+                shown = [
+                    f"if({centre} <> '', {centre} || ':' || trim({value}), {value})"
+                    for value in shown
+                ]
+            changes.append((column, *shown, is_changed))
     for corrected, old, new, condition in changes:
         db.execute(
             f"""

@@ -19,16 +19,22 @@ from privacy.pseudonyms import load_key
 from refresh import doctor, erase, erased, manifest, publish, versions
 from refresh.erased import Place, Recognition
 from refresh.versions import open_published
+from registry.main import main
 
 N_DELIVERIES = 3
 
 
-def steps_of(key, shape):
-    """A refresh whose marts follow from raw records without the erased patients."""
+def steps_of(key, shape, *changes):
+    """A refresh whose marts follow from raw records without the erased patients.
+
+    The raw records are those of the shape after the changes, which are SQL.
+    """
 
     def load(settings):
         invented.write_warehouse(settings.work_file, shape)
         with duckdb.connect(str(settings.work_file)) as db:
+            for change in changes:
+                db.execute(change)
             erased.leave_out(db, settings, key)
             left = "(select pseudonym from raw.patients)"
             for table in ("dim_patients", "fct_patient_timepoints"):
@@ -380,6 +386,56 @@ def test_one_number_of_two_centres_is_two_people(registry, key):
         ).fetchall()
         people = db.execute("select centre_code from raw.patients where patient_id = 'P0007'")
         assert (left, people.fetchall()) == ([("milan", 4)], [("milan",)])
+
+
+def test_the_command_erases_a_number_of_one_centre_and_leaves_the_other(
+    settings, key, monkeypatch, capsys
+):
+    """P0007 is a patient of Rome and one of Milan, both corrected; one visit changed its owner."""
+    names = {8: "milan:P0007"}
+    monkeypatch.setattr(
+        invented, "pseudonym", lambda n: key.pseudonym(names.get(n, f"rome:P{n:04d}"))
+    )
+    of_centres = [
+        change
+        for table in ("patients", "visits")
+        for change in (
+            f"alter table raw.{table} add column centre_code varchar default 'rome'",
+            f"update raw.{table} set centre_code = 'milan', patient_id = 'P0007' "
+            "where patient_id = 'P0008'",
+        )
+    ]
+    wrong_owner = "update raw.visits set patient_id = 'P0007' where visit_id = 'V000033'"
+    invented.deliver(settings, "first")
+    first = steps_of(key, shape_of(key, 0), *of_centres, wrong_owner)
+    invented.refresh(settings, chosen=first)
+    corrected = dataclasses.replace(shape_of(key, 1), corrected_easi=((7, 3.5), (8, 4.5)))
+    invented.deliver(settings, "second")
+    second = steps_of(key, corrected, *of_centres)
+    invented.refresh(settings, chosen=second)
+
+    def history():
+        with duckdb.connect(str(settings.history), read_only=True) as db:
+            return db.execute(
+                "select patient_id, column_name, old_value from corrections order by all"
+            ).fetchall()
+
+    of_milan = ("milan:P0007", "easi_score", "26.0")
+    assert history() == [
+        of_milan, ("rome:P0003", "patient_id", "rome:P0007"), ("rome:P0007", "easi_score", "25.0"),
+    ]  # fmt: skip
+    monkeypatch.setattr("refresh.steps.real_steps", lambda: second)
+    folders = ["--vault", str(settings.vault), "--published", str(settings.published)]
+    command = ["erase", "P0007", "--delivery", str(settings.delivery), "--allow-outside", *folders]
+    assert main(command) == ExitCode.USAGE
+    assert "needs --centre" in capsys.readouterr().err
+    assert main([*command, "--centre", "Rome"]) == ExitCode.OK
+    assert "Proved" in capsys.readouterr().out
+    assert history() == [of_milan]
+    people = "select count(*) from marts.dim_patients where patient_id = '{}'"
+    assert count(settings, people.format(key.pseudonym("rome:P0007"))) == 0
+    assert count(settings, people.format(key.pseudonym("milan:P0007"))) == 1
+    assert count(settings, "select count(*) from marts.dim_patients") == 19
 
 
 def test_two_patients_whose_identifiers_differ_in_case_are_two_people(registry, key):
