@@ -88,11 +88,12 @@ def _patients(facts: Facts) -> Iterator[Rule]:
         "avg(age_at_index_years)",
         "age_at_index_years is not null",
     )
+    is_day = "not is_ad_diagnosis_date_partial"
     yield no_rows(
         "ages_in_order",
-        "select 1 from {batch} where age_at_diagnosis_years > age_at_index_years",
-        PLAUSIBILITY, "A diagnosis comes before its treatment.", "no patient",
-    ).at_least(1, "count(age_at_diagnosis_years)")  # fmt: skip
+        f"select 1 from {{batch}} where age_at_diagnosis_years > age_at_index_years and {is_day}",
+        PLAUSIBILITY, "A diagnosis comes before its treatment.", "no patient whose day is known",
+    ).at_least(1, f"count(age_at_diagnosis_years) filter ({is_day})")  # fmt: skip
     yield from _gate(facts, "evaluable_share", "100 * avg(is_evaluable::int)")
     yield no_rows(
         "one_season_only",

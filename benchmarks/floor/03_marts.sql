@@ -104,6 +104,7 @@ select
     cast(coalesce(comorbidity_flags.n_comorbidities, 0) as integer) as n_comorbidities,
     enrolled.is_evaluable,
     false as is_birth_date_partial,
+    false as is_ad_diagnosis_date_partial,
     enrolled.involves_face,
     enrolled.involves_hands,
     enrolled.involves_genitalia,

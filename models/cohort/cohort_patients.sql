@@ -125,6 +125,7 @@ final as (
         stg_clinic__patients.involves_hands,
         stg_clinic__patients.involves_genitalia,
         stg_clinic__patients.is_birth_date_partial,
+        stg_clinic__patients.is_ad_diagnosis_date_partial,
         seasons_of_days.season_code as index_season_code,
         seasons_of_days.season_start_date as index_season_start_date,
         seasons_of_days.season_label as index_season_label,

@@ -147,6 +147,7 @@ final as (
         cohort_patients.is_evaluable,
         cohort_patients.is_birth_date_partial,
         cohort_patients.is_age_as_recorded,
+        cohort_patients.is_ad_diagnosis_date_partial,
         cohort_patients.involves_face,
         cohort_patients.involves_hands,
         cohort_patients.involves_genitalia,

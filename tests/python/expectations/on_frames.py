@@ -388,8 +388,9 @@ QUERIES: dict[str, Callable] = {
         not 0.1 <= (r["sex_code"].dropna() == "female").mean() <= 0.9
     ),
     "ages_in_order": lambda r, f: (
-        (r["age_at_diagnosis_years"] > r["age_at_index_years"]).fillna(False).sum()
-    ),
+        (r["age_at_diagnosis_years"] > r["age_at_index_years"]).fillna(False)
+        & ~r["is_ad_diagnosis_date_partial"]
+    ).sum(),
     "evaluable_share": lambda r, f: _share(r["is_evaluable"]) < 0.5,
     "one_season_only": lambda r, f: (
         r.groupby("index_season_start_date").size() > 0.6 * len(r)
@@ -456,7 +457,9 @@ QUERIES: dict[str, Callable] = {
 LEAST: dict[str, tuple[int, Callable]] = {
     "one_sex_only": (50, lambda r: r["sex_code"].count()),
     "age_at_index_years_mean": (20, lambda r: r["age_at_index_years"].count()),
-    "ages_in_order": (1, lambda r: r["age_at_diagnosis_years"].count()),
+    "ages_in_order": (
+        1, lambda r: r[~r["is_ad_diagnosis_date_partial"]]["age_at_diagnosis_years"].count()
+    ),
     "evaluable_share": (20, len),
     "one_season_only": (50, len),
     "every_timepoint_present": (20, lambda r: max((len(of) for _, of in _due(r)), default=0)),
