@@ -135,6 +135,25 @@ def test_pages_and_every_table_fit_a_telephone(
     assert found["contents"] is None or found["contents"] > 844
 
 
+def test_no_table_of_the_quality_page_scrolls_in_a_small_window(
+    browser: str, quality_page: str, tmp_path: Path
+) -> None:
+    """What to do about a refusal is in the last columns; folded tables are opened first."""
+    script = """
+    for (const folded of document.querySelectorAll('details')) folded.open = true;
+    const boxes = [...document.querySelectorAll('.scroll')];
+    const wide = boxes.filter(box => box.scrollWidth > box.clientWidth);
+    const found = [boxes.length, wide.map(box => box.textContent.trim().slice(0, 40))];
+    document.body.innerHTML = '<pre id="found">' + JSON.stringify(found) + '</pre>';
+    """
+    path = tmp_path / "probe.html"
+    path.write_text(with_probe(quality_page, script), encoding="utf-8")
+    dumped = run_browser(browser, tmp_path, "--window-size=1000,900", "--dump-dom", path.as_uri())
+    n_tables, wide = json.loads(unescape(re.search(r'id="found">(.*?)</pre>', dumped).group(1)))
+    assert n_tables > 2
+    assert wide == []
+
+
 def test_every_drawing_has_a_size(measured: dict) -> None:
     assert len(measured["drawings"]) == 8
     assert all(width > 600 and height > 100 for width, height in measured["drawings"])
