@@ -52,7 +52,7 @@ class Analysis:
 
 TOPICS = {
     "cohort": ("A01", "A02", "A03", "A09"),
-    "scores": ("A04", "A05", "A06", "A07", "A08"),
+    "scores": ("A04", "A05", "A06", "A07", "A08", "A22"),
     "topical_therapy": ("A10", "A11"),
     "time_to_tacrolimus": ("A12", "A14"),
     "models": ("A13", "A15", "A18", "A19"),
@@ -83,6 +83,9 @@ ANALYSES: tuple[Analysis, ...] = (
     Analysis("A19", "initiation_week_16", "First tacrolimus at week 16, logistic", "Results"),
     Analysis("A20", "adverse_events", "Adverse events under dupilumab", "Not in the paper"),
     Analysis("A21", "treatment_algorithm", "Agreement with the proposed scheme", "Figure 2"),
+    Analysis(
+        "A22", "further_scores", "Further scores: level, change, response", "Not in the paper"
+    ),
 )
 
 

@@ -23,6 +23,8 @@ from core import duck
 SCHEMA = "marts"
 KEYS = ("patient_id", "timepoint_code")
 """Order of a frame's rows; rows with equal keys are ordered by the columns that are read."""
+ROWS = {"fct_scores": ("score_code", "dim_scores", "not is_wide")}
+"""Mart to the rows that analyses need: a code, the mart of the codes, and the condition there."""
 BUILD = "Build it with `make run`, or name another file with --warehouse."
 REBUILD = "The file was built by another version of the project: build it again."
 
@@ -110,7 +112,12 @@ class Marts:
         """Whether the warehouse has this mart."""
         return mart in self._columns
 
-    def read(self, mart: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def read(
+        self,
+        mart: str,
+        columns: Sequence[str] | None = None,
+        rows: tuple[str, str, str] | None = None,
+    ) -> pd.DataFrame:
         """Read columns of a mart.
 
         Parameters
@@ -119,6 +126,8 @@ class Marts:
             Name of a table or view of schema marts.
         columns : sequence of str, optional
             All columns when left out.
+        rows : tuple of str, optional
+            A code, the mart of the codes, and the condition there; all rows when left out.
 
         Returns
         -------
@@ -143,7 +152,11 @@ class Marts:
         keys = [column for column in KEYS if column in self._columns[mart]]
         selected = ", ".join(duck.quote(column) for column in wanted)
         order = ", ".join(duck.quote(column) for column in dict.fromkeys([*keys, *wanted]))
-        relation = f"{schema_of(self._connection, SCHEMA)}.{duck.quote(mart)}"
+        schema = schema_of(self._connection, SCHEMA)
+        relation = f"{schema}.{duck.quote(mart)}"
+        if rows:
+            code, codes, condition = rows
+            relation += f" where {code} in (select {code} from {schema}.{codes} where {condition})"
         try:
             sql = f"select {selected} from {relation} order by {order}"
             table = self._connection.sql(sql).to_arrow_table()
@@ -152,14 +165,16 @@ class Marts:
         return pd.DataFrame({name: _to_pandas(table.column(name)) for name in table.column_names})
 
     def frames(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
-        """Read several marts, each with the columns named.
+        """Read several marts, each with the columns named; of fct_scores, further scores only.
+
+        The scores of the study are columns of fct_patient_timepoints.
 
         Raises
         ------
         MartsError
             As for :meth:`read`.
         """
-        return {mart: self.read(mart, columns) for mart, columns in wanted.items()}
+        return {mart: self.read(mart, columns, ROWS.get(mart)) for mart, columns in wanted.items()}
 
     def _read_columns(self) -> dict[str, list[str]]:
         try:

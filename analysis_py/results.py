@@ -34,7 +34,7 @@ LEFT_OUT = "patients left out for a missing value"
 
 COLUMNS: dict[str, tuple[str, str]] = {
     "result_id": ("VARCHAR", "Key: analysis.population.group.timepoint.term.statistic"),
-    "analysis_id": ("VARCHAR", "Analysis, A01 to A21"),
+    "analysis_id": ("VARCHAR", "Analysis, A01 to A22"),
     "role": ("VARCHAR", "estimate, assumption, sensitivity, curve (a point of it) or flow"),
     "population": ("VARCHAR", "Patients the number speaks of"),
     "group": ("VARCHAR", "Group within the population; all: no grouping. In a flow: from"),

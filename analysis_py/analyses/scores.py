@@ -1,4 +1,4 @@
-"""A04 to A08: EASI, sleep, itch and DLQI over the timepoints; level, change, response.
+"""A04 to A08: EASI, sleep, itch and DLQI over the timepoints; level, change, response. A22: others.
 
 Levels and responses are of the available cases at each timepoint. The change over the year is
 tested by analysis of variance on the complete cases, each later timepoint by a paired t-test.
@@ -7,6 +7,7 @@ tested by analysis of variance on the complete cases, each later timepoint by a 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,7 +18,18 @@ from analysis_py.conventions import MAX_STANDARDISED_DIFFERENCE
 from analysis_py.estimators.describe import summarise
 from analysis_py.estimators.hypothesis_tests import paired_t
 from analysis_py.estimators.repeated_measures import repeated_measures_anova
-from analysis_py.frames import Frames, at, is_known, is_true, numbers, timepoint_codes, wide
+from analysis_py.frames import (
+    Frames,
+    at,
+    codes,
+    counted,
+    is_code,
+    is_known,
+    is_true,
+    numbers,
+    timepoint_codes,
+    wide,
+)
 from analysis_py.results import Estimate
 from analysis_py.vocabulary import BASELINE
 
@@ -61,6 +73,14 @@ READS = {
     "sleep": _reads("sleep_nrs", *SLEEP_RESPONSE),
     "itch": _reads("itch_nrs", *ITCH_RESPONSE),
     "dlqi": _reads("dlqi", *LOW_DLQI),
+    "further_scores": {
+        "dim_timepoints": ["timepoint_code", "timepoint_number"],
+        "dim_scores": ["score_code", "score_label", "unit"],
+        VISITS: ["patient_id", "timepoint_code", "is_attended"],
+        "fct_scores": [
+            *("patient_id", "timepoint_code", "score_code", "score_value", "has_response"),
+        ],
+    },
 }
 
 
@@ -157,14 +177,43 @@ def dlqi(frames: Frames) -> list[Estimate]:
     ]
 
 
-def _level_rows(frames: Frames, analysis_id: str, score: str) -> list[Estimate]:
+def further_scores(frames: Frames) -> list[Estimate]:
+    """A22, beside the paper: each score of fct_scores that is no column of the visits.
+
+    Level, change over the year and response at each timepoint, as for the scores of the paper; no
+    rows where no such score is recorded.
+    """
+    known = frames["dim_scores"]
+    names = dict(zip(codes(known["score_code"]), codes(known["score_label"]), strict=True))
+    units = dict(zip(codes(known["score_code"]), codes(known["unit"]), strict=True))
+    keys = ["patient_id", "timepoint_code"]
+    rows = []
+    for score in sorted(counted(frames["fct_scores"]["score_code"])):
+        recorded = frames["fct_scores"][is_code(frames["fct_scores"]["score_code"], score)]
+        visits = frames[VISITS][[*keys, "is_attended"]].merge(
+            recorded[[*keys, "score_value", "has_response"]], on=keys, how="left"
+        )
+        of_score = {**frames, VISITS: visits.rename(columns={"score_value": f"{score}_score"})}
+        response = f"{score}_response"
+        found = _level_rows(of_score, "A22", score, units[score])
+        if is_known(visits["has_response"]).any():
+            found += _response_rows(of_score, "A22", {"has_response": response})
+        found += _change_rows(of_score, "A22", score, units[score])
+        labels = {score: names[score], response: f"{names[score]}: response"}
+        rows += [replace(row, term_label=labels[row.term]) for row in found]
+    return rows
+
+
+def _level_rows(
+    frames: Frames, analysis_id: str, score: str, unit: str = "points"
+) -> list[Estimate]:
     """Level of a score at each timepoint, available cases; missing among attenders counted."""
     visits = frames[VISITS][["timepoint_code", "is_attended", f"{score}_score"]]
     rows = []
     for timepoint in timepoint_codes(frames):
         part = at(visits, timepoint)
         summary = summarise(numbers(part[f"{score}_score"])[is_true(part["is_attended"])])
-        rows += summary_rows(analysis_id, "assessed", score, summary, "points", timepoint=timepoint)
+        rows += summary_rows(analysis_id, "assessed", score, summary, unit, timepoint=timepoint)
     return rows
 
 
@@ -199,7 +248,9 @@ def _response_rows(frames: Frames, analysis_id: str, responses: dict[str, str]) 
     return rows
 
 
-def _change_rows(frames: Frames, analysis_id: str, score: str) -> list[Estimate]:
+def _change_rows(
+    frames: Frames, analysis_id: str, score: str, unit: str = "points"
+) -> list[Estimate]:
     """Analysis of variance over all timepoints, then a paired t-test of each later one."""
     timepoints = timepoint_codes(frames)
     table = wide(frames[VISITS], f"{score}_score", timepoints)
@@ -226,7 +277,7 @@ def _change_rows(frames: Frames, analysis_id: str, score: str) -> list[Estimate]
                 statistic="mean_change",
                 value=test.mean_difference,
                 interval=test.interval,
-                unit="points",
+                unit=unit,
             ),
             row(statistic="t_statistic", value=test.t_statistic),
         ]

@@ -24,7 +24,7 @@ from analysis_py.report.blocks import (
 from analysis_py.report.source import ReportSource
 from analysis_py.results import Estimate
 from analysis_py.rows import ResultRows
-from analysis_py.tables.scores import SCORES
+from analysis_py.tables.scores import scores_of
 from analysis_py.tables.tacrolimus import OTHERS, START, USERS, not_known_phrase
 from analysis_py.vocabulary import REGIMENS, WEEK_04, label
 
@@ -64,7 +64,8 @@ def cohort(source: ReportSource, drawn: Drawn) -> Section:
 
 def effectiveness(source: ReportSource, drawn: Drawn) -> Section:
     """Show how each score fell, and how many patients responded."""
-    items = [item for score in SCORES if (item := _score(source.rows, score)) is not None]
+    found = (_score(source.rows, *score) for score in scores_of(source.rows))
+    items = [item for item in found if item is not None]
     return Section(
         "effectiveness",
         "Effectiveness of systemic treatment",
@@ -78,8 +79,7 @@ def effectiveness(source: ReportSource, drawn: Drawn) -> Section:
     )
 
 
-def _score(rows: ResultRows, score: str) -> Finding | None:
-    level, change = SCORES[score]
+def _score(rows: ResultRows, score: str, name: str, level: str, change: str) -> Finding | None:
     first, start = rows.over_time(level, score, "mean")[0]
     changes = [
         (time, row)
@@ -89,8 +89,8 @@ def _score(rows: ResultRows, score: str) -> Finding | None:
     if start is None or start.value is None or not changes:
         return None
     text = (
-        f"{label(score)}: mean {value_cell(start)} at {first.label.lower()} (n = {start.n}); mean "
-        "change in the patients assessed at both timepoints"
+        f"{name.partition(',')[0]}: mean {value_cell(start)} at {first.label.lower()} "
+        f"(n = {start.n}); mean change in the patients assessed at both timepoints"
     )
     # The first and the last: the table has all.
     for time, row in changes if len(changes) < 3 else (changes[0], changes[-1]):

@@ -25,6 +25,7 @@ SCORES = {
     "sleep_nrs": ("A06", "A06"),
     "dlqi": ("A08", "A08"),
 }
+FURTHER = "A22"
 RESPONSES = (
     ("A04", ("easi_above_21", "easi_below_7", "easi_at_most_7", "easi_50", "easi_75", "easi_90")),
     ("A07", ("itch_nrs_response",)),
@@ -42,20 +43,30 @@ STATISTICS = (
 )
 
 
+def scores_of(rows: ResultRows) -> list[tuple[str, str, str, str]]:
+    """Code, name with unit, analysis of the level and of the change of every score with results."""
+    study = [(code, f"{label(code)}, points", *analyses) for code, analyses in SCORES.items()]
+    further = {
+        row.term: (row.term, f"{row.term_label}, {row.unit}", FURTHER, FURTHER)
+        for row in rows.find(FURTHER, statistic="mean")
+    }
+    return [*study, *further.values()]
+
+
 def levels(rows: ResultRows) -> Table:
     """Lay out the level of every score and its change from baseline."""
     times = tuple(time.label for time in rows.timepoints)
     table = Table("Table S2", "Scores over the year", "Score", times)
     tests = []
-    for score, (level, change) in SCORES.items():
+    for score, name, level, change in scores_of(rows):
         found = {
-            name: [row for _, row in rows.over_time(level, score, name)] for name in STATISTICS
+            each: [row for _, row in rows.over_time(level, score, each)] for each in STATISTICS
         }
         if not any(row is not None and row.n for row in found["n"]):
             continue
         changes = [row for _, row in rows.over_time(change, score, "mean_change")]
         quartiles = map(_range, found["first_quartile"], found["third_quartile"])
-        table.heading(f"{label(score)}, points")
+        table.heading(name)
         table.line("Patients", *map(count_cell, found["n"]))
         table.line("Seen, score not recorded", *map(count_cell, found["n_missing"]))
         deviations = map(value_cell, found["sd"])
@@ -98,11 +109,12 @@ def responses(rows: ResultRows) -> Table:
     """Lay out the responses: patients, of how many, percentage with interval."""
     times = tuple(f"{time.label}, n of N, % (95% CI)" for time in rows.timepoints)
     table = Table("Table S3", "Responses over the year", "Response", times)
-    for analysis, terms in RESPONSES:
+    further = {row.term: row.term_label for row in rows.find(FURTHER, statistic="percent")}
+    for analysis, terms in (*RESPONSES, (FURTHER, tuple(further))):
         for term in terms:
             found = [row for _, row in rows.over_time(analysis, term, "percent")]
             if any(row is not None and row.denominator for row in found):
-                table.line(label(term), *map(_response, found))
+                table.line(further.get(term) or label(term), *map(_response, found))
     return table.finished(
         "N: enrolled patients with the score recorded at the timepoint and, for a response "
         "against baseline, at baseline too; patients whose baseline is too low to respond are "
@@ -148,7 +160,7 @@ def variance(rows: ResultRows) -> Table:
         ),
     )
     tests = []
-    for score, (_, analysis) in SCORES.items():
+    for score, name, _, analysis in scores_of(rows):
         test = rows.get(analysis, score, "f_statistic")
         if test is None or is_missing(test.value):
             continue
@@ -156,7 +168,7 @@ def variance(rows: ResultRows) -> Table:
         plain = rows.get(analysis, score, "f_statistic_uncorrected")
         mauchly = rows.get(analysis, score, "mauchly_w")
         table.line(
-            label(score),
+            name.partition(",")[0],
             share_cell(test),
             marked(value_cell(test), test),
             value_cell(rows.get(analysis, score, "greenhouse_geisser_epsilon"), 2),
@@ -170,7 +182,7 @@ def variance(rows: ResultRows) -> Table:
         "freedom of F and its p-value are multiplied by ε.",
         "Complete cases are called like all cases when their mean differs by at most a tenth "
         "of a standard deviation at every timepoint (Table S10).",
-        *(f"{label(row.term)}: {row.method}." for row in tests),
+        *(f"{row.term_label}: {row.method}." for row in tests),
         *mark_notes(tests),
         if_empty="no patient has a score recorded at every timepoint",
     )

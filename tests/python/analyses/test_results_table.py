@@ -89,7 +89,7 @@ def test_every_p_value_has_the_verdict_on_its_assumptions(results: Results) -> N
 
 def test_assumption_rows_have_a_verdict(results: Results) -> None:
     rows = [row for row in results if row.role == "assumption" and row.statistic != EPSILON]
-    assert {row.analysis_id for row in rows} == {"A05", "A06", "A07", "A08", "A13", "A16"}
+    assert {row.analysis_id for row in rows} == {"A05", "A06", "A07", "A08", "A13", "A16", "A22"}
     for row in rows:
         verdict = row.assumptions_verdict
         assert verdict in ("holds", "doubtful", "not assessed"), row.result_id
@@ -149,7 +149,7 @@ def test_a_result_is_named_in_words(results: Results) -> None:
 
 def test_catalogue_lists_every_analysis_once() -> None:
     identifiers = [analysis.analysis_id for analysis in ANALYSES]
-    assert identifiers == [f"A{number:02d}" for number in range(1, 22)]
+    assert identifiers == [f"A{number:02d}" for number in range(1, 23)]
     for analysis in ANALYSES:
         assert callable(analysis.run)
         assert analysis.columns
@@ -172,3 +172,26 @@ def test_only_declared_columns_are_read(frames: dict) -> None:
     for analysis in ANALYSES:
         own = {name: narrow[name][columns] for name, columns in analysis.columns.items()}
         assert analysis.run(own)
+
+
+def test_a_further_score_is_summarised_as_those_of_the_paper(results: Results) -> None:
+    """Body surface area of the twin is EASI and 10: same people, changes and tests."""
+    ours = [row for row in results if row.analysis_id == "A22"]
+    assert {row.term_label for row in ours} == {"Body surface area", "Body surface area: response"}
+    for timepoint in ("baseline", "week_04", "week_16", "week_52"):
+        key = f"assessed.all.{timepoint}"
+        level, easi = results[f"a22.{key}.bsa.mean"], results[f"a04.{key}.easi.mean"]
+        assert level.value == pytest.approx(easi.value + 10)
+        assert (level.n, level.denominator, level.unit) == (easi.n, easi.denominator, "percent")
+    for statistic in ("mean_change", "t_statistic"):
+        key = f"assessed_twice.all.week_16.{{}}.{statistic}"
+        ours, paper = results["a22." + key.format("bsa")], results["a05." + key.format("easi")]
+        assert ours.value == pytest.approx(paper.value)
+        assert ours.p_value == pytest.approx(paper.p_value)
+    share = results["a22.assessed_twice.all.week_04.bsa_response.percent"]
+    assert share.value == results["a04.assessed_twice.all.week_04.easi_50.percent"].value
+
+
+def test_without_a_further_score_there_is_no_row(frames: dict) -> None:
+    none = {**frames, "fct_scores": frames["fct_scores"].iloc[:0]}
+    assert find("A22").run(none) == []

@@ -67,10 +67,13 @@ def build_frames() -> dict[str, pd.DataFrame]:
         ),
         "dim_scores": pd.DataFrame(
             {
-                "score_code": ["easi", "itch_nrs", "sleep_nrs", "dlqi"],
+                "score_code": ["easi", "itch_nrs", "sleep_nrs", "dlqi", "bsa"],
+                "score_label": ["EASI", "Itch", "Sleep", "DLQI", "Body surface area"],
+                "unit": ["points", "points", "points", "points", "percent"],
+                "is_wide": [True, True, True, True, False],
                 "min_value": 0.0,
-                "max_value": [72.0, 10.0, 10.0, 30.0],
-                "response_threshold": [75.0, 4.0, 4.0, 4.0],
+                "max_value": [72.0, 10.0, 10.0, 30.0, 100.0],
+                "response_threshold": [75.0, 4.0, 4.0, 4.0, 50.0],
             }
         ),
         "dim_delivery": pd.DataFrame(
@@ -81,6 +84,7 @@ def build_frames() -> dict[str, pd.DataFrame]:
             }
         ),
         "fct_patient_timepoints": visits,
+        "fct_scores": _further_scores(visits),
         "fct_tacrolimus_initiation": _starts(patients, visits),
         "fct_cohort_attrition": _attrition(),
         "fct_adverse_events": _adverse_events(patients),
@@ -212,6 +216,22 @@ def _starts(patients: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
         frame[f"is_at_risk_{timepoint}"] = known[:, position] & (first >= position)
         frame[f"has_initiated_{timepoint}"] = first == position
     return frame
+
+
+def _further_scores(visits: pd.DataFrame) -> pd.DataFrame:
+    """Body surface area: EASI and 10, with a response where EASI halved."""
+    scored = visits[visits["easi_score"].notna()].reset_index(drop=True)
+    return pd.DataFrame(
+        {
+            "patient_id": scored["patient_id"],
+            "timepoint_code": scored["timepoint_code"],
+            "score_code": "bsa",
+            "score_value": scored["easi_score"] + 10,
+            "has_response": scored["has_easi_50_response"].mask(
+                scored["timepoint_code"] == TIMEPOINTS[0]
+            ),
+        }
+    )
 
 
 def _attrition() -> pd.DataFrame:

@@ -118,7 +118,7 @@ COMMANDS = (
     Command("registry analyse --list"),
     Command("registry analyse"),
     Command("registry analyse A13"),
-    Command("registry analyse A22", why_not="an analysis that a reader will have written"),
+    Command("registry analyse A23", why_not="an analysis that a reader will have written"),
     Command("registry compare"),
     Command("registry report"),
     Command("registry simulate twin", "registry simulate twin --out build/twin"),
