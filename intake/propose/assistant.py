@@ -14,7 +14,7 @@ from intake.propose.draft import draft
 from intake.propose.proposal import Proposal
 from intake.propose.revise import contradictions, read_written, revised
 from intake.propose.write import written
-from intake.refusals import IntakeError, MappingError
+from intake.refusals import MappingError
 from intake.yaml_files import OPEN
 
 _QUESTION = re.compile(r"^\s*# QUESTION \d+: ")
@@ -98,8 +98,7 @@ def propose(folder: Path, out: str) -> ProposeReport:
         if problems:
             raise MappingError(*problems)
         text, added = revised(before, proposal)
-    if not path.parent.is_dir():
-        raise IntakeError(f"The folder {path.parent} is not there.", "make it, or name another")
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, text)
     return ProposeReport(path, is_new, added, questions_of(text), proposal.lost)
 

@@ -95,6 +95,23 @@ COMMANDS = (
         'dbt test --select "<model>,test_type:unit"', why_not="the same with a model's name above"
     ),
     Command("registry --help"),
+    Command("registry propose", why_not="the same with its arguments below"),
+    Command(
+        "registry propose <folder> --out <source>", "registry propose exports/demo --out our_source"
+    ),
+    Command("registry propose exports/italian_sheet --out build/our_clinic.yml"),
+    Command("registry check exports/italian_sheet --mapping build/our_clinic.yml"),
+    Command("registry words", why_not="the same with its arguments below"),
+    Command("registry words FOLDER", why_not="the same with its arguments below"),
+    Command("registry words <folder> --mapping <source>", why_not="the same below"),
+    Command(
+        "registry words exports/italian_sheet --mapping build/our_clinic.yml "
+        "--vault our_vault --published our_published"
+    ),
+    Command(
+        "registry run --delivery exports/italian_sheet --mapping build/our_clinic.yml "
+        "--vault our_vault --published our_published"
+    ),
     Command("registry check"),
     Command("registry check FOLDER", "registry check exports/demo"),
     Command(
