@@ -102,7 +102,6 @@ COMMANDS = (
     Command("registry propose exports/italian_sheet --out build/our_clinic.yml"),
     Command("registry check exports/italian_sheet --mapping build/our_clinic.yml"),
     Command("registry words", why_not="the same with its arguments below"),
-    Command("registry words FOLDER", why_not="the same with its arguments below"),
     Command("registry words <folder> --mapping <source>", why_not="the same below"),
     Command(
         "registry words exports/italian_sheet --mapping build/our_clinic.yml "
