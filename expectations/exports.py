@@ -66,6 +66,10 @@ MOST_REFUSED_PCT: dict[str, dict[str, float]] = {
 }
 """Largest share of the cells of a column that may be refused, in percent of those filled."""
 
+FEW_REFUSED = 1
+"""So many refused cells of a column are counted as none: ``>50`` once in a small registry is no
+pattern, whatever its share."""
+
 WARNING_ONLY = ("atc_code",)
 KEYS = {"patients": "patient_id", "visits": "visit_id", "adverse_events": "adverse_event_id"}
 MOST_BROKEN_PCT = 10.0
@@ -223,7 +227,7 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
         refused = _n_refused(f"column_name = '{column}' and rule_code not in {_BETWEEN_RECORDS}")
         measure = share(
             f"{column}_refused",
-            refused,
+            f"(case when {refused} > {FEW_REFUSED} then {refused} else 0 end)",
             f"count({STAGED_COLUMN.get(column, column)}) + {refused}",
             most,
             category=CONFORMANCE,

@@ -141,7 +141,7 @@ def _source(seen: Seen, role: str, column: Column) -> object:
     words = {
         text: code
         for text, code in own_words(kind, column).items()
-        if text in shown or is_of_headers(text)
+        if text in shown or is_of_headers(text.split("(", 1)[1])
     }
     return {"column": column.header, "words": words} if words else column.header
 

@@ -133,7 +133,7 @@ class Export:
             n = ((columns == column) & rules.isin(CELL_RULES)).sum()
             names = (column, f"{column}_code", f"score_{column}")
             staged = next(name for name in names if name in self.staged)
-            found = share(n, n + self.staged[staged].notna().sum())
+            found = share(n if n > 1 else 0, n + self.staged[staged].notna().sum())
         return found
 
     def _cut(self, code: str, facts: Facts) -> tuple[float | None, int | None, int | None]:
