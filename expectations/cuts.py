@@ -41,9 +41,8 @@ def measures(export: str, facts: Facts) -> Iterator[Measure]:
         measure = share(
             "treated_patients_seen",
             "(select count(*) from cohort.cohort_index_dates left join (select patient_id, "
-            f"min(visit_date) as first_date from {_VISITS} group by patient_id) "
-            "using (patient_id) where first_date is null "
-            f"or first_date - index_date > {first_window})",
+            "min(visit_day) as first_day from cohort.cohort_visit_days group by patient_id) "
+            f"using (patient_id) where first_day is null or first_day > {first_window})",
             "case when count(*) > 0 then (select count(*) from cohort.cohort_index_dates) end",
             MOST_PATIENTS_PCT,
             category=COMPLETENESS,

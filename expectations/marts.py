@@ -26,6 +26,7 @@ def suites(facts: Facts) -> list[Suite]:
         "fct_topical_regimens": _regimens(facts),
         "fct_tacrolimus_initiation": _initiation(facts),
         "fct_follow_up": _follow_up(),
+        "fct_treatment_courses": _courses(),
         "fct_cohort_attrition": _attrition(),
         "fct_adverse_events": _adverse_events(),
         "fct_treatment_algorithm": _algorithm(),
@@ -244,6 +245,16 @@ def _regimens(facts: Facts) -> Iterator[Rule]:
         "is_regimen_evaluable",
     )
     yield no_rows(
+        "topical_therapy_reviewed",
+        "select 1 from {batch} having count(*) filter "
+        "(regimen_not_evaluable_reason_code is distinct from 'not_reviewed') = 0",
+        COMPLETENESS,
+        "Topical therapy was reviewed at no visit (topical_adherence), so the study's question "
+        "stays empty; a source that reviews it at every visit may declare topical_adherence: "
+        "{constant: adherent} in its mapping.",
+        "at least 1 visit",
+    ).as_warning()
+    yield no_rows(
         "nobody_on_topicals",
         "select 1 from {batch} where is_regimen_evaluable "
         "having avg((is_on_tacrolimus or is_on_corticosteroids)::int) < 0.02",
@@ -312,6 +323,25 @@ def _follow_up() -> Iterator[Rule]:
         COMPLETENESS, "Most patients whose week 4 is over were seen after the first day.",
         "median above 0 days",
     ).at_least(SOME, "count(*) filter (is_window_over_week_04)").as_warning()  # fmt: skip
+
+
+def _courses() -> Iterator[Rule]:
+    yield no_rows(
+        "courses_placed_in_time",
+        "select 1 from {batch} where is_undated and not is_earlier_only",
+        COMPLETENESS,
+        "A course without a start: whether its patient was on its class is not known; where such "
+        "courses were over before the index treatment, the mapping may declare period: "
+        "{constant: before_index}.",
+        "no course",
+    ).as_warning()  # fmt: skip
+    yield no_rows(
+        "day_0_has_a_course",
+        "select 1 from {batch} having count(distinct patient_id) filter (start_day = 0) "
+        "<> (select count(*) from marts.dim_patients)",
+        PLAUSIBILITY, "Every enrolled patient has a course that begins on day 0.",
+        "every enrolled patient",
+    )  # fmt: skip
 
 
 def _attrition() -> Iterator[Rule]:

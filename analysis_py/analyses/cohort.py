@@ -67,6 +67,8 @@ def enrolment(frames: Frames) -> list[Estimate]:
     rows = [count("A01", "enrolled", "enrolled", n, n)]
     for code in ("male", "female"):
         rows += share("A01", "enrolled", code, by_sex.get(code, 0), n)
+    n_unknown = n - sum(by_sex.values())
+    rows.append(count("A01", "enrolled", "sex", n_unknown, n, statistic="n_missing"))
     for age in AGES:
         rows += summary_rows("A01", "enrolled", age, summarise(numbers(patients[age])), "years")
     return rows + _flow(frames)
@@ -99,8 +101,9 @@ def _flow(frames: Frames) -> list[Estimate]:
 def clinical_features(frames: Frames) -> list[Estimate]:
     """A02, Table I: disease course, clinical phenotype and critical area at baseline, by sex.
 
-    Each feature takes one value per patient; a patient without a value is in the denominator, as in
-    the printed table, and is counted in n_missing.
+    A patient whose sex is not recorded is in the total only. Each feature takes one value per
+    patient; a patient without a value is in the denominator, as in the printed table, and is
+    counted in n_missing.
     """
     patients = frames["dim_patients"]
     columns = {code: is_code(patients["sex_code"], code) for code in ("male", "female")}

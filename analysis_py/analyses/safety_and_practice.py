@@ -83,7 +83,7 @@ def treatment_algorithm(frames: Frames) -> list[Estimate]:
         part = at(visits, timepoint)
         reasons = counted(part[REASON])
         numbers = {"recommendation": int(is_known(part[RECOMMENDED]).sum())}
-        numbers |= {reason: reasons.get(reason, 0) for reason in REASONS}
+        numbers |= dict.fromkeys(REASONS, 0) | reasons
         for term, n in numbers.items():
             rows += share("A21", "attended", term, n, len(part), timepoint=timepoint)
         agreed, known = is_true(part["is_agreed"]), is_known(part["is_agreed"])

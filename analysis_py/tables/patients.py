@@ -49,9 +49,11 @@ def clinical_features(rows: ResultRows) -> Table:
         for term in terms:
             add(term, "n")
         add(feature, "n_missing", "Not recorded")
+    unknown = rows.need("A01", "sex", "n_missing").n
     return table.finished(
         "Enrolled patients. Percentages of the column total, which includes patients without "
-        "the feature recorded. –: no patient.",
+        "the feature recorded. –: no patient."
+        + (f" The total includes {unknown} whose sex is not recorded." if unknown else ""),
         "A patient has one disease course, one phenotype and at most one entry of critical areas.",
     )
 
@@ -86,6 +88,9 @@ def patients(rows: ResultRows) -> Table:
     table.heading("Sex, n (%)")
     for row in (rows.need("A01", sex, "n") for sex in ("male", "female")):
         table.line(row.term_label, _count(row), "")
+    unknown = rows.need("A01", "sex", "n_missing")
+    if unknown.n:
+        table.line("Not recorded", _count(unknown), "")
     table.heading("Age in years, mean ± SD; median (quartiles); range")
     for age, name in AGES.items():
         table.line(name, _age(rows, age), str(rows.need("A01", age, "n_missing").n))

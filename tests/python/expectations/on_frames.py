@@ -432,7 +432,15 @@ QUERIES: dict[str, Callable] = {
         (r["first_recorded_day"] > r["last_recorded_day"])
         | ~r["end_of_observation_day"].between(0, r["last_recorded_day"].clip(lower=0))
     ).sum(),
-    "end_within_windows": lambda r, f: (r["end_of_observation_day"] > 406).sum(),
+    "end_within_windows": lambda r, f: (
+        (r["end_of_observation_day"] > 406)
+        & (r["end_of_observation_day"] != r["last_contact_day"].fillna(-1))
+    ).sum(),
+    "topical_therapy_reviewed": lambda r, f: (
+        (r["regimen_not_evaluable_reason_code"] == "not_reviewed").all()
+    ),
+    "courses_placed_in_time": lambda r, f: (r["is_undated"] & ~r["is_earlier_only"]).sum(),
+    "day_0_has_a_course": lambda r, f: r[r["start_day"] == 0]["patient_id"].nunique() != 342,
     "windows_in_order": lambda r, f: (
         r[[f"is_window_over_{code}" for code in ("baseline", "week_04", "week_16", "week_52")]]
         .astype(int).diff(axis=1).gt(0).any(axis=1).sum()

@@ -382,6 +382,20 @@ def test_a_follow_up_that_cannot_be_breaks_every_rule_of_its_suite(built, known,
     assert set(states.values()) == {"failed"}
 
 
+def test_courses_and_reviews_that_are_not_known_are_named(built, known, tmp_path):
+    statements = [
+        "update marts.fct_treatment_courses set start_day = null, is_undated = true "
+        "where rowid % 9 = 0",
+        "update marts.fct_topical_regimens set topical_regimen_code = null, "
+        "regimen_not_evaluable_reason_code = 'not_reviewed'",
+    ]
+    file = changed(built, tmp_path, statements)
+    states = states_of(file, known, "mart_fct_treatment_courses")
+    assert set(states.values()) == {"failed"}
+    states = states_of(file, known, "mart_fct_topical_regimens")
+    assert states["topical_therapy_reviewed"] == "failed"
+
+
 def test_a_rule_with_too_little_to_judge_is_not_applicable(built, known, tmp_path):
     statements = [
         "delete from marts.dim_patients where rowid > 18",

@@ -170,7 +170,8 @@ def test_there_is_a_suite_for_every_export_and_every_mart():
     marts = {
         "dim_patients", "dim_timepoints", "dim_scores", "dim_delivery", "fct_patient_timepoints",
         "fct_scores", "fct_topical_regimens", "fct_tacrolimus_initiation", "fct_adverse_events",
-        "fct_follow_up", "fct_cohort_attrition", "fct_treatment_algorithm", "fct_published_results",
+        "fct_follow_up", "fct_treatment_courses", "fct_cohort_attrition", "fct_treatment_algorithm",
+        "fct_published_results",
     }  # fmt: skip
     assert {f"mart_{mart}" for mart in marts} <= names
 
