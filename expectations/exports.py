@@ -310,6 +310,18 @@ def _distributions(export: str) -> Iterator[Measure]:
             )
             n = f"case when count(*) >= {LEAST_TO_VARY} then count({column}) end"
             yield Measure(rule.as_warning(), n)
+    if export == "prescriptions":
+        dated = share(
+            "courses_dated",
+            "count(*) filter (start_date is null and period_code is distinct from 'before_index')",
+            "count(*)",
+            0,
+            category=COMPLETENESS,
+            reason="Whether a patient was on the class of a course without a start is not known; "
+            "where such courses were over before the index treatment, the mapping may declare "
+            "period: {constant: before_index}.",
+        )
+        yield dated._replace(rule=dated.rule.as_warning())
     if export == "patients":
         sex = _varied("sex_code", "sex", LEAST_PATIENTS_TO_VARY)
         yield sex._replace(rule=sex.rule.as_warning())

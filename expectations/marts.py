@@ -327,15 +327,6 @@ def _follow_up() -> Iterator[Rule]:
 
 def _courses() -> Iterator[Rule]:
     yield no_rows(
-        "courses_placed_in_time",
-        "select 1 from {batch} where is_undated and not is_earlier_only",
-        COMPLETENESS,
-        "A course without a start: whether its patient was on its class is not known; where such "
-        "courses were over before the index treatment, the mapping may declare period: "
-        "{constant: before_index}.",
-        "no course",
-    ).as_warning()  # fmt: skip
-    yield no_rows(
         "day_0_has_a_course",
         "select 1 from {batch} having count(distinct patient_id) filter (start_day = 0) "
         "<> (select count(*) from marts.dim_patients)",

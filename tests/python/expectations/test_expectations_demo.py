@@ -384,8 +384,10 @@ def test_a_follow_up_that_cannot_be_breaks_every_rule_of_its_suite(built, known,
 
 def test_courses_and_reviews_that_are_not_known_are_named(built, known, tmp_path):
     statements = [
-        "update marts.fct_treatment_courses set start_day = null, is_undated = true "
-        "where rowid % 9 = 0",
+        "update marts.fct_treatment_courses set start_day = null where rowid % 9 = 0",
+        "update staging.stg_pharmacy__prescriptions set start_date = null where record_number = 7",
+        "update staging.stg_pharmacy__prescriptions set start_date = null, "
+        "period_code = 'before_index' where record_number = 8",
         "update marts.fct_topical_regimens set topical_regimen_code = null, "
         "regimen_not_evaluable_reason_code = 'not_reviewed'",
     ]
@@ -394,6 +396,9 @@ def test_courses_and_reviews_that_are_not_known_are_named(built, known, tmp_path
     assert set(states.values()) == {"failed"}
     states = states_of(file, known, "mart_fct_topical_regimens")
     assert states["topical_therapy_reviewed"] == "failed"
+    report = gate.run(file, known, [s for s in gate.all_suites(known) if "prescr" in s.name])
+    [dated] = [each for each in report.outcomes if each.expectation_code == "courses_dated"]
+    assert (dated.state_code, dated.severity_code, dated.n_unexpected) == ("failed", "warning", 1)
 
 
 def test_a_rule_with_too_little_to_judge_is_not_applicable(built, known, tmp_path):
