@@ -24,7 +24,7 @@ from expectations.rules import (
     value_between,
 )
 from intake.contract import EXPORTS, column_names
-from intake.uses import NOT_SELECTED
+from intake.uses import NOT_SELECTED, SKIPPED
 
 SCORES = [name for name in column_names("visits") if name.endswith("_score")]
 STAGED_COLUMN = {
@@ -106,8 +106,11 @@ more than both of them share is a default of a form, or the day of a migration."
 LARGEST_REFUSED_SHARE, FEW_RECORDS = 0.10, 5
 """No file may lose more than both of its records, or of its values."""
 
-OF_NO_EXPORT = f"ends_with(source_file, '#{NOT_SELECTED}')"
+UNSELECTED = f"ends_with(source_file, '#{NOT_SELECTED}')"
 """SQL: the line of the ledger of records that no part of the mapping selects."""
+
+OF_NO_EXPORT = f"({UNSELECTED} or ends_with(source_file, '#{SKIPPED}'))"
+"""SQL: a line of the ledger of records that belong to no export, declared or not."""
 
 _REPEATED = ("duplicate_exact", "conflicting_duplicate")
 _BETWEEN_RECORDS = (
@@ -373,7 +376,7 @@ def _ledger() -> Suite:
                 "no file",
             ),
             no_rows(
-                "records_selected", f"select 1 from {{batch}} where {OF_NO_EXPORT}", CONFORMANCE,
+                "records_selected", f"select 1 from {{batch}} where {UNSELECTED}", CONFORMANCE,
                 "Records of a file belong to no export (rule not_selected): an event, an arm or an "
                 "instrument that the records of the mapping do not name.",
                 "no file",

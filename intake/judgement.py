@@ -29,7 +29,7 @@ from intake.parquet import ParquetReader
 from intake.projection import CENTRE, Projection, as_faulty
 from intake.records import Layout, Tally, normal_header
 from intake.refusals import FileRefusedError, shown_name
-from intake.uses import NOT_SELECTED
+from intake.uses import NOT_SELECTED, SKIPPED
 from intake.workbook import WorkbookReader
 from privacy.pseudonyms import PseudonymKey
 
@@ -80,7 +80,7 @@ class FileJudgement:
     tally : Tally
         Records and faults.
     projections : list of Projection
-        One per use of the file, with its counts; one more for records that no use takes, if any.
+        One per use of the file, with its counts; more for records that no use takes, if any.
     notices : list of tuple
         Code and detail.
     refusal : FileRefusedError or None
@@ -219,21 +219,21 @@ def _projected(
     """Give a batch to every use of the file, then the records that none of them takes."""
     planned = judgement.planned
     by_use = judgement.projections[: len(planned.uses)]
-    batch, rest = _without_skipped(by_use[0], _with_centres(judgement, batch, layout))
+    batch, skipped = _without_skipped(by_use[0], _with_centres(judgement, batch, layout))
     for projection in by_use:
         rows = projection.rows(batch)
         if rows.num_rows:
             yield projection, rows
+    rests = {SKIPPED: skipped}
     if all(use.is_filtered for use in planned.uses):
         is_taken = pc.is_valid(batch.column("record_fault"))
         for projection in by_use:
             is_taken = pc.or_(is_taken, projection.selects(batch))
-        rest = pa.concat_tables([rest, batch.filter(pc.invert(is_taken))])
-    if rest.num_rows:
-        if len(judgement.projections) == len(by_use):
-            judgement.projections.append(_of_the_rest(planned, layout, key))
-        projection = judgement.projections[-1]
-        yield projection, projection.rows(by_use[0].as_not_selected(rest))
+        rests[NOT_SELECTED] = batch.filter(pc.invert(is_taken))
+    for part, rest in rests.items():
+        if rest.num_rows:
+            projection = _of_the_rest(judgement, part, layout, key)
+            yield projection, projection.rows(by_use[0].as_not_selected(rest))
 
 
 def _without_skipped(first: Projection, batch: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -245,14 +245,20 @@ def _without_skipped(first: Projection, batch: pa.Table) -> tuple[pa.Table, pa.T
 
 
 def _of_the_rest(
-    planned: PlannedFile, layout: Layout | None, key: PseudonymKey | None
+    judgement: FileJudgement, part: str, layout: Layout | None, key: PseudonymKey | None
 ) -> Projection:
     """Return the projection of records that no use takes: faulty records of the first export."""
     assert layout is not None
+    planned = judgement.planned
+    for projection in judgement.projections[len(planned.uses) :]:
+        if projection.use.source.part == part:
+            return projection
     first = planned.uses[0]
-    source = first.source.model_copy(update={"part": NOT_SELECTED, "records": {}})
+    source = first.source.model_copy(update={"part": part, "records": {}})
     use = replace(first, source=source, slot_headers=())
-    return Projection(use, planned.shown, layout, key, True, centre=planned.centre)
+    projection = Projection(use, planned.shown, layout, key, True, centre=planned.centre)
+    judgement.projections.append(projection)
+    return projection
 
 
 def _note_columns(judgement: FileJudgement, layout: Layout | None) -> None:
@@ -327,6 +333,8 @@ def _require_selected(judgement: FileJudgement) -> None:
                 f"{', '.join(map(shown_name, dict.fromkeys(asked)))}.",
             )
     for projection in judgement.projections[len(judgement.planned.uses) :]:
-        judgement.notices.append(
-            ("unselected_records", f"{projection.n_records} records belong to no export")
-        )
+        n = projection.n_records
+        if projection.use.source.part == SKIPPED:
+            judgement.notices.append(("skipped_records", f"{n} records are declared to be none"))
+        else:
+            judgement.notices.append(("unselected_records", f"{n} records belong to no export"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from intake.contract import EXPORTS, codes_of, column_names, required_columns
 from intake.mapping_schema import RELATIVE_DATES, SLOT, ColumnSource, FileSource
 from intake.refusals import shown_name
-from intake.uses import NOT_SELECTED, NUMBERS, FileUse, file_key
+from intake.uses import NOT_SELECTED, NUMBERS, SKIPPED, FileUse, file_key
 from intake.yaml_files import PlacedError
 
 Path = tuple[str, ...]
@@ -19,10 +19,8 @@ def check_parts(uses: list[tuple[Path, FileUse]]) -> None:
     for file, found in by_file.items():
         parts = [part for _, part in found]
         for path, part in found:
-            if part == NOT_SELECTED:
-                raise PlacedError(
-                    path, f"exports: {file}: the part name {NOT_SELECTED} is reserved"
-                )
+            if part in (NOT_SELECTED, SKIPPED):
+                raise PlacedError(path, f"exports: {file}: the part name {part} is reserved")
             if len(found) > 1 and (part is None or parts.count(part) > 1):
                 raise PlacedError(
                     path,

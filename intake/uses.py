@@ -10,8 +10,9 @@ from typing import Any
 from intake.contract import EXPORTS, column_names, unexpected_columns
 from intake.mapping_schema import DATE_FORMATS, CellKeys, ColumnSource, FileSource
 
-NOT_SELECTED = "not_selected"
-"""Rule of a record that no use of its file takes, and the part under which it is counted."""
+NOT_SELECTED, SKIPPED = "not_selected", "skipped"
+"""Parts under which records are counted that no use of their file takes, and those that the mapping
+declares to be none (``skip_records``); their rule is ``not_selected``."""
 
 FORMATS = {".csv": "csv", ".csv.gz": "csv_gz", ".xlsx": "xlsx", ".parquet": "parquet"}
 """Ending of a file name -> format."""

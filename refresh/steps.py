@@ -18,7 +18,7 @@ from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
 from expectations.outcomes import CheckReport
-from intake.uses import NOT_SELECTED
+from intake.uses import NOT_SELECTED, SKIPPED
 from refresh import build, load, versions
 from refresh.build import BuildResult
 from refresh.manifest import Entry
@@ -107,10 +107,10 @@ def _check(settings: Settings, previous: PreviousVersion) -> CheckReport:
 
 
 def _records_of(entry: Entry) -> dict[str, int]:
-    """Return the records read per export, without those that no part of the mapping selects."""
+    """Return the records read per export, without those of no part of the mapping."""
     records: dict[str, int] = {}
     for line in entry.get("inputs", []):
-        if line["source_file"].endswith(f"#{NOT_SELECTED}"):
+        if line["source_file"].endswith((f"#{NOT_SELECTED}", f"#{SKIPPED}")):
             continue
         name = line["export_name"]
         records[name] = records.get(name, 0) + line["n_records_read"]

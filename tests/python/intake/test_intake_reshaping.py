@@ -162,8 +162,8 @@ def test_every_record_of_a_wide_sheet_is_accounted_for(wide):
     assert files == [
         ("comorbidities", "comorbidities", 1, 0),
         ("comorbidities", "comorbidities+2", 1, 0),
-        ("patients", "not_selected", 1, 1),
         ("patients", "patients", 3, 0),
+        ("patients", "skipped", 1, 1),
         ("prescriptions", "dupilumab", 3, 0),
         ("prescriptions", "topicals", 2, 0),
         ("prescriptions", "topicals+2", 1, 0),
@@ -226,8 +226,9 @@ def test_a_row_that_no_use_takes_is_counted_as_such(wide):
         "select split_part(source_file, '#', 2), n_records_read from raw.delivery_files order by 1"
     )
     assert files.fetchall() == [
-        ("not_selected", 2),
+        ("not_selected", 1),
         ("patients", 2),
+        ("skipped", 1),
         ("visits_t0", 2),
         ("visits_t4", 1),
     ]
