@@ -12,6 +12,7 @@ from intake.propose import redcap
 from intake.propose.blocks import days_by_label, label_of, meanings
 from intake.propose.formats import (
     add_formats,
+    ask_for_number_codes,
     contract_has,
     counted,
     date_columns,
@@ -66,6 +67,7 @@ def draft(
         _ask_for_codes(use)
     _leave_out_what_is_not_ours(proposal)
     add_formats(proposal, extraction)
+    ask_for_number_codes(proposal)
     _without_calendar(proposal)
     used = in_order(use.table for use in proposal.uses)
     others = [table.file for table in found.tables if table.file not in used]

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from intake.contract import EXPORTS
+from intake.contract import EXPORTS, codes_of
 from intake.propose.proposal import Proposal, Setting, Use, headers_in
+from intake.propose.roles import score_ranges
 from intake.propose.scan import PARTIAL_DATE, Column, Table
 from intake.yaml_files import OPEN
 
@@ -21,8 +22,10 @@ BUILT_IN: dict[str, object] = {
 }  # fmt: skip
 """What holds where a mapping says nothing."""
 
-_DATE_ORDERS = ("ymd", "dmy", "mdy")
-_MOST_ODD_SHARE = 0.05
+_NUMBER_CODES = frozenset(
+    {"-1", "-8", "-9", "-88", "-99", "-999", "88", "99", "888", "999", "9999"}
+)
+_LEAST_NUMBER_CODES = 2
 _TIME_ZONES = ("Europe/Rome", "Europe/Berlin", "Europe/London", "UTC")
 
 
@@ -87,6 +90,26 @@ def add_formats(proposal: Proposal, extraction: datetime.date | None) -> None:
                     use.keys[key] = setting
 
 
+def ask_for_number_codes(proposal: Proposal) -> None:
+    """Ask whether a number that a score cannot have, such as -99, means "not recorded" there."""
+    common = proposal.defaults.get("missing_codes", Setting([])).value
+    for use in proposal.uses:
+        for name, columns in score_columns(use).items():
+            score = score_ranges().get(name.removesuffix("_score"))
+            if score is None:
+                continue
+            found: Counter[str] = Counter()
+            for column in columns:
+                found.update({
+                    text: n for text, n in column.values.items()
+                    if text.strip() in _NUMBER_CODES and not score.low <= float(text) <= score.high
+                })  # fmt: skip
+            if found.total() >= _LEAST_NUMBER_CODES:
+                _own_form(use, name, "missing_codes", [*common, *sorted(found)])
+                told = ", ".join(f"{code} ({n:,})" for code, n in sorted(found.items()))
+                use.columns[name].question = f'does {told} mean "not recorded" here?'
+
+
 def _settle_by_other_tables(forms: Iterable[dict[str, Setting]]) -> None:
     """Propose for an open order of dates the one of another file; it stays a question."""
     decided = Counter(
@@ -145,7 +168,7 @@ def _add_marks(uses: Sequence[Use], found: dict[str, Any]) -> None:
     found["decimal_mark"] = Setting(best, comment)
 
 
-def _own_form(use: Use, name: str, key: str, value: str) -> None:
+def _own_form(use: Use, name: str, key: str, value: object) -> None:
     """Give one column a form of its own."""
     setting = use.columns[name]
     source = setting.value if isinstance(setting.value, dict) else {"column": setting.value}
@@ -237,7 +260,12 @@ def counted(n: int, noun: str) -> str:
 
 
 def contract_has(export: str, column: str) -> bool:
-    """Return whether the registry has this column of an export."""
+    """Return whether a mapping may name this column of an export.
+
+    A score that visits have no column for is one of them too: the loader reads it as a score.
+    """
+    if export == "visits" and column.removesuffix("_score") in codes_of("score"):
+        return True
     return any(each.name == column for each in EXPORTS.get(export, ()))
 
 

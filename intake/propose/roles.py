@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from intake.contract import codes_of, column_names
 from intake.propose.headers import Candidate, candidates, folded, phrases, words_of
 from intake.propose.scan import NUMBER, PARTIAL_DATE, Column, Table
 
@@ -24,7 +25,9 @@ _MOST_RECORDS_OF_ONE_PATIENT = 20
 """A longer file with one identifier names the study there, not a patient."""
 
 _SEEDS = Path(__file__).parents[2] / "seeds"
-SCORES_OF_VISITS = ("easi", "itch_nrs", "sleep_nrs", "dlqi", "iga", "poem")
+SCORES_OF_VISITS = tuple(
+    code for code in codes_of("score") if f"{code}_score" in column_names("visits")
+)
 DATES = (
     "birth_date", "visit_date", "ad_diagnosis_date", "start_date", "end_date", "onset_date",
     "last_contact_date",

@@ -30,6 +30,8 @@ _HEAD = """\
 version: 1
 source_system: {source_system}
 label: {label}
+# Where the source follows the study of 2022, its bounds apply with this line:
+# study: ferrucci_2022
 """
 
 

@@ -105,11 +105,11 @@ COMMANDS = (
     Command("registry words <folder> --mapping <source>", why_not="the same below"),
     Command(
         "registry words exports/italian_sheet --mapping build/our_clinic.yml "
-        "--vault our_vault --published our_published"
+        "--vault sheet_vault --published sheet_published"
     ),
     Command(
         "registry run --delivery exports/italian_sheet --mapping build/our_clinic.yml "
-        "--vault our_vault --published our_published"
+        "--vault sheet_vault --published sheet_published"
     ),
     Command("registry check"),
     Command("registry check FOLDER", "registry check exports/demo"),

@@ -133,7 +133,7 @@ def german_sheet(folder: Path) -> Path:
 def ages_and_days(folder: Path) -> Path:
     """Ages and days since the first dose in place of dates."""
     patients = [["subject_id", "age", "sex"]]
-    visits = [["subject_id", "day", "easi", "itch"]]
+    visits = [["subject_id", "day", "easi", "itch", "BSA"]]
     drugs = [["subject_id", "drug", "start", "end"]]
     for patient in range(1, N_PATIENTS + 1):
         code = f"S{patient:03d}"
@@ -141,7 +141,8 @@ def ages_and_days(folder: Path) -> Path:
         drugs.append([code, "dupilumab", "day 1", "day 400"])
         for week in WEEKS:
             if is_seen(patient, week):
-                visits.append([code, f"day {7 * week + 1}", str(easi_of(patient, week)), "5"])
+                easi, itch = str(easi_of(patient, week)), str(max(0, 9 - week // 6))
+                visits.append([code, f"day {7 * week + 1}", easi, itch, str(60 - week)])
     _folder(folder)
     for name, rows in {"patients": patients, "visits": visits, "drugs": drugs}.items():
         (folder / f"{name}.csv").write_text(written(rows, ","), newline="")
@@ -161,6 +162,7 @@ def long_scores(folder: Path) -> Path:
                 day = visit_of(patient, week).isoformat()
                 values.append([code, day, "EASI", str(easi_of(patient, week))])
                 values.append([code, day, "DLQI", str(max(1, 20 - week // 3))])
+                values.append([code, day, "SCORAD", str(70 - week)])
     _folder(folder)
     (folder / "subjects.csv").write_text(written(patients, ","), newline="")
     (folder / "measurements.csv").write_text(written(values, ","), newline="")

@@ -83,16 +83,26 @@ def test_a_german_sheet_with_two_header_lines(tmp_path):
 
 
 def test_days_in_place_of_dates_leave_out_the_study_period(tmp_path):
-    _, text = proposed(tmp_path, sources.ages_and_days)
+    report, text = proposed(tmp_path, sources.ages_and_days)
     assert "date_format: day" in lines_of(text)
     (criteria,) = [line for line in lines_of(text) if line.startswith("criteria:")]
     assert "is_adult" in criteria
     assert "is_index_date_in_study_period" not in criteria
+    assert "age_at_index_years: age" in lines_of(text)
+    assert "bsa_score: BSA" in lines_of(text)
+    assert not check(tmp_path / "delivery", str(report.path)).is_refused
 
 
 def test_one_row_per_measurement_becomes_one_use_per_score(tmp_path):
     report, text = proposed(tmp_path, sources.long_scores)
-    for line in ("records: {parameter: [EASI]}", "easi_score: value", "dlqi_score: value"):
+    for line in (
+        "records: {parameter: [EASI]}",
+        "easi_score: value",
+        "dlqi_score: value",
+        "records: {parameter: [SCORAD]}",
+        "score: {column: parameter, words: {SCORAD: scorad}}",
+        "value: value",
+    ):
         assert line in lines_of(text)
     assert not check(tmp_path / "delivery", str(report.path)).is_refused
 
@@ -166,6 +176,20 @@ def test_dates_that_two_orders_allow_are_a_question_that_stops_the_loader(tmp_pa
     assert 'date_format: "?"' in report.path.read_text().splitlines()[line - 1]
     with pytest.raises(MappingError, match=f"line {line}: date_format: the question"):
         load_mapping(str(report.path))
+
+
+def test_a_number_that_a_score_cannot_have_is_asked_about(tmp_path):
+    folder = sources.ages_and_days(tmp_path / "delivery")
+    visits = folder / "visits.csv"
+    rows = visits.read_text().splitlines()
+    rows[1:4] = [row.rsplit(",", 2)[0] + ",-99,60" for row in rows[1:4]]
+    visits.write_text("\n".join(rows) + "\n")
+    report = propose(folder, str(tmp_path / "ours.yml"))
+    assert [(question, is_open) for _, question, is_open in report.questions] == [
+        ('does -99 (3) mean "not recorded" here?', False)
+    ]
+    text = report.path.read_text()
+    assert 'itch_nrs_score: {column: itch, missing_codes: ["-99"]}' in lines_of(text)
 
 
 def test_an_answer_stays_and_only_new_columns_are_added(tmp_path):
