@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from intake.propose.shapes import Seen, look, uses_of
 from intake.refusals import IntakeError, shown_name
 from intake.yaml_files import OPEN
 
+_DAY_IN_NAME = re.compile(r"(?:19|20)\d{2}[-_.]?(?:0[1-9]|1[0-2])(?:[-_.]?[0-3]\d)?(?!\d)")
 _CALENDAR_CRITERIA = ("is_index_date_in_study_period",)
 
 
@@ -51,6 +53,9 @@ def draft(
     if not folder.is_dir():
         raise IntakeError(f"The delivery folder {folder} is not there.", "name the right folder")
     found = scan_folder(folder)
+    found.problems += [(t.file, "holds no record.") for t in found.tables if not t.records]
+    found.tables = [table for table in found.tables if table.records]
+    _name_files(found.tables)
     proposal = Proposal(source_system, f"Mapping proposed for {source_system}")
     projects = redcap.projects_of(found.tables)
     described = {id(table) for project in projects for table in project.tables}
@@ -70,13 +75,22 @@ def draft(
     ask_for_number_codes(proposal)
     _without_calendar(proposal)
     used = in_order(use.table for use in proposal.uses)
-    others = [table.file for table in found.tables if table.file not in used]
+    others = [table.named for table in found.tables if table.file not in used]
     proposal.ignored = list(dict.fromkeys([*others, *(name for name, _ in found.problems)]))
     proposal.seen = {
         table.name: [column.header for column in table.columns] for table in found.tables
     }
     proposal.lost += losses(proposal, found, seen, beside)
     return proposal, found
+
+
+def _name_files(tables: Sequence[Table]) -> None:
+    """Write ``*`` for the day in the name of a file, where no other file would match."""
+    files = in_order(tables)
+    for table in tables:
+        pattern = _DAY_IN_NAME.sub("*", table.file)
+        if sum(fnmatch.fnmatchcase(file, pattern) for file in files) == 1:
+            table.pattern = pattern
 
 
 def nothing_usable(folder: Path, found: Folder, projects: Sequence[redcap.Project]) -> IntakeError:

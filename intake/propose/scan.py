@@ -191,6 +191,8 @@ class Table:
         First text of each line of totals at the end.
     is_whole : bool
         Whether every record was looked at.
+    pattern : str
+        The file's name with ``*`` for a day in it; "" for the name as it is.
     """
 
     file: str
@@ -205,11 +207,17 @@ class Table:
     n_records: int = 0
     footers: list[str] = field(default_factory=list)
     is_whole: bool = True
+    pattern: str = ""
+
+    @property
+    def named(self) -> str:
+        """The file as a mapping names it: its pattern where it has one."""
+        return self.pattern or self.file
 
     @property
     def name(self) -> str:
         """File, and sheet where there is one."""
-        return f"{self.file} [{self.sheet}]" if self.sheet else self.file
+        return f"{self.named} [{self.sheet}]" if self.sheet else self.named
 
     def column(self, header: str) -> Column | None:
         """Return the column with this header; case and outer blanks do not count."""

@@ -335,7 +335,8 @@ def _listed(column: Column, is_drug: bool) -> Setting:
 
 def _prescriptions(seen: Seen, is_register: bool) -> list[Use]:
     uses = [*_index_courses(seen)]
-    if seen.has("drug_name") and not is_register:
+    is_course = seen.has("drug_name") and (not is_register or seen.has("start_date"))
+    if is_course and not uses:
         use = Use("prescriptions", "prescriptions", seen.table)
         keys = ("drug_name", "start_date", "end_date", "route", "strength", "body_site")
         use.columns["prescription_id"] = key_of(seen, "prescription_id", keys)

@@ -81,7 +81,7 @@ def tail(proposal: Proposal, seen: Mapping[str, Sequence[str]]) -> str:
 
 def use_lines(use: Use, numbers: Iterator[int]) -> list[str]:
     """Return the lines of one use of a file, as an item of the list ``files``."""
-    lines = [f"      - file: {scalar(use.table.file)}"]
+    lines = [f"      - file: {scalar(use.table.named)}"]
     if use.table.sheet:
         lines.append(f"        sheet: {scalar(use.table.sheet)}")
     if use.part:

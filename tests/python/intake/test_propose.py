@@ -192,6 +192,17 @@ def test_a_number_that_a_score_cannot_have_is_asked_about(tmp_path):
     assert 'itch_nrs_score: {column: itch, missing_codes: ["-99"]}' in lines_of(text)
 
 
+def test_a_day_in_the_name_of_a_file_is_any_day(tmp_path):
+    folder = sources.long_scores(tmp_path / "delivery")
+    (folder / "subjects.csv").rename(folder / "subjects_2024-06-30.csv")
+    report = propose(folder, str(tmp_path / "ours.yml"))
+    text = report.path.read_text()
+    assert '- file: "subjects_*.csv"' in lines_of(text)
+    (folder / "subjects_2024-06-30.csv").rename(folder / "subjects_2024-07-31.csv")
+    assert propose(folder, str(report.path)).added == []
+    assert not check(folder, str(report.path)).is_refused
+
+
 def test_an_answer_stays_and_only_new_columns_are_added(tmp_path):
     report, text = proposed(tmp_path, sources.italian_wide)
     answered = text.replace("# involves_hands:", "involves_hands:").replace(
@@ -252,7 +263,14 @@ def test_an_answer_that_the_files_contradict_is_an_error_with_its_line(tmp_path,
 
 
 @pytest.mark.parametrize(
-    "content", [{}, {"letter.txt": b"Dear"}, {"plan.csv": b"a,b\n1.5,x\n2.5,\n"}]
+    "content",
+    [
+        {},
+        {"letter.txt": b"Dear"},
+        {"plan.csv": b"a,b\n1.5,x\n2.5,\n"},
+        {"patients.csv": b"patient_id,sex\n"},
+        {"broken.xlsx": b"PK"},
+    ],
 )
 def test_a_folder_without_anything_usable_says_so_in_one_line(tmp_path, content):
     folder = tmp_path / "delivery"
