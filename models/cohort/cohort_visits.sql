@@ -78,34 +78,22 @@ visit_days as (
         patient_id, timepoint_code, visit_day, days_from_target, visit_date, is_placed_by_label
 ),
 
--- Null on the days without any score.
-scored_days as (
+judged_days as (
     select
         *,
-        case
-            when
-                coalesce(
-                    easi_score,
-                    itch_nrs_score,
-                    sleep_nrs_score,
-                    dlqi_score,
-                    iga_score,
-                    poem_score
-                ) is not null
-                or has_long_score
-                then visit_day
-        end as scored_day
+        coalesce(
+            easi_score, itch_nrs_score, sleep_nrs_score, dlqi_score, iga_score, poem_score
+        ) is not null
+        or has_long_score as has_score
     from visit_days
 ),
 
--- A visit of an unknown day does not count beside a scored visit of a known one.
-counted_days as (
-    select * from scored_days
-    qualify
-        not is_placed_by_label
-        or count(scored_day) filter (not is_placed_by_label) over (
-            partition by patient_id, timepoint_code
-        ) = 0
+-- Null without any score, and where the day is not known.
+scored_days as (
+    select
+        *,
+        case when has_score and not is_placed_by_label then visit_day end as scored_day
+    from judged_days
 ),
 
 window_days as (
@@ -114,7 +102,7 @@ window_days as (
         count(*) over (partition by patient_id, timepoint_code) as n_visits_in_window,
         min(scored_day) over (partition by patient_id, timepoint_code) as first_scored_day,
         max(scored_day) over (partition by patient_id, timepoint_code) as last_scored_day
-    from counted_days
+    from scored_days
 ),
 
 -- A visit with a score before one without any; the choice is per visit, not per score. Tie: the
@@ -123,10 +111,10 @@ window_days as (
 nearest_visits as (
     select
         *,
-        max(case when scored_day = first_scored_day then easi_score end)
+        max(case when scored_day is not distinct from first_scored_day then easi_score end)
             over (partition by patient_id, timepoint_code)
             as easi_first_visit_score,
-        max(case when scored_day = last_scored_day then easi_score end)
+        max(case when scored_day is not distinct from last_scored_day then easi_score end)
             over (partition by patient_id, timepoint_code)
             as easi_last_visit_score
     from window_days
@@ -134,7 +122,7 @@ nearest_visits as (
         row_number() over (
             partition by patient_id, timepoint_code
             order by
-                scored_day is null, is_placed_by_label, abs(days_from_target), visit_day
+                not has_score, is_placed_by_label, abs(days_from_target), visit_day
         ) = 1
 ),
 
