@@ -13,7 +13,7 @@ from intake.contract import EXPORTS, codes_of
 from intake.mapping import Mapping
 from intake.projection import Projection
 from intake.propose.roles import known_words
-from intake.propose.scan import LEAST_PATIENTS_OF_A_WORD
+from intake.propose.tables import LEAST_PATIENTS_OF_A_WORD
 
 _MOST_WORDS = 10_000
 _MOST_WORDS_SHOWN = 10

@@ -12,7 +12,7 @@ from statistics import median
 
 from intake.propose.headers import candidates, phrases
 from intake.propose.roles import SET_FROM, all_roles, is_identity, seed
-from intake.propose.scan import DATE, Column, Table
+from intake.propose.tables import DATE, Column, Table
 
 SLOT = "{t}"
 _OF_A_BLOCK = 2
@@ -46,8 +46,6 @@ class Block:
         How the meaning of the labels was found.
     is_certain : bool
         Whether dates or units decide it.
-    unknown : dict
-        Header with ``{t}`` of repeated columns without a role -> number of columns.
     """
 
     labels: dict[str, str] = field(default_factory=dict)
@@ -55,7 +53,6 @@ class Block:
     columns: list[Column] = field(default_factory=list)
     reason: str = ""
     is_certain: bool = True
-    unknown: dict[str, int] = field(default_factory=dict)
 
 
 @cache
@@ -110,12 +107,8 @@ def block_of(table: Table) -> Block | None:
     block = Block()
     for stem, found in by_stem.items():
         role = _role_of(stem) if stem else None
-        if role is None:
-            if len(found) >= _OF_A_BLOCK:
-                label, column = next(iter(found.items()))
-                block.unknown[pattern_of(column.header, label)] = len(found)
-            continue
-        of_role.setdefault(role, {}).update(found)
+        if role is not None:
+            of_role.setdefault(role, {}).update(found)
     of_role = {role: found for role, found in of_role.items() if len(found) >= _OF_A_BLOCK}
     if not of_role:
         return None

@@ -11,6 +11,7 @@ from pathlib import Path
 from intake.contract import codes_of, required_columns
 from intake.propose import redcap
 from intake.propose.blocks import days_by_label, label_of, meanings
+from intake.propose.dictionary import Project, projects_of
 from intake.propose.formats import (
     add_formats,
     ask_for_number_codes,
@@ -19,11 +20,12 @@ from intake.propose.formats import (
     date_columns,
     in_order,
 )
-from intake.propose.headers import folded, is_of_headers
+from intake.propose.headers import is_of_headers
 from intake.propose.proposal import Proposal, Use
 from intake.propose.roles import WORD_KIND_OF, is_identity, known_words
-from intake.propose.scan import Column, Folder, Table, scan_folder
+from intake.propose.scan import scan_folder
 from intake.propose.shapes import Seen, look, uses_of
+from intake.propose.tables import Column, Folder, Table
 from intake.refusals import IntakeError, shown_name
 from intake.yaml_files import OPEN
 
@@ -57,7 +59,7 @@ def draft(
     found.tables = [table for table in found.tables if table.records]
     _name_files(found.tables)
     proposal = Proposal(source_system, f"Mapping proposed for {source_system}")
-    projects = redcap.projects_of(found.tables)
+    projects = projects_of(found.tables)
     described = {id(table) for project in projects for table in project.tables}
     seen = [look(table) for table in found.tables if id(table) not in described]
     beside = [table for project in projects for table in project.others]
@@ -93,7 +95,7 @@ def _name_files(tables: Sequence[Table]) -> None:
             table.pattern = pattern
 
 
-def nothing_usable(folder: Path, found: Folder, projects: Sequence[redcap.Project]) -> IntakeError:
+def nothing_usable(folder: Path, found: Folder, projects: Sequence[Project]) -> IntakeError:
     """Return the error for a folder from which no mapping can be made, in one line."""
     if not found.tables and not found.problems:
         what = "it holds no CSV, Excel or Parquet file"
@@ -346,9 +348,3 @@ def _lost_words(table: Table, uses: Sequence[Use]) -> Iterable[str]:
                 f"{table.name}: {name}: {counted(len(unknown), 'unknown word')} in "
                 f"{counted(sum(unknown.values()), 'record')}{words}"
             )
-
-
-def name_for(folder: Path) -> str:
-    """Return a name for the mapping of a folder: its own in lower snake case."""
-    name = re.sub(r"[^a-z0-9]+", "_", folded(folder.resolve().name)).strip("_")
-    return name if re.match(r"[a-z]", name) else "our_clinic"

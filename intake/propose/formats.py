@@ -10,7 +10,7 @@ from typing import Any
 from intake.contract import EXPORTS, codes_of
 from intake.propose.proposal import Proposal, Setting, Use, headers_in
 from intake.propose.roles import score_ranges
-from intake.propose.scan import PARTIAL_DATE, Column, Table
+from intake.propose.tables import PARTIAL_DATE, Column, Table
 from intake.yaml_files import OPEN
 
 OF_READING = ("encoding", "delimiter", "preamble_lines", "header_lines")

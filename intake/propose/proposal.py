@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from intake.propose.scan import Table
+from intake.propose.tables import Table
 from intake.yaml_files import OPEN
 
 
@@ -118,17 +118,3 @@ class Proposal:
     lost: list[str] = field(default_factory=list)
     criteria: tuple[str, ...] = ()
     seen: dict[str, list[str]] = field(default_factory=dict)
-
-    @property
-    def settings(self) -> list[Setting]:
-        """Every setting in the order of the file."""
-        found = [*self.defaults.values()]
-        found += [setting for words in self.words.values() for setting in words.values()]
-        for use in self.uses:
-            found += [*use.keys.values(), *use.columns.values()]
-        return found
-
-    @property
-    def n_questions(self) -> int:
-        """Number of questions that are left to a person."""
-        return sum(bool(setting.question) for setting in self.settings)

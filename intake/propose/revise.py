@@ -16,7 +16,7 @@ from typing import Any
 
 from intake.propose.formats import BUILT_IN
 from intake.propose.proposal import Proposal, Use, headers_in
-from intake.propose.scan import Column, Folder, Table
+from intake.propose.tables import Column, Folder, Table
 from intake.propose.write import NOT_READ, SEEN, scalar, setting_lines, tail, use_lines
 from intake.refusals import MappingError, shown_name
 from intake.yaml_files import OPEN, read_yaml

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from intake.contract import codes_of, column_names
 from intake.propose.headers import Candidate, candidates, folded, phrases, words_of
-from intake.propose.scan import NUMBER, PARTIAL_DATE, Column, Table
+from intake.propose.tables import NUMBER, PARTIAL_DATE, Column, Table
 
 SET_FROM = 0.55
 """From this score a candidate is written as a setting; below it, as a question."""

@@ -21,7 +21,7 @@ from intake.propose.roles import (
     score_ranges,
     terms,
 )
-from intake.propose.scan import Column, Table
+from intake.propose.tables import Column, Table
 
 _PATIENT_FACTS = (
     "sex", "birth_date", "age_at_index_years", "ad_diagnosis_date", "disease_course",

@@ -7,7 +7,7 @@ from collections import Counter
 import propose_sources as sources
 import pytest
 
-from intake.propose import scan
+from intake.propose import scan, tables
 from intake.propose.headers import candidates, folded, phrases, words_of
 
 
@@ -59,7 +59,7 @@ def test_two_lines_of_headers_are_one_header_per_column(tmp_path):
     ],
 )
 def test_the_forms_in_which_a_text_is_a_date(text, forms):
-    assert scan.date_forms_of(text) == forms
+    assert tables.date_forms_of(text) == forms
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,12 @@ def test_a_code_for_missing_is_a_word_of_the_list_or_a_sign_alone():
 
 def test_words_are_shown_only_where_three_patients_have_them():
     columns = [
-        scan.Column("id", 0, Counter(str(n) for n in range(12)), Counter()),
-        scan.Column("esito", 1, Counter({"migliorato": 10, "Rossi": 2}), Counter()),
-        scan.Column("Cognome", 2, Counter({"Rossi": 12}), Counter()),
+        tables.Column("id", 0, Counter(str(n) for n in range(12)), Counter()),
+        tables.Column("esito", 1, Counter({"migliorato": 10, "Rossi": 2}), Counter()),
+        tables.Column("Cognome", 2, Counter({"Rossi": 12}), Counter()),
     ]
     records = [[str(n), "Rossi" if n > 9 else "migliorato", "Rossi"] for n in range(12)]
-    table = scan.Table("x.csv", "csv", columns=columns, records=records)
+    table = tables.Table("x.csv", "csv", columns=columns, records=records)
     assert table.shown_words(columns[1], columns[0]) == {"migliorato": 10}
     assert table.shown_words(columns[2], columns[0]) == {}
     assert table.shown_words(columns[0], columns[0]) == {}
