@@ -84,7 +84,7 @@ class Export:
     def of(cls, name: str, frames: Frames) -> Export:
         """Pick the rows of one export."""
         refused, ledger = frames["refused"], frames["ledger"]
-        is_of_no_export = ledger["source_file"].str.endswith("#not_selected")
+        is_of_no_export = ledger["source_file"].str.endswith(("#not_selected", "#skipped"))
         is_of_export = (ledger["export_name"] == name) & ~is_of_no_export
         return cls(
             frames[name],
