@@ -177,3 +177,20 @@ def test_words_of_a_worklist_are_read_and_those_of_the_mapping_win(tmp_path):
         load(tmp_path, text)
     tmp_path.joinpath("words.csv").write_text("kind,word,code\nsex,M,male\n")
     assert load(tmp_path, text).sha256 != before
+
+
+def test_an_additional_score_of_a_visit_becomes_a_use_of_the_scores(tmp_path):
+    text = WIDE.replace(
+        "EASI_{t}", "EASI_{t}\n          scorad_score: {by_timepoint: {T0: SCORAD}}"
+    )
+    uses = by_part(load(tmp_path, text))
+    use = uses["visits_scorad_t0"]
+    assert "visits_scorad_w_4" not in uses
+    assert "scorad_score" not in uses["visits_t0"].columns
+    assert use.export_name == "scores"
+    assert list(use.columns) == ["patient_id", "visit_date", "score", "value", "nominal_timepoint"]
+    assert use.columns["score"].constant == "scorad"
+    assert use.columns["nominal_timepoint"].constant == "baseline"
+    assert (use.columns["visit_date"].column, use.columns["value"].column) == ("Data_T0", "SCORAD")
+    assert use.slot_headers == ("SCORAD",)
+    assert use.cell_form.decimal_mark == "."
