@@ -1,6 +1,7 @@
 -- What each drug is: treatment class from the ATC code first, the mapping's own words second, the
--- product list third. A name that says two drugs or "stopped" is no running course of one:
--- unmapped. One row per drug name, ATC code and route.
+-- product list third. The role of the index treatment is given by the mapping before all of them.
+-- A name that says two drugs or "stopped" is no running course of one: unmapped. One row per drug
+-- name, ATC code and route.
 
 with cohort_drug_names as (
     select * from {{ ref('cohort_drug_names') }}
@@ -14,12 +15,42 @@ stg_intake__source_words as (
     select * from {{ ref('stg_intake__source_words') }}
 ),
 
+drug_products as (
+    select * from {{ ref('drug_products') }}
+),
+
+treatment_classes as (
+    select * from {{ ref('treatment_classes') }}
+),
+
 own_words as (
     select
         source_word as drug_name,
         code as treatment_class_code
     from stg_intake__source_words
     where word_kind = 'drug'
+),
+
+-- A word of the mapping that gives the role of the index treatment to a product, or takes it, is
+-- meant of every drug of its substance, whatever name and code it has.
+index_roles as (
+    select
+        cohort_atc_classes.substance_code,
+        min(own_words.treatment_class_code) as treatment_class_code
+    from own_words
+    inner join drug_products
+        on own_words.drug_name = drug_products.product_name
+    inner join cohort_atc_classes
+        on drug_products.atc_code = cohort_atc_classes.atc_code
+    inner join treatment_classes as listed_classes
+        on cohort_atc_classes.treatment_class_code = listed_classes.treatment_class_code
+    inner join treatment_classes as own_classes
+        on own_words.treatment_class_code = own_classes.treatment_class_code
+    where cohort_atc_classes.substance_code is not null
+    group by cohort_atc_classes.substance_code
+    having
+        bool_or(listed_classes.is_index_treatment or own_classes.is_index_treatment)
+        and min(own_words.treatment_class_code) = max(own_words.treatment_class_code)
 ),
 
 classified as (
@@ -39,6 +70,8 @@ classified as (
             when own_words.drug_name is not null then own_words.treatment_class_code
             when cohort_drug_names.is_understood then cohort_drug_names.treatment_class_code
         end as name_class,
+        case when cohort_drug_names.is_understood then cohort_drug_names.substance_code end
+            as mentioned_substance,
         -- The mapping's own word gives a class only; the product list does not add to it.
         case
             when own_words.drug_name is null and cohort_drug_names.is_understood
@@ -76,30 +109,46 @@ decided as (
 
 final as (
     select
-        drug_number,
-        drug_name,
-        atc_code,
-        route_code,
+        decided.drug_number,
+        decided.drug_name,
+        decided.atc_code,
+        decided.route_code,
         case
-            when is_decided_by_code then code_class
-            when name_class is not null then name_class
-            when atc_code is not null and not is_not_one_course then 'other'
+            when index_roles.substance_code is not null then index_roles.treatment_class_code
+            when decided.is_decided_by_code then decided.code_class
+            when decided.name_class is not null then decided.name_class
+            when decided.atc_code is not null and not decided.is_not_one_course then 'other'
             else 'unmapped'
         end as treatment_class_code,
-        case when is_decided_by_code then code_substance else name_substance end
-            as substance_code,
-        case when is_decided_by_code then code_potency else name_potency end
-            as steroid_potency_code,
         case
-            when is_decided_by_code then 'atc_code'
-            when name_class is not null then 'drug_name'
-            when atc_code is not null and not is_not_one_course then 'atc_code'
+            when index_roles.substance_code is not null then index_roles.substance_code
+            when decided.is_decided_by_code then decided.code_substance
+            else decided.name_substance
+        end as substance_code,
+        case
+            when decided.is_decided_by_code then decided.code_potency
+            else decided.name_potency
+        end as steroid_potency_code,
+        case
+            when index_roles.substance_code is not null then 'drug_name'
+            when decided.is_decided_by_code then 'atc_code'
+            when decided.name_class is not null then 'drug_name'
+            when decided.atc_code is not null and not decided.is_not_one_course then 'atc_code'
             else 'none'
         end as class_source_code,
         -- Without a code or without a product in the name there is nothing to contradict.
-        coalesce(code_class != mentioned_class and not is_product_in_code_group, false)
-            as has_code_name_contradiction
+        index_roles.substance_code is null
+        and coalesce(
+            decided.code_class != decided.mentioned_class and not decided.is_product_in_code_group,
+            false
+        ) as has_code_name_contradiction
     from decided
+    left join index_roles
+        on
+            index_roles.substance_code = case
+                when decided.is_decided_by_code then decided.code_substance
+                else decided.mentioned_substance
+            end
 )
 
 select * from final
