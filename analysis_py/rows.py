@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from analysis_py.results import Estimate, Results
-from analysis_py.vocabulary import ALL, ANY_TIME, per_step
+from analysis_py.vocabulary import ALL, ANY_TIME, INDEX_TREATMENT, per_step
 
 Key = tuple[str, str, str, str, str, float | None]
 
@@ -29,6 +29,18 @@ class Timepoint:
     month: int
 
 
+def _named(row: Estimate, index_treatment: str) -> Estimate:
+    """Return a row whose texts name another index treatment than the study's."""
+    if index_treatment == INDEX_TREATMENT:
+        return row
+    return replace(
+        row,
+        term_label=row.term_label.replace(INDEX_TREATMENT, index_treatment),
+        method=row.method.replace("age_at_index_years", f"age at {index_treatment} initiation"),
+        warning=row.warning.replace("age_at_index_years", f"age at {index_treatment} initiation"),
+    )
+
+
 class ResultRows:
     """Estimates of one warehouse, indexed for look-up.
 
@@ -38,11 +50,19 @@ class ResultRows:
         Estimates in the order in which the analyses made them.
     timepoints : sequence of Timepoint
         Of the study, the first one being baseline.
+    index_treatment : str
+        Its name in titles, on axes and in the labels of terms.
     """
 
-    def __init__(self, results: Results, timepoints: Sequence[Timepoint]) -> None:
+    def __init__(
+        self,
+        results: Results,
+        timepoints: Sequence[Timepoint],
+        index_treatment: str = INDEX_TREATMENT,
+    ) -> None:
         self.timepoints = tuple(timepoints)
-        self._rows = tuple(results)
+        self.index_treatment = index_treatment
+        self._rows = tuple(_named(row, index_treatment) for row in results)
         self._by_key: dict[Key, Estimate] = {}
         for row in self._rows:
             key = (

@@ -16,6 +16,7 @@ from analysis_py.frames import Frames, codes
 from analysis_py.marts import Marts, MartsError
 from analysis_py.published import Compared
 from analysis_py.results import Results
+from analysis_py.vocabulary import INDEX_TREATMENT
 
 PACKAGES = ("duckdb", "pandas", "numpy", "scipy", "statsmodels", "lifelines")
 SYNTHETIC = "SYNTHETIC DATA, no real patients"
@@ -30,11 +31,12 @@ class ReasonsError(AnalysisError):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Which delivery the marts came from."""
+    """Which delivery the marts came from, and what its patients' index treatment is called."""
 
     load_id: str
     is_synthetic: bool
     label: str
+    index_treatment: str = INDEX_TREATMENT
 
     @property
     def header(self) -> str:

@@ -11,6 +11,9 @@ from analysis_py.conventions import READING_STEPS
 ANY_TIME = "any"
 ALL = "all"
 
+INDEX_TREATMENT = "dupilumab"
+"""The study's; a source with another one is shown with its own."""
+
 BASELINE = "baseline"
 WEEK_04 = "week_04"
 WEEK_16 = "week_16"

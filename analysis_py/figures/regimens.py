@@ -119,7 +119,7 @@ def bars(rows: ResultRows) -> Figure:
         figure,
         name="figure_s3_topical_regimens",
         number="Figure S3",
-        title="Topical therapy beside dupilumab over time",
+        title=f"Topical therapy beside {rows.index_treatment} over time",
         caption=BARS_CAPTION,
         alternative="Stacked bar chart of topical regimens. " + ". ".join(parts) + ".",
         rows=drawn,

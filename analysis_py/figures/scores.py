@@ -82,7 +82,7 @@ def trajectories(rows: ResultRows) -> Figure:
     figure = canvas(6.9)
     for axes, (score, _, colour, marker) in zip(figure.subplots(2, 2).flat, SCORES, strict=True):
         axes.set_title(label(score))
-        _means(axes, rows.timepoints, panels[score], color=colour, marker=marker)
+        _means(axes, rows, panels[score], color=colour, marker=marker)
     figure.subplots_adjust(
         left=0.085, right=0.985, top=0.955, bottom=0.185, hspace=0.78, wspace=0.24
     )
@@ -104,9 +104,10 @@ def trajectories(rows: ResultRows) -> Figure:
     )
 
 
-def _means(axes: Axes, timepoints: tuple[Timepoint, ...], means: Means, **look: Any) -> None:
+def _means(axes: Axes, rows: ResultRows, means: Means, **look: Any) -> None:
+    timepoints = rows.timepoints
     weeks = [time.week for time in timepoints]
-    axes.set_xlabel("Weeks since the first dose of dupilumab")
+    axes.set_xlabel(f"Weeks since the first dose of {rows.index_treatment}")
     axes.set_ylabel("Mean score (points)")
     axes.set_xticks(weeks)
     axes.set_xlim(min(weeks) - 3, max(weeks) + 3)

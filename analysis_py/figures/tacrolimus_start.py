@@ -97,6 +97,7 @@ def draw(rows: ResultRows) -> Figure:
         axes.set_title(title)
         axes.set_ylim(0, ceiling)
         _panel(axes, drawn, months)
+        axes.set_xlabel(f"Months since the first dose of {rows.index_treatment}")
         _risk_table(axes, drawn, months)
     for axes, text in zip(areas, (_mean_phrase(rows), _test_phrase(rows)), strict=False):
         axes.text(0.985, 0.06, text, transform=axes.transAxes, ha="right")
@@ -167,7 +168,6 @@ def _panel(axes: Axes, curves: list[Curve], months: list[float]) -> None:
     axes.set_xlim(-0.25, end)
     axes.set_xticks(months)
     axes.set_ylabel("Patients who\nhave started (%)")
-    axes.set_xlabel("Months since the first dose of dupilumab")
     horizontal_grid(axes)
     if len(curves) > 1:
         axes.legend(

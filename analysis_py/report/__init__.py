@@ -15,7 +15,7 @@ from analysis_py.figures import Figure, draw_all
 from analysis_py.report import appendix, first_screen, sections
 from analysis_py.report.blocks import Drawn, Section
 from analysis_py.report.data_quality import data_quality
-from analysis_py.report.page import INTERNAL, render_page
+from analysis_py.report.page import INTERNAL, render_page, study_title
 from analysis_py.report.source import ReportSource, read_source
 from analysis_py.rows import records
 from analysis_py.tables import Table, build_all
@@ -139,8 +139,7 @@ def report_files(source: ReportSource, progress: Callable[[str], None]) -> dict[
         source.edition,
         alerts,
         title="Registry report",
-        about="Dupilumab and topical tacrolimus in severe atopic dermatitis, analysed as in "
-        "Ferrucci et al. 2022.",
+        about=f"{study_title(delivery)}, analysed as in Ferrucci et al. 2022.",
         other=(QUALITY_PAGE, "Data quality"),
     ).encode()
     return files

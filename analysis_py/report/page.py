@@ -20,7 +20,6 @@ from analysis_py.report.source import Edition
 from analysis_py.study import REAL, SYNTHETIC, Delivery
 
 HERE = Path(__file__).parent
-STUDY = "Dupilumab and topical tacrolimus in severe atopic dermatitis"
 INTERNAL = "Internal: exact counts"
 INTERNAL_NOTE = (
     "Internal: this page shows exact counts, single patients included. It is for people who may "
@@ -37,6 +36,12 @@ _OPENING = re.compile(r"<svg\b[^>]*>")
 _VIEW_BOX = re.compile(r'viewBox="([^"]+)"')
 _IDENTIFIER = re.compile(r'(\bid="|url\(#|(?:xlink:)?href="#)')
 _XLINK = re.compile(r"\bxlink:href=")
+
+
+def study_title(delivery: Delivery) -> str:
+    """Name the study after the index treatment of its patients."""
+    name = delivery.index_treatment
+    return f"{name[:1].upper()}{name[1:]} and topical tacrolimus in severe atopic dermatitis"
 
 
 def render_page(
@@ -73,7 +78,7 @@ def render_page(
     kind = SYNTHETIC if delivery.is_synthetic else REAL
     return environment.get_template("page.html.j2").render(
         heading=title,
-        title=f"{title}: {STUDY}",
+        title=f"{title}: {study_title(delivery)}",
         subtitle=about,
         edition=edition,
         alerts=alerts,

@@ -112,7 +112,7 @@ def topical(source: ReportSource, drawn: Drawn) -> Section:
     items = [item for code in REGIMENS if (item := _regimen(source.rows, code)) is not None]
     return Section(
         "topical-therapy",
-        "Topical therapy beside dupilumab",
+        f"Topical therapy beside {source.rows.index_treatment}",
         (
             Findings(tuple(items)),
             drawn.table("topical_therapy"),
@@ -255,7 +255,7 @@ def safety(source: ReportSource, drawn: Drawn) -> Section:
     serious = rows.get("A20", "serious_adverse_event", "percent")
     if events is not None and serious is not None:
         items.append(
-            "At least one adverse event that began under dupilumab: "
+            f"At least one adverse event that began under {rows.index_treatment}: "
             f"{percent_phrase(events)} of the enrolled patients; a serious one: "
             f"{percent_phrase(serious)}."
         )

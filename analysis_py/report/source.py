@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,10 +18,11 @@ from analysis_py.results import Estimate, ResultError, Results
 from analysis_py.rows import ResultRows, Timepoint, records
 from analysis_py.store import SCHEMA, TABLES
 from analysis_py.study import Delivery, Study, read_delivery, run_study
-from analysis_py.vocabulary import label
+from analysis_py.vocabulary import INDEX_TREATMENT, label
 from core.duck import scalar
 
 STORED = "read from schema results of the file"
+NO_INDEX_TREATMENT = "the index treatment"
 COMPUTED = "computed from the marts while the report was written"
 
 Row = TypeVar("Row", Estimate, Compared)
@@ -77,6 +78,11 @@ def read_source(warehouse: Path, progress: Callable[[str], None]) -> ReportSourc
     with Marts(warehouse) as marts:
         delivery = read_delivery(marts)
         facts = records(marts.read("dim_delivery"))[0]
+        delivery = replace(
+            delivery,
+            index_treatment=facts.get("index_treatment_label", INDEX_TREATMENT)
+            or NO_INDEX_TREATMENT,
+        )
         timepoints = _timepoints(marts)
     try:
         with duckdb.connect(str(warehouse), read_only=True) as db:
@@ -89,7 +95,12 @@ def read_source(warehouse: Path, progress: Callable[[str], None]) -> ReportSourc
     if study is None:
         study, origin = run_study(warehouse, progress), COMPUTED
     return ReportSource(
-        study, ResultRows(study.results, timepoints), facts, quality, edition, origin
+        replace(study, delivery=delivery),
+        ResultRows(study.results, timepoints, delivery.index_treatment),
+        facts,
+        quality,
+        edition,
+        origin,
     )
 
 

@@ -18,7 +18,7 @@ FEATURES = {
 AGES = {
     "age_at_data_collection_years": "At data collection (year less year of birth)",
     "age_at_diagnosis_years": "At diagnosis",
-    "age_at_index_years": "At the first dose of dupilumab",
+    "age_at_index_years": "At the first dose of {}",
 }
 AGE_STATISTICS = ("mean", "sd", "median", "first_quartile", "third_quartile", "minimum", "maximum")
 EARLIER = "prior_"
@@ -93,7 +93,11 @@ def patients(rows: ResultRows) -> Table:
         table.line("Not recorded", _count(unknown), "")
     table.heading("Age in years, mean ± SD; median (quartiles); range")
     for age, name in AGES.items():
-        table.line(name, _age(rows, age), str(rows.need("A01", age, "n_missing").n))
+        table.line(
+            name.format(rows.index_treatment),
+            _age(rows, age),
+            str(rows.need("A01", age, "n_missing").n),
+        )
     history = rows.find("A03", statistic="n")
     blocks = {"Comorbidities, n (%)": False, "Earlier treatments, n (%)": True}
     for title, is_treatment in blocks.items():
@@ -123,13 +127,15 @@ def adverse_events(rows: ResultRows) -> Table:
     """Lay out A20: patients with each treatment-emergent adverse event, most frequent first."""
     overall = [rows.need("A20", term, "percent") for term in OVERALL]
     if not overall[0].n:
-        raise NothingToShowError("no adverse event that began under dupilumab is recorded")
+        raise NothingToShowError(
+            f"no adverse event that began under {rows.index_treatment} is recorded"
+        )
     undated = rows.need("A20", OVERALL[0], "n_onset_not_recorded")
     kinds = [row for row in rows.find("A20", statistic="percent") if row.term not in OVERALL]
     kinds.sort(key=lambda row: (-(row.n or 0), row.term_label))
     table = Table(
         "Table S11",
-        "Adverse events that began under dupilumab",
+        f"Adverse events that began under {rows.index_treatment}",
         "Adverse event",
         (f"Enrolled patients (n = {overall[0].denominator})", "%", "95% CI"),
     )

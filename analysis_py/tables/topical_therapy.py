@@ -23,7 +23,7 @@ def regimens(rows: ResultRows) -> Table:
         raise NothingToShowError("the topical regimen of no patient is known at any timepoint")
     table = Table(
         "Table II",
-        "Topical therapy beside dupilumab",
+        f"Topical therapy beside {rows.index_treatment}",
         "Topical therapy",
         tuple(
             f"{time.label} (n = {total.n}), n (%)"
@@ -107,8 +107,8 @@ def treatment_algorithm(rows: ResultRows) -> Table:
             name = "Any recommendation" if row.group == ALL else label(row.group)
             table.line(name, share_cell(row), value_cell(row), interval_cell(row))
     return table.finished(
-        "Visits with a recommendation (IGA recorded, dupilumab not begun in summer) of "
-        "patients whose topical regimen is known. Intervals: Wilson. The scheme was published "
+        f"Visits with a recommendation (IGA recorded, {rows.index_treatment} not begun in summer) "
+        "of patients whose topical regimen is known. Intervals: Wilson. The scheme was published "
         "after these visits: agreement describes the prescriptions and does not grade them.",
         if_empty="no visit has both a recommendation and a known regimen",
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
+from dataclasses import replace
 
 import docx
 import openpyxl
@@ -12,7 +14,11 @@ import pytest
 from html_outline import outline_of
 
 from analysis_py.catalogue import find
+from analysis_py.figures import FIGURES
 from analysis_py.phrases import typographic
+from analysis_py.report.blocks import Drawn
+from analysis_py.report.page import study_title
+from analysis_py.report.sections import cohort, initiation, safety, topical
 from analysis_py.report.source import ReportSource
 from analysis_py.results import Results
 from analysis_py.rows import NothingToShowError, ResultRows
@@ -277,3 +283,14 @@ def test_a_separated_ratio_is_not_printed_as_if_it_were_fine(
     assert "‡" in line.cells[0]
     assert line.cells[0].startswith(("[", "not estimable"))
     assert line.cells[-1] != "–"
+
+
+def test_a_source_with_another_index_treatment_is_shown_with_its_name(source: ReportSource) -> None:
+    ours = ResultRows(source.study.results, source.rows.timepoints, "tralokinumab")
+    drawn = Drawn(build_all(ours), dict.fromkeys(FIGURES, NothingToShowError("not drawn")))
+    other = replace(source, rows=ours)
+    shown = repr([section(other, drawn) for section in (cohort, topical, initiation, safety)])
+    assert "tralokinumab" in shown
+    assert re.findall(r".{60}dupilumab.{20}", shown.lower()) == []
+    delivery = replace(source.study.delivery, index_treatment="tralokinumab")
+    assert study_title(delivery).startswith("Tralokinumab and topical tacrolimus")

@@ -16,6 +16,8 @@ import pytest
 from builds import ROOT, Build, run_dbt
 from seed_files import seed_paths
 
+from intake.mapping import load_mapping
+
 SCHEMAS = ("marts", "cohort", "quarantine", "staging")
 
 
@@ -555,3 +557,35 @@ def test_a_later_day_of_a_season_ages_everybody_at_new_year_and_changes_nothing_
         )
         == 0
     )
+
+
+TRALOKINUMAB = """
+version: 1
+source_system: tralokinumab
+label: A cohort on another index treatment
+words:
+  drug: {adtralza: index_treatment, dupilumab: other_biologic}
+exports:
+  patients: {files: [{file: patients}]}
+"""
+
+
+def test_the_words_of_a_mapping_make_another_drug_the_index_treatment(
+    warehouse: Path, tmp_path: Path, changed, statements: Statements
+) -> None:
+    """The demo's dupilumab is renamed, code and all: with two words the same patients come out."""
+    (tmp_path / "tralokinumab.yml").write_text(TRALOKINUMAB)
+    words = load_mapping("tralokinumab", tmp_path).content.words["drug"]
+    rows = ", ".join(f"('drug', '{word}', '{code}')" for word, code in words.items())
+    renamed = (
+        "update raw.prescriptions set drug_name = 'Adtralza 150 mg', "
+        "atc_code = if(atc_code is null, null, 'D11AH07') where drug_name ilike 'dup%'"
+    )
+    db = changed(f"{renamed}; insert into raw.source_words values {rows}")
+    rebuild(db, statements)
+    db.execute(f"attach '{warehouse}' as before (read_only)")
+    for one, other in (("marts", "before.marts"), ("before.marts", "marts")):
+        unlike = f"from {one}.dim_patients except all from {other}.dim_patients"
+        assert value(db, f"select count(*) from ({unlike})") == 0
+    assert value(db, "select count(*) from marts.dim_patients") == 342
+    assert value(db, "select index_treatment_label from marts.dim_delivery") == "tralokinumab"
