@@ -34,7 +34,8 @@ def measures(export: str, facts: Facts) -> Iterator[Measure]:
         return
     yield _reaches_last_patient(export)
     if export in DATED:
-        yield _reaches_last_visits(export)
+        reaches = _reaches_last_visits(export)
+        yield reaches._replace(rule=reaches.rule.only_if(facts.has_calendar))
     if export == "visits":
         yield _near_extraction(facts)
         first_window = "(select last_day from reference.visit_windows where timepoint_number = 0)"

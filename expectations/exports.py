@@ -128,7 +128,7 @@ def _export(export: str, facts: Facts) -> Suite:
     measures = [
         *_volume(export, facts),
         *_refusals(export, facts),
-        *_distributions(export),
+        *_distributions(export, facts),
         *cuts.measures(export, facts),
     ]
     counted: list[str] = []
@@ -292,7 +292,7 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
         )
 
 
-def _distributions(export: str) -> Iterator[Measure]:
+def _distributions(export: str, facts: Facts) -> Iterator[Measure]:
     """Yield whether columns vary, and whether one date is shared by many records."""
     for column in VARIED.get(export, []):
         varied = _varied(column, column.removesuffix("_score"), LEAST_TO_VARY)
@@ -334,7 +334,7 @@ def _distributions(export: str) -> Iterator[Measure]:
             f"(select coalesce(max(n), 0) from (select count(*) as n from {STAGED[export]} "
             f"where {condition} and {column} is not null group by {column}))"
         )
-        yield share(
+        default = share(
             f"{column}_not_a_default",
             f"case when {shared} > {few} then {shared} else 0 end",
             f"case when count(*) > {few} then count(*) end",
@@ -343,6 +343,7 @@ def _distributions(export: str) -> Iterator[Measure]:
             reason="One date in many records is a default of a form, or the day of a migration.",
             what=f"records with the same date, or {few} records",
         )
+        yield default._replace(rule=default.rule.only_if(facts.has_calendar))
 
 
 def _varied(column: str, name: str, least: int) -> Measure:

@@ -57,6 +57,9 @@ class Facts:
         (timepoint, score column) to the mean in the published version.
     extraction_date : str or None
         ISO date that the delivery declares.
+    has_calendar : bool
+        Whether its dates are calendar dates; rules that compare those of different patients apply
+        then only.
     exports : tuple of str
         Exports that the mapping names.
     seed_rows : dict
@@ -69,6 +72,7 @@ class Facts:
     newest_visit_before: str | None = None
     last_means: dict[tuple[str, str], float] = field(default_factory=dict)
     extraction_date: str | None = None
+    has_calendar: bool = True
     exports: tuple[str, ...] = tuple(EXPORTS)
     seed_rows: dict[str, int] = field(default_factory=dict)
     gates: dict[str, Gate] = field(default_factory=dict)
@@ -103,6 +107,7 @@ def gather(
                 "select case when not are_dates_relative then extraction_date end::varchar "
                 "from raw.delivery",
             ),
+            has_calendar=not duck.scalar(db, "select are_dates_relative from raw.delivery"),
             exports=tuple(row["export_name"] for row in duck.rows(db, "from raw.source_formats")),
             seed_rows={
                 mart: duck.scalar(db, f"select count(*) from reference.{duck.quote(seed)}")

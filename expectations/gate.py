@@ -56,7 +56,7 @@ def all_suites(facts: Facts) -> list[Suite]:
     facts : Facts
         What volumes, dates and means are compared with.
     """
-    return [*exports.suites(facts), periods.suite(), *marts.suites(facts)]
+    return [*exports.suites(facts), periods.suite(facts), *marts.suites(facts)]
 
 
 def run(work_file: Path, facts: Facts, suites: list[Suite] | None = None) -> CheckReport:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from expectations.facts import Facts
 from expectations.rules import PLAUSIBILITY, Rule, Suite, value_between
 from intake.contract import column_names
 
@@ -154,7 +155,7 @@ def _evidence(kind: str) -> str:
     return f"if({k} > {n} * {other}, {divergence}, 0)"
 
 
-def suite() -> Suite:
+def suite(facts: Facts) -> Suite:
     """Return the suite, with one rule per score."""
     columns = [name for name in column_names("visits") if name.endswith("_score")]
     months = _MONTHS.format(
@@ -168,9 +169,10 @@ def suite() -> Suite:
         least=LEAST_EVIDENCE,
     )
     results = ", ".join(_result(name) for name in columns)
+    rules = [_rule(name).only_if(facts.has_calendar) for name in columns]
     # Great Expectations accepts only a query that begins with "select".
     query = f"select * from (with {months} select {results}) as counted"
-    return Suite("export_visits_by_month", "export", query, [_rule(name) for name in columns])
+    return Suite("export_visits_by_month", "export", query, rules)
 
 
 def _result(column: str) -> str:

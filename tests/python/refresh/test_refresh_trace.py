@@ -52,7 +52,7 @@ def test_every_published_reference_leads_to_one_record(both):
         "select table_name from duckdb_columns() where database_name = 'open_file' "
         "and column_name = 'record_reference' order by 1"
     ).fetchall()
-    assert len(marts) == 4
+    assert len(marts) == 5
     for (mart,) in marts:
         n_rows, n_found, n_records = both.execute(
             "select count(rows.record_reference), count(origins.record_number), "
