@@ -21,7 +21,7 @@ from intake.propose.formats import (
     in_order,
 )
 from intake.propose.headers import is_of_headers
-from intake.propose.proposal import Proposal, Use
+from intake.propose.proposal import Proposal, Setting, Use
 from intake.propose.roles import WORD_KIND_OF, is_identity, known_words
 from intake.propose.scan import scan_folder
 from intake.propose.shapes import Seen, look, uses_of
@@ -72,6 +72,7 @@ def draft(
     for use in proposal.uses:
         _add_timepoint_words(use)
         _ask_for_codes(use)
+    _ask_for_reviews(proposal)
     _leave_out_what_is_not_ours(proposal)
     add_formats(proposal, extraction)
     ask_for_number_codes(proposal)
@@ -160,6 +161,17 @@ def _ask_for_codes(use: Use) -> None:
         setting.value = {"column": column.header, "words": dict.fromkeys(unknown, OPEN)}
         setting.question = "what do these codes mean?"
         setting.candidates = codes_of("sex")
+
+
+def _ask_for_reviews(proposal: Proposal) -> None:
+    """Ask whether topical therapy was followed at every visit, where no column says so."""
+    visits = [use for use in proposal.uses if use.export == "visits"]
+    if visits and not any("topical_adherence" in use.columns for use in visits):
+        visits[0].columns["topical_adherence"] = Setting(
+            {"constant": "adherent"},
+            question="was topical therapy reviewed at every visit? Only then remove the #",
+            is_commented=True,
+        )
 
 
 def _column_at(use: Use, name: str) -> Column | None:

@@ -15,6 +15,7 @@ from intake.propose.write import flow
 from intake.refusals import IntakeError, MappingError
 
 ROOT = Path(__file__).resolve().parents[3]
+REVIEWED = "was topical therapy reviewed at every visit? Only then remove the #"
 
 
 def proposed(folder: Path, make) -> tuple[ProposeReport, str]:
@@ -60,7 +61,7 @@ def test_no_name_and_no_identifier_is_written_or_shown(tmp_path):
 
 def test_a_workbook_of_two_sheets_is_read_by_one_mapping(tmp_path):
     report, text = proposed(tmp_path, sources.two_sheets)
-    assert report.questions == []
+    assert [question for _, question, _ in report.questions] == [REVIEWED]
     assert (
         "nominal_timepoint: {column: Tempo, words: {T4: week_04, T16: week_16, T52: week_52}}"
         in (lines_of(text))
@@ -145,7 +146,7 @@ def test_a_redcap_project_is_read_with_its_dictionary(tmp_path):
     assert any("bmi (" in line for line in report.lost)
     assert any("name a person" in line and "surname" in line for line in report.lost)
     assert "Inventata" not in text
-    assert report.questions == []
+    assert [question for _, question, _ in report.questions] == [REVIEWED]
     assert not check(tmp_path / "delivery", str(report.path)).is_refused
 
 
@@ -186,7 +187,8 @@ def test_a_number_that_a_score_cannot_have_is_asked_about(tmp_path):
     visits.write_text("\n".join(rows) + "\n")
     report = propose(folder, str(tmp_path / "ours.yml"))
     assert [(question, is_open) for _, question, is_open in report.questions] == [
-        ('does -99 (3) mean "not recorded" here?', False)
+        ('does -99 (3) mean "not recorded" here?', False),
+        (REVIEWED, False),
     ]
     text = report.path.read_text()
     assert 'itch_nrs_score: {column: itch, missing_codes: ["-99"]}' in lines_of(text)
