@@ -78,13 +78,23 @@ def draft(
     ask_for_number_codes(proposal)
     _without_calendar(proposal)
     used = in_order(use.table for use in proposal.uses)
-    others = [table.named for table in found.tables if table.file not in used]
-    proposal.ignored = list(dict.fromkeys([*others, *(name for name, _ in found.problems)]))
+    unread = [table for table in found.tables if table.file not in used]
+    without = [name for name, _ in found.problems if name not in used]
+    proposal.ignored = list(dict.fromkeys([*(table.named for table in unread), *without]))
+    proposal.unread = [
+        _told(table) for table in unread if not any(table is other for other in beside)
+    ]
     proposal.seen = {
         table.name: [column.header for column in table.columns] for table in found.tables
     }
     proposal.lost += losses(proposal, found, seen, beside)
     return proposal, found
+
+
+def _told(table: Table) -> str:
+    """Return a table that nothing reads, with its records and first headers."""
+    headers = ", ".join(shown_name(column.header, 40) for column in table.columns[:12])
+    return f"{table.name}, {counted(table.n_records, 'record')} of {headers}"
 
 
 def _name_files(tables: Sequence[Table]) -> None:

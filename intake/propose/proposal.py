@@ -101,6 +101,8 @@ class Proposal:
     uses : list of Use
     ignored : list of str
         Files that no use reads.
+    unread : list of str
+        Files among them that hold records, each with its count and headers.
     lost : list of str
         What the mapping does not read, and what the registry cannot hold, in words.
     criteria : tuple of str
@@ -115,6 +117,7 @@ class Proposal:
     words: dict[str, dict[str, Setting]] = field(default_factory=dict)
     uses: list[Use] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     criteria: tuple[str, ...] = ()
     seen: dict[str, list[str]] = field(default_factory=dict)

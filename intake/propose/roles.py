@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -46,6 +47,24 @@ WORD_KIND_OF = {
     "outcome": "adverse_event_outcome",
 }
 """Column whose cells are words of a list -> kind of the words."""
+TOPICS = {"event_term": "adverse_event", "drug_name": "drug", "comorbidity_term": "comorbidity"}
+"""Column that says what a record is about -> kind of its terms."""
+_FILE_WORDS = {
+    "event_term": "events_file", "drug_name": "courses_file", "comorbidity_term": "illnesses_file",
+}  # fmt: skip
+_DATE_OF_TOPIC = {
+    "event_term": "onset_date", "drug_name": "start_date", "comorbidity_term": "onset_date",
+}  # fmt: skip
+_MAY_HOLD_DRUGS = {
+    "drug_name", "topical_treatments", "prior_treatments", "treatment_arm", "stop_reason",
+    "dose_text", "atc_code",
+}  # fmt: skip
+"""Roles whose values name drugs too: a header that says one of them is believed."""
+_PLAIN_DATES = ("visit_date", "start_date", "onset_date", "ad_diagnosis_date")
+"""Dates that a plain header such as ``date`` or ``from`` may mean, by what the records are."""
+_LEAST_KNOWN_TERMS = 0.6
+_LEAST_KNOWN_TERMS_OF_TOPIC = 0.3
+_MOST_WORDS_OF_A_TERM = 6
 IDENTIFIERS = ("patient_id", "visit_id", "prescription_id", "adverse_event_id")
 TEXTS = (
     "drug_name", "atc_code", "strength", "dose_text", "body_site", "comorbidity_term", "event_term",
@@ -113,6 +132,39 @@ def index_products() -> frozenset[str]:
     )
 
 
+def share_of_terms(column: Column, kind: str) -> float:
+    """Return the share of the values that are terms of a list or, in a few words, hold a drug."""
+    known, n = terms(kind), 0
+    for text, count in column.values.items():
+        words = folded(text).split()
+        is_drug = kind == "drug" and len(words) <= _MOST_WORDS_OF_A_TERM and known & set(words)
+        n += count if is_drug or " ".join(words) in known else 0
+    return n / column.n_filled if column.n_filled else 0.0
+
+
+def topic_of(table: Table) -> str:
+    """Return the column that says what each record of a table is about; "" where none is told.
+
+    The name of its sheet or file tells it. A table that holds scores is of visits.
+    """
+    if any(words_of(c.header, code) >= SET_FROM for c in table.columns for code in score_ranges()):
+        return ""
+    names = [table.sheet or "", re.sub(r"\d+", " ", table.file.partition(".")[0])]
+    for name in names:
+        fits = {topic: words_of(name, role) for topic, role in _FILE_WORDS.items()}
+        best = max(fits, key=lambda topic: fits[topic])
+        if fits[best] >= SET_FROM:
+            return best
+    return ""
+
+
+def _share_of_index(column: Column) -> float:
+    """Return the share of the values that hold a name of the index treatment."""
+    named = index_products()
+    n = sum(n for text, n in column.values.items() if named & set(folded(text).split()))
+    return n / column.n_filled if column.n_filled else 0.0
+
+
 @dataclass
 class Roles:
     """The columns of one table by role.
@@ -155,11 +207,19 @@ def is_identity(header: str) -> bool:
     return words_of(header, "identity") >= _IDENTITY_FROM and (not best or best[0].score < 0.95)
 
 
-def column_candidates(column: Column, n_records: int, alias: str = "") -> list[Candidate]:
-    """Return the roles that a column may have, best first, by its header or another name."""
+def column_candidates(
+    column: Column, n_records: int, alias: str = "", topic: str = ""
+) -> list[Candidate]:
+    """Return the roles that a column may have, best first, by its header or another name.
+
+    In a table with a topic a plain header (``Data``, ``Evento``) means what such records have.
+    """
     by_words: dict[str, Candidate] = {}
     by_alias = [c for c in candidates(alias, all_roles()) if c.score >= _ALIAS_FROM]
-    for candidate in (*by_alias, *candidates(column.header, all_roles())):
+    by_header = [_in_topic(c, topic) for c in candidates(column.header, all_roles())]
+    if topic:
+        by_header.append(Candidate(topic, 0.9 * words_of(column.header, "term_word"), "the file"))
+    for candidate in (*by_alias, *by_header):
         if candidate.score > by_words.get(candidate.role, Candidate("", 0, "")).score:
             by_words[candidate.role] = candidate
     found = []
@@ -169,8 +229,16 @@ def column_candidates(column: Column, n_records: int, alias: str = "") -> list[C
         if score >= ASKED_FROM:
             reasons = f"{candidate.reason}, {reason}" if reason else candidate.reason
             found.append(Candidate(candidate.role, score, reasons))
-    found += _by_values(column, {candidate.role for candidate in found})
+    found += _by_values(column, {candidate.role for candidate in found}, topic)
     return sorted(found, key=lambda candidate: -candidate.score)
+
+
+def _in_topic(candidate: Candidate, topic: str) -> Candidate:
+    """Return a candidate as it is meant in a table with a topic."""
+    role = _DATE_OF_TOPIC.get(topic, candidate.role)
+    if candidate.role not in _PLAIN_DATES or role == candidate.role:
+        return candidate
+    return Candidate(role, round(0.9 * candidate.score, 2), "header words in such a file")
 
 
 def _fit_of_values(role: str, column: Column, n_records: int) -> tuple[float, str]:
@@ -199,6 +267,7 @@ def _fit_of_values(role: str, column: Column, n_records: int) -> tuple[float, st
         is_id = column.n_filled >= 0.9 * n_records and column.date_share == 0
         is_constant = len(column.values) == 1 and n_records > _MOST_RECORDS_OF_ONE_PATIENT
         fit = 0.0 if is_constant else 1.0 if is_id else 0.5
+        fit *= 0.95 if words_of(column.header, "key_word") == 1 else 1.0  # may number records
     return fit, reason
 
 
@@ -213,8 +282,17 @@ def _fit_of_dates(column: Column) -> tuple[float, str]:
     return 0.0, ""
 
 
-def _by_values(column: Column, already: set[str]) -> Iterator[Candidate]:
-    """Yield what values alone suggest: a weak ground, worth a question."""
+def _by_values(column: Column, already: set[str], topic: str) -> Iterator[Candidate]:
+    """Yield what values alone suggest: a weak ground, worth a question, but for names of drugs."""
+    if not already & _MAY_HOLD_DRUGS and share_of_terms(column, "drug") >= _LEAST_KNOWN_TERMS:
+        is_index = _share_of_index(column) > 0.5
+        yield Candidate("drug_name", 0.65 if is_index else SET_FROM, "names of drugs")
+    elif (
+        topic
+        and topic not in already
+        and share_of_terms(column, TOPICS[topic]) >= _LEAST_KNOWN_TERMS_OF_TOPIC
+    ):
+        yield Candidate(topic, SET_FROM, "known terms")
     words = {text.strip().lower() for text in column.values}
     if len(words) >= 2 and "sex" not in already and words <= known_words("sex").keys():
         yield Candidate("sex", 0.5, "values")
@@ -244,6 +322,7 @@ def roles_of(
         Header -> another name of the column, such as its label in a dictionary.
     """
     aliases = aliases or {}
+    topic = topic_of(table)
     roles = Roles()
     offers: list[tuple[float, int, Column, Candidate]] = []
     for column in columns:
@@ -251,7 +330,7 @@ def roles_of(
         if is_identity(column.header) or (alias and is_identity(alias)):
             roles.identities.append(column)
             continue
-        found = column_candidates(column, len(table.records), alias)
+        found = column_candidates(column, len(table.records), alias, topic)
         if not found or words_of(column.header, "note") > found[0].score:
             if words_of(column.header, "note"):
                 roles.notes.append(column)

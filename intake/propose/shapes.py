@@ -265,7 +265,7 @@ def _long_scores(seen: Seen) -> list[Use]:
 
 def key_of(seen: Seen, role: str, others: Iterable[str]) -> Setting:
     """Return the key of a record: its own column, or the patient with what makes it unique."""
-    own = seen.roles.of_role.get(role)
+    own = seen.roles.of_role.get(role) or _numbered(seen)
     if own is not None:
         return Setting(own.header)
     patient = seen.patient
@@ -283,6 +283,20 @@ def key_of(seen: Seen, role: str, others: Iterable[str]) -> Setting:
         return Setting(value)
     question = f"{n:,} records share this key; which columns make it unique?"
     return Setting(value, question=question)
+
+
+def _numbered(seen: Seen) -> Column | None:
+    """Return the column that numbers the records of a table: an identifier by its header.
+
+    Every record has another value, so it is no identifier of patients with several records.
+    """
+    n = len(seen.table.records)
+    for column in seen.table.columns:
+        is_free = column not in seen.roles.of_role.values() and column.date_share == 0
+        is_named = words_of(column.header, "key_word") or folded(column.header).startswith("id")
+        if is_free and is_named and len(column.values) == n > 1 and not column.decimal_marks:
+            return column
+    return None
 
 
 def _numberings(seen: Seen) -> list[Column]:

@@ -63,8 +63,14 @@ def written(proposal: Proposal) -> str:
             for use in uses:
                 lines += use_lines(use, numbers)
     if proposal.ignored:
-        lines += ["", "# Files that no export needs."]
-        lines += setting_lines("ignored_files", Setting(proposal.ignored), 0, numbers)
+        lines += ["", "# Files that no export reads."]
+        question = "nothing reads the records of these files; is that right?"
+        setting = Setting(
+            proposal.ignored,
+            question=question if proposal.unread else "",
+            candidates=tuple(proposal.unread),
+        )
+        lines += setting_lines("ignored_files", setting, 0, numbers)
     return "\n".join(lines) + "\n" + tail(proposal, proposal.seen)
 
 

@@ -1,0 +1,96 @@
+"""What columns of a file are taken for: by the file's name, by headers and by values."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from intake.propose.draft import draft
+from intake.propose.scan import Table, scan_folder
+from intake.propose.shapes import look, uses_of
+from intake.propose.write import written
+
+
+def table_of(folder, name: str, rows: list[list[object]]) -> Table:
+    """Return the table of a file of invented records."""
+    folder.mkdir(exist_ok=True)
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=";").writerows(rows)
+    (folder / name).write_text(text.getvalue(), encoding="utf-8", newline="")
+    return next(table for table in scan_folder(folder).tables if table.file == name)
+
+
+def settings(table: Table, export: str, has_register: bool = False) -> dict[str, object]:
+    """Return column of the contract -> source, of the first use by an export."""
+    uses = uses_of([look(table)], has_register=has_register)
+    use = next(use for use in uses if use.export == export)
+    return {name: setting.value for name, setting in use.columns.items()}
+
+
+EVENTS = [["k1", 1, "congiuntivite", "03/02/2020", "No", "risolto"],
+          ["k2", 1, "herpes labiale", "13/05/2020", "Sì", "in corso"],
+          ["k3", 2, "congiuntivite", "20/06/2020", "No", "risolto"]]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "headers"),
+    [
+        ("eventi_avversi.csv", ["IDEvento", "IDPaziente", "Evento", "Data", "Grave", "Esito"]),
+        ("Nebenwirkungen 2020.csv", ["Nr", "Patient", "Ereignis", "Beginn", "Schwer", "Ausgang"]),
+        ("adae.csv", ["AESEQ code", "USUBJID", "AETERM", "ASTDT", "AESER", "AEOUT"]),
+        ("safety.csv", ["Line no", "Patient ID", "What happened", "Since", "Serious", "Outcome"]),
+    ],
+)
+def test_plain_headers_of_a_file_of_adverse_events(tmp_path, name, headers):
+    found = settings(table_of(tmp_path / "d", name, [headers, *EVENTS]), "adverse_events")
+    names = ["adverse_event_id", "patient_id", "event_term", "onset_date", "is_serious", "outcome"]
+    assert found == dict(zip(names, headers, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "headers"),
+    [
+        ("terapie.csv", ["IDTerapia", "IDPaziente", "Preparazione", "Dal", "Al"]),
+        ("farmaci_2020.csv", ["Nr riga", "Paziente", "Cosa", "Data", "Fine"]),
+        ("cm.csv", ["Key", "USUBJID", "CMDECOD", "ASTDT", "AENDT"]),
+    ],
+)
+def test_a_column_of_drugs_and_the_number_of_a_record_in_a_file_of_courses(tmp_path, name, headers):
+    rows = [
+        [11, 1, "Dupixent 300 mg", "2020-01-10", ""],
+        [12, 1, "Protopic 0,1% ung", "2020-02-10", "2020-03-10"],
+        [13, 2, "Elocon cream", "2020-04-10", ""],
+    ]
+    found = settings(table_of(tmp_path / "d", name, [headers, *rows]), "prescriptions")
+    names = ["prescription_id", "patient_id", "drug_name", "start_date", "end_date"]
+    assert found == dict(zip(names, headers, strict=True))
+
+
+def test_a_number_that_records_share_is_no_key(tmp_path):
+    rows = [["IDTerapia", "IDPaziente", "Farmaco", "Dal"]]
+    rows += [["1", "1", "Dupixent", "2020-01-10"], ["1", "2", "Protopic", "2020-02-10"]]
+    found = settings(table_of(tmp_path / "d", "terapie.csv", rows), "prescriptions")
+    assert found["prescription_id"] == {"join": ["IDPaziente", "Farmaco"]}
+
+
+def test_a_table_of_scores_is_of_visits_whatever_its_name(tmp_path):
+    rows = [["Patient", "Date", "EASI"], ["1", "2020-01-10", "30.1"], ["1", "2020-02-10", "9.4"]]
+    found = settings(table_of(tmp_path / "d", "treatments.csv", rows), "visits")
+    assert (found["visit_date"], found["easi_score"]) == ("Date", "EASI")
+
+
+def test_a_file_with_records_is_never_left_out_without_a_question(tmp_path):
+    folder = tmp_path / "d"
+    people = [["Patient ID", "Sex"], ["1", "F"], ["2", "M"]]
+    table_of(folder, "patients.csv", people)
+    table_of(folder, "empty.csv", [["Patient ID", "Colour"]])
+    proposal, _ = draft(folder, "ours")
+    assert "QUESTION" not in written(proposal).split("ignored_files")[0].rpartition("columns:")[2]
+    table_of(folder, "samples.csv", [["Patient ID", "Tube"], ["1", "blue"], ["2", "red"]])
+    proposal, _ = draft(folder, "ours")
+    lines = written(proposal).split("\n")
+    at = lines.index("ignored_files: [samples.csv, empty.csv]")
+    assert lines[at - 1] == "#   candidate: samples.csv, 2 records of Patient ID, Tube"
+    assert "QUESTION" in lines[at - 2]
