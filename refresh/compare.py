@@ -234,7 +234,7 @@ def _compare_export(
                     f"if({centre} <> '', {centre} || ':' || trim({value}), {value})"
                     for value in shown
                 ]
-            changes.append((column, *shown, is_changed))
+            changes.append((column, shown[0], shown[1], is_changed))
     for corrected, old, new, condition in changes:
         db.execute(
             f"""
