@@ -82,6 +82,7 @@ final as (
         clinical_phenotype as clinical_phenotype_code,
         end_of_observation_reason as end_of_observation_reason_code,
         treatment_arm,
+        cast(floor(age_at_index_years) as integer) as recorded_age_at_index_years,
         is_birth_date_partial,
         is_ad_diagnosis_date_partial,
         is_last_contact_date_partial,
@@ -96,8 +97,7 @@ final as (
         involves_hands = 'yes' as involves_hands,
         involves_genitalia = 'yes' as involves_genitalia,
         -- A sex that is recorded as unknown, or as neither of the two, is not known.
-        nullif(sex, 'unknown') as sex_code,
-        cast(floor(age_at_index_years) as integer) as recorded_age_at_index_years
+        nullif(sex, 'unknown') as sex_code
     from judged
 )
 
