@@ -121,6 +121,7 @@ def questions_of(text: str) -> list[tuple[int, str, bool]]:
             place = number + 1
             while place < len(lines) - 1 and re.match(r"\s*#   ", lines[place]):
                 place += 1
-            is_open = f': "{OPEN}"' in lines[place]
+            is_read = not lines[place].lstrip().startswith("#")
+            is_open = is_read and f': "{OPEN}"' in lines[place]
             found.append((place + 1, _QUESTION.sub("", line), is_open))
     return found

@@ -21,6 +21,7 @@ from intake.propose.formats import (
     in_order,
 )
 from intake.propose.headers import is_of_headers
+from intake.propose.index_course import ask_for_index
 from intake.propose.proposal import Proposal, Setting, Use
 from intake.propose.roles import WORD_KIND_OF, is_identity, known_words
 from intake.propose.scan import scan_folder
@@ -73,6 +74,7 @@ def draft(
         _add_timepoint_words(use)
         _ask_for_codes(use)
     _ask_for_reviews(proposal)
+    ask_for_index(proposal)
     _leave_out_what_is_not_ours(proposal)
     add_formats(proposal, extraction)
     ask_for_number_codes(proposal)

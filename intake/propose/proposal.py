@@ -103,6 +103,8 @@ class Proposal:
         Files that no use reads.
     unread : list of str
         Files among them that hold records, each with its count and headers.
+    index_course : Setting or None
+        Course of the index treatment to be filled in, where no file has one.
     lost : list of str
         What the mapping does not read, and what the registry cannot hold, in words.
     criteria : tuple of str
@@ -118,6 +120,7 @@ class Proposal:
     uses: list[Use] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    index_course: Setting | None = None
     lost: list[str] = field(default_factory=list)
     criteria: tuple[str, ...] = ()
     seen: dict[str, list[str]] = field(default_factory=dict)

@@ -158,7 +158,7 @@ def topic_of(table: Table) -> str:
     return ""
 
 
-def _share_of_index(column: Column) -> float:
+def share_of_index(column: Column) -> float:
     """Return the share of the values that hold a name of the index treatment."""
     named = index_products()
     n = sum(n for text, n in column.values.items() if named & set(folded(text).split()))
@@ -285,7 +285,7 @@ def _fit_of_dates(column: Column) -> tuple[float, str]:
 def _by_values(column: Column, already: set[str], topic: str) -> Iterator[Candidate]:
     """Yield what values alone suggest: a weak ground, worth a question, but for names of drugs."""
     if not already & _MAY_HOLD_DRUGS and share_of_terms(column, "drug") >= _LEAST_KNOWN_TERMS:
-        is_index = _share_of_index(column) > 0.5
+        is_index = share_of_index(column) > 0.5
         yield Candidate("drug_name", 0.65 if is_index else SET_FROM, "names of drugs")
     elif (
         topic

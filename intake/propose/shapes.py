@@ -19,6 +19,7 @@ from intake.propose.roles import (
     known_words,
     roles_of,
     score_ranges,
+    share_of_index,
     terms,
 )
 from intake.propose.tables import Column, Table
@@ -349,7 +350,9 @@ def _listed(column: Column, is_drug: bool) -> Setting:
 
 def _prescriptions(seen: Seen, is_register: bool) -> list[Use]:
     uses = [*_index_courses(seen)]
-    is_course = seen.has("drug_name") and (not is_register or seen.has("start_date"))
+    drug = seen.roles.of_role.get("drug_name")
+    has_start = seen.has("start_date") or (drug is not None and share_of_index(drug) > 0)
+    is_course = drug is not None and (not is_register or has_start)
     if is_course and not uses:
         use = Use("prescriptions", "prescriptions", seen.table)
         keys = ("drug_name", "start_date", "end_date", "route", "strength", "body_site")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from intake.contract import EXPORTS, column_names
@@ -62,6 +63,8 @@ def written(proposal: Proposal) -> str:
             lines += ["    files:"]
             for use in uses:
                 lines += use_lines(use, numbers)
+        if export == "prescriptions" and proposal.index_course is not None:
+            lines += _course_lines(proposal.index_course, bool(uses), numbers)
     if proposal.ignored:
         lines += ["", "# Files that no export reads."]
         question = "nothing reads the records of these files; is that right?"
@@ -72,6 +75,15 @@ def written(proposal: Proposal) -> str:
         )
         lines += setting_lines("ignored_files", setting, 0, numbers)
     return "\n".join(lines) + "\n" + tail(proposal, proposal.seen)
+
+
+def _course_lines(course: Setting, is_further: bool, numbers: Iterator[int]) -> list[str]:
+    """Return the lines of a course that is left out until it is filled in."""
+    if not is_further:
+        whole = replace(course, value={"files": [course.value]})
+        return setting_lines("prescriptions", whole, 2, numbers)
+    *above, last = setting_lines("files", course, 6, numbers)
+    return [*above, last.replace("files: ", "- ", 1)]
 
 
 def tail(proposal: Proposal, seen: Mapping[str, Sequence[str]]) -> str:

@@ -171,9 +171,10 @@ def test_dates_that_two_orders_allow_are_a_question_that_stops_the_loader(tmp_pa
     path = tmp_path / "delivery" / "subjects.csv"
     path.write_text("patient_id,sex,birth_date\nP1,F,03/04/1950\nP2,M,05/06/1960\n")
     report = propose(tmp_path / "delivery", str(tmp_path / "ours.yml"))
-    ((line, question, is_open),) = report.questions
+    (line, question, is_open), *others = report.questions
     assert "two orders" in question
     assert is_open
+    assert ["nobody can be enrolled" in each for _, each, _ in others] == [True]
     assert 'date_format: "?"' in report.path.read_text().splitlines()[line - 1]
     with pytest.raises(MappingError, match=f"line {line}: date_format: the question"):
         load_mapping(str(report.path))

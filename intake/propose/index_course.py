@@ -1,0 +1,134 @@
+"""The course that enrols a patient: the index treatment with its start, found or asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from intake.propose.formats import date_columns, date_form
+from intake.propose.headers import folded, words_of
+from intake.propose.proposal import Proposal, Setting, Use, headers_in
+from intake.propose.roles import index_products, share_of_index
+from intake.propose.tables import Column, Table
+from intake.yaml_files import OPEN
+
+_MOST_CANDIDATES = 6
+_OF_A_PERSON = ("birth_date", "ad_diagnosis_date", "last_contact_date")
+_SURELY = 0.6
+_INDEX_CODE = "index_treatment"
+
+
+def ask_for_index(proposal: Proposal) -> None:
+    """Give the index treatment its start, or ask which column holds it.
+
+    Without a start nobody can be enrolled. A date in the group of the drug's header is the start;
+    any other date is a candidate of a question.
+    """
+    courses = [use for use in proposal.uses if use.export == "prescriptions"]
+    named = [use for use in courses if "period" not in use.columns and _holds_index(use)]
+    if any(_is_set(use, "start_date") for use in named):
+        return
+    if named:
+        named[0].columns["start_date"] = _start(proposal, named[0])
+        return
+    register = next((use for use in proposal.uses if use.export == "patients"), None)
+    if register is not None:
+        register.part = register.part or "patients"  # beside it stands the course
+        proposal.index_course = _course_to_fill_in(proposal, register)
+
+
+def _is_set(use: Use, name: str) -> bool:
+    return name in use.columns and not use.columns[name].is_commented
+
+
+def _drug_columns(use: Use) -> list[Column]:
+    setting = use.columns.get("drug_name")
+    headers = headers_in(setting.value, []) if setting is not None else set()
+    return [column for column in use.table.columns if column.header.lower() in headers]
+
+
+def _holds_index(use: Use) -> bool:
+    """Return whether the drugs of a use are or include the index treatment."""
+    setting = use.columns.get("drug_name")
+    source = setting.value if setting is not None else None
+    if isinstance(source, dict):
+        is_constant = folded(str(source.get("constant", ""))) in index_products()
+        if is_constant or _INDEX_CODE in source.get("words", {}).values():
+            return True
+    return any(share_of_index(column) > 0 for column in _drug_columns(use))
+
+
+def _start(proposal: Proposal, use: Use) -> Setting:
+    """Return the start of a course: a date of the group of its drug, or a question."""
+    groups = {folded(column.header).split()[0] for column in _drug_columns(use)}
+    same = [column for column in _dates(use.table) if folded(column.header).split()[0] in groups]
+    if same and use.table.header_lines > 1:
+        return Setting(same[0].header, "the date in the group of the drug")
+    options = _candidates(proposal, use.table)
+    return Setting(
+        next(iter(options), OPEN),
+        question="when did the index treatment start? Without a start nobody can be enrolled",
+        candidates=tuple(options.values()),
+        is_commented=True,
+    )
+
+
+def _candidates(proposal: Proposal, table: Table) -> dict[str, str]:
+    """Return header of a date -> how it is shown; the day of the first timepoint is one of them."""
+    found: dict[str, str] = {}
+    for use in proposal.uses:
+        setting = use.columns.get("visit_date")
+        if use.table is table and setting is not None and "timepoints" in use.keys:
+            label = next(iter(use.keys["timepoints"].value))
+            first = sorted(headers_in(setting.value, [label]))[:1]
+            known = [c.header for c in table.columns if c.header.lower() in first]
+            found |= {header: f"{header}, the first visit" for header in known}
+    visits = {c.header for use in proposal.uses if use.table is table
+              for c in date_columns(use).get("visit_date", [])}  # fmt: skip
+    others = [c.header for c in _dates(table) if c.header not in visits]
+    return {header: header for header in others[:_MOST_CANDIDATES]} | found
+
+
+def _dates(table: Table) -> Iterator[Column]:
+    """Yield the columns of dates or days that may be the start of a course."""
+    for column in table.columns:
+        of_person = any(words_of(column.header, role) > _SURELY for role in _OF_A_PERSON)
+        if (column.date_share > 0.5 or column.is_relative_day) and not of_person:
+            yield column
+
+
+def _course_to_fill_in(proposal: Proposal, register: Use) -> Setting:
+    """Return the use that enrols the patients of a register, with what is not known left open."""
+    table, patient = register.table, register.columns["patient_id"].value
+    options = _candidates(proposal, table)
+    records = dict(register.keys["records"].value) if "records" in register.keys else {}
+    arm = register.columns.get("treatment_arm")
+    column = table.column(arm.value) if arm is not None and isinstance(arm.value, str) else None
+    texts = [] if column is None else [
+        text for text in column.values if index_products() & set(folded(text).split())
+    ]  # fmt: skip
+    if column is not None and texts and table.shown_words(column, table.column(str(patient))):
+        records[column.header] = sorted(texts)
+    start: object = next(iter(options), OPEN)
+    if not options and _are_days(proposal):
+        start = {"constant": "1"}
+    use: dict[str, object] = {"file": table.named, "part": "index"}
+    use |= {"sheet": table.sheet} if table.sheet else {}
+    use |= {"records": records} if records else {}
+    use["columns"] = {
+        "prescription_id": {"join": [patient, {"constant": "index"}]},
+        "patient_id": patient,
+        "drug_name": {"constant": min(index_products())},
+        "start_date": start,
+    }
+    return Setting(
+        use,
+        question="no column names the index treatment: nobody can be enrolled. Did all these "
+        "patients start it, and when?",
+        candidates=tuple(options.values()),
+        is_commented=True,
+    )
+
+
+def _are_days(proposal: Proposal) -> bool:
+    forms = [date_form(c) for use in proposal.uses for c in date_columns(use).values()]
+    return any(form is not None and form.value == "day" for form in forms)

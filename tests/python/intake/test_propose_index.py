@@ -1,0 +1,93 @@
+"""The course that enrols a patient is found by its drug and start, or asked for."""
+
+from __future__ import annotations
+
+import datetime
+
+from test_propose_roles import table_of
+
+from intake.check import check
+from intake.propose.assistant import propose
+from intake.propose.draft import draft
+
+
+def day(patient: int, after: int = 0) -> str:
+    return (datetime.date(2019, 1, 10) + datetime.timedelta(9 * patient + after)).isoformat()
+
+
+def people(*headers: str) -> list[list[object]]:
+    return [["Patient ID", "Sex", "Date of birth", *headers]]
+
+
+def person(patient: int) -> list[object]:
+    return [patient, "FM"[patient % 2], f"{1950 + patient}-02-03"]
+
+
+def test_a_drug_without_a_start_asks_with_the_first_visit_among_the_candidates(tmp_path):
+    rows = people("Biologic", "Date T0", "EASI T0", "Date T16", "EASI T16", "Consent")
+    for patient in range(1, 9):
+        first, later = day(patient), day(patient, 112)
+        rows.append([*person(patient), "Dupixent 300", first, 30, later, 9, day(patient, -5)])
+    table_of(tmp_path / "d", "sheet.csv", rows)
+    proposal, _ = draft(tmp_path / "d", "ours")
+    (use,) = [use for use in proposal.uses if use.export == "prescriptions"]
+    start = use.columns["start_date"]
+    assert use.columns["drug_name"].value == "Biologic"
+    assert (start.is_commented, start.value) == (True, "Consent")
+    assert start.candidates == ("Consent", "Date T0, the first visit")
+    assert proposal.index_course is None
+
+
+def test_the_date_in_the_group_of_the_drug_is_its_start(tmp_path):
+    rows: list[list[object]] = [
+        ["Patient", "", "Visit 0", "", "Week 16", "", "Therapy", ""],
+        ["ID", "Sex", "Date", "EASI", "Date", "EASI", "Product", "Date"],
+    ]
+    for patient in range(1, 9):
+        first, later = day(patient), day(patient, 112)
+        rows.append([patient, "F", first, 30, later, 8, "Dupixent", day(patient, 1)])
+    table_of(tmp_path / "d", "sheet.csv", rows)
+    proposal, _ = draft(tmp_path / "d", "ours")
+    (use,) = [use for use in proposal.uses if use.export == "prescriptions"]
+    assert (use.columns["start_date"].value, use.columns["start_date"].question) == (
+        "Therapy Date",
+        "",
+    )
+
+
+def test_a_source_that_names_no_index_treatment_gets_a_course_to_fill_in(tmp_path):
+    rows = people("First dose given")
+    visits: list[list[object]] = [["Patient ID", "Date", "EASI"]]
+    for patient in range(1, 9):
+        rows.append([*person(patient), day(patient)])
+        visits += [[patient, day(patient, after), 30 - after / 5] for after in (0, 28)]
+    table_of(tmp_path / "d", "patients.csv", rows)
+    table_of(tmp_path / "d", "visits.csv", visits)
+    report = propose(tmp_path / "d", str(tmp_path / "ours.yml"))
+    (question,) = [q for q in report.questions if "index treatment" in q[1]]
+    lines = report.path.read_text().split("\n")
+    line, _, is_open = question
+    assert not is_open
+    assert "start_date: First dose given" in lines[line - 1]
+    lines[line - 1] = lines[line - 1].replace("# ", "", 1)
+    report.path.write_text("\n".join(lines))
+    judged = check(tmp_path / "d", str(report.path))
+    assert not judged.is_refused
+    (told,) = [each.words for each in judged.coverage if each.words.startswith("8 records: presc")]
+    assert told.endswith("start_date 8")
+
+
+def test_days_and_an_arm_offer_the_first_day_for_the_patients_of_that_arm(tmp_path):
+    rows: list[list[object]] = [["USUBJID", "AGE", "SEX", "ARM"]]
+    visits: list[list[object]] = [["USUBJID", "AVISIT", "ADY", "PARAMCD", "AVAL"]]
+    for patient in range(1, 13):
+        arm = ["Dupilumab", "Placebo"][patient % 2]
+        rows.append([f"A{patient}", 20 + patient, "F", arm])
+        visits += [[f"A{patient}", f"Week {n // 7}", n, "EASI", 30 - n / 5] for n in (1, 29)]
+    table_of(tmp_path / "d", "adsl.csv", rows)
+    table_of(tmp_path / "d", "adqs.csv", visits)
+    proposal, _ = draft(tmp_path / "d", "ours")
+    assert proposal.index_course is not None
+    use = proposal.index_course.value
+    assert use["records"] == {"ARM": ["Dupilumab"]}
+    assert use["columns"]["start_date"] == {"constant": "1"}
