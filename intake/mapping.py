@@ -112,7 +112,7 @@ class MappingContent(StrictModel):
     def are_dates_relative(self) -> bool:
         """Whether dates are days counted from the source's own day 0."""
         return any(
-            use.form_of(column.name).date_format == RELATIVE_DATES
+            use.form_of(column.name).date_format in RELATIVE_DATES
             for use in self.uses
             for column in EXPORTS[use.export_name]
             if column.kind == "date" and column.name in use.columns

@@ -142,7 +142,7 @@ def _check_words(path: Path, where: str, kind: str, column: ColumnSource) -> Non
 def check_relative_dates(criteria: tuple[str, ...], uses: list[tuple[Path, FileUse]]) -> None:
     """Refuse relative days beside calendar dates, and criteria that need a calendar."""
     found = {
-        use.form_of(column.name).date_format == RELATIVE_DATES: (*path, "columns", column.name)
+        use.form_of(column.name).date_format in RELATIVE_DATES: (*path, "columns", column.name)
         for path, use in uses
         for column in EXPORTS[use.export_name]
         if column.kind == "date" and column.name in use.columns
@@ -151,12 +151,13 @@ def check_relative_dates(criteria: tuple[str, ...], uses: list[tuple[Path, FileU
         return
     if False in found:
         raise PlacedError(
-            found[False], "date_format: day: all date columns of a mapping are relative, or none is"
+            found[False],
+            "date_format: day or study_day: all date columns of a mapping are relative, or none is",
         )
     if not criteria or "is_index_date_in_study_period" in criteria:
         raise PlacedError(
             ("criteria",),
-            "criteria: with date_format: day there is no calendar; name the criteria that apply "
+            "criteria: with relative days there is no calendar; name the criteria that apply "
             "without is_index_date_in_study_period",
         )
 

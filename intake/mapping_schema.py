@@ -33,8 +33,10 @@ DATE_FORMATS = {
 }
 """Date format with an order of day, month and year -> order and the mark between them."""
 SERIAL_DATES = ("serial", "serial_1904")
-RELATIVE_DATES = "day"
-ALL_DATE_FORMATS = (*DATE_FORMATS, *SERIAL_DATES, RELATIVE_DATES)
+STUDY_DAY = "study_day"
+"""Days without a day 0: 1 is the first day, -1 the day before it."""
+RELATIVE_DATES = ("day", STUDY_DAY)
+ALL_DATE_FORMATS = (*DATE_FORMATS, *SERIAL_DATES, *RELATIVE_DATES)
 
 SLOT = "{t}"
 """Stands for the label of a timepoint in the strings of a use with timepoints."""

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from intake.contract import EXPORTS
-from intake.mapping_schema import DATE_FORMATS, RELATIVE_DATES, SERIAL_DATES
+from intake.mapping_schema import DATE_FORMATS, RELATIVE_DATES, SERIAL_DATES, STUDY_DAY
 from intake.uses import NUMBERS, CellForm, FileUse
 
 DAY_ZERO = datetime.date(2001, 1, 1)
@@ -48,8 +48,8 @@ def iso_date(text: str, form: CellForm) -> str | None:
         ``2020-04-03``, ``2020-04`` or ``2020``. Whether there is such a day is not judged.
     """
     text = text.strip()
-    if form.date_format == RELATIVE_DATES:
-        return _relative(text)
+    if form.date_format in RELATIVE_DATES:
+        return _relative(text, form.date_format)
     if form.date_format in SERIAL_DATES:
         return _serial(text, form.date_format)
     found = _TIME.fullmatch(text)
@@ -99,9 +99,17 @@ def _day_of_time(day: str, found: re.Match[str], time_zone: str | None) -> str |
         return day  # no day of the calendar: staging says so
 
 
-def _relative(text: str) -> str | None:
+def _relative(text: str, date_format: str) -> str | None:
+    """Return the day of a number; of study days 1 is the first, and there is no 0."""
     found = _RELATIVE.fullmatch(text)
-    return (DAY_ZERO + datetime.timedelta(int(found[1]))).isoformat() if found else None
+    if found is None:
+        return None
+    number = int(found[1])
+    if date_format == STUDY_DAY:
+        if number == 0:
+            return None
+        number -= number > 0
+    return (DAY_ZERO + datetime.timedelta(number)).isoformat()
 
 
 def _serial(text: str, date_format: str) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from intake.contract import codes_of, required_columns
+from intake.mapping_schema import RELATIVE_DATES
 from intake.propose import redcap
 from intake.propose.blocks import days_by_label, label_of, meanings
 from intake.propose.dictionary import Project, projects_of
@@ -19,6 +20,7 @@ from intake.propose.formats import (
     counted,
     date_columns,
     in_order,
+    settle_days,
 )
 from intake.propose.headers import is_of_headers
 from intake.propose.index_course import ask_for_index
@@ -77,6 +79,7 @@ def draft(
     ask_for_index(proposal)
     _leave_out_what_is_not_ours(proposal)
     add_formats(proposal, extraction)
+    settle_days(proposal)
     ask_for_number_codes(proposal)
     _without_calendar(proposal)
     used = in_order(use.table for use in proposal.uses)
@@ -219,7 +222,8 @@ def _leave_out_what_is_not_ours(proposal: Proposal) -> None:
 def _without_calendar(proposal: Proposal) -> None:
     """Where dates are days, name the criteria that need no calendar, and keep all dates alike."""
     forms = [proposal.defaults, *(use.keys for use in proposal.uses)]
-    if not any("date_format" in form and form["date_format"].value == "day" for form in forms):
+    said = {form["date_format"].value for form in forms if "date_format" in form}
+    if not said & {*RELATIVE_DATES}:
         return
     proposal.criteria = tuple(
         code for code in codes_of("criterion") if code not in _CALENDAR_CRITERIA

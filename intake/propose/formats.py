@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from intake.contract import EXPORTS, codes_of
+from intake.mapping_schema import RELATIVE_DATES, STUDY_DAY
 from intake.propose.proposal import Proposal, Setting, Use, headers_in
 from intake.propose.roles import score_ranges
 from intake.propose.tables import PARTIAL_DATE, Column, Table
@@ -26,6 +28,7 @@ _NUMBER_CODES = frozenset(
     {"-1", "-8", "-9", "-88", "-99", "-999", "88", "99", "888", "999", "9999"}
 )
 _LEAST_NUMBER_CODES = 2
+_LAST_NUMBER = re.compile(r"([+-]?\d{1,5})$")
 _TIME_ZONES = ("Europe/Rome", "Europe/Berlin", "Europe/London", "UTC")
 
 
@@ -209,6 +212,44 @@ def _add_dates(
     courses = [c for _, name, group in groups if name in ("start_date", "end_date") for c in group]
     if any(c.share(PARTIAL_DATE) > 0 and not c.is_relative_day for c in courses):
         found["partial_dates"] = Setting(True, "some have a month or a year only")
+
+
+def days_of(proposal: Proposal) -> dict[str, set[int]]:
+    """Return name of a table -> the numbers in its columns of dates that are relative days."""
+    found: dict[str, set[int]] = {}
+    for use in proposal.uses:
+        for columns in date_columns(use).values():
+            form = date_form(columns)
+            if form is not None and form.value in RELATIVE_DATES:
+                texts = {text for column in columns for text in column.values}
+                days = {int(m[1]) for text in texts if (m := _LAST_NUMBER.search(text))}
+                found.setdefault(use.table.name, set()).update(days)
+    return found
+
+
+def settle_days(proposal: Proposal) -> None:
+    """Say in a proposal whether its days have a day 0, or 1 is the first; ask where none tells.
+
+    All files count from one day: a 0 in one of them decides for all.
+    """
+    found = days_of(proposal)
+    days = set().union(*found.values())
+    files = ", ".join(found)
+    setting = Setting("day", f"days with a day 0, in {files}")
+    if days and 0 not in days:
+        setting = Setting(STUDY_DAY, f"no day 0 occurs: day 1 is the first day, in {files}")
+    if not days & {0, 1}:
+        setting.value = "day"
+        setting.question = f"is day 1 the first day (study_day) or day 0 (day)? Days are in {files}"
+        setting.candidates = RELATIVE_DATES
+    for form in (proposal.defaults, *(use.keys for use in proposal.uses)):
+        if "date_format" in form and form["date_format"].value in RELATIVE_DATES:
+            form["date_format"] = setting
+    for use in proposal.uses:
+        for each in use.columns.values():
+            is_own = isinstance(each.value, dict) and each.value.get("date_format")
+            if is_own and is_own in RELATIVE_DATES:
+                each.value["date_format"] = setting.value
 
 
 def date_form(columns: Sequence[Column]) -> Setting | None:

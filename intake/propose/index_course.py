@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from intake.propose.formats import date_columns, date_form
+from intake.propose.formats import date_columns, days_of
 from intake.propose.headers import folded, words_of
 from intake.propose.proposal import Proposal, Setting, Use, headers_in
 from intake.propose.roles import index_products, share_of_index
@@ -109,8 +109,9 @@ def _course_to_fill_in(proposal: Proposal, register: Use) -> Setting:
     if column is not None and texts and table.shown_words(column, table.column(str(patient))):
         records[column.header] = sorted(texts)
     start: object = next(iter(options), OPEN)
-    if not options and _are_days(proposal):
-        start = {"constant": "1"}
+    days = set().union(*days_of(proposal).values())
+    if not options and days:
+        start = {"constant": "0" if 0 in days else "1"}
     use: dict[str, object] = {"file": table.named, "part": "index"}
     use |= {"sheet": table.sheet} if table.sheet else {}
     use |= {"records": records} if records else {}
@@ -127,8 +128,3 @@ def _course_to_fill_in(proposal: Proposal, register: Use) -> Setting:
         candidates=tuple(options.values()),
         is_commented=True,
     )
-
-
-def _are_days(proposal: Proposal) -> bool:
-    forms = [date_form(c) for use in proposal.uses for c in date_columns(use).values()]
-    return any(form is not None and form.value == "day" for form in forms)

@@ -150,13 +150,14 @@ def test_a_contradiction_is_named_with_its_line(tmp_path, old, new, words):
         assert word in str(caught.value)
 
 
-def test_relative_days_need_criteria_without_the_study_period(tmp_path):
-    text = WIDE.replace("date_format: dmy/", "date_format: day").replace(
+@pytest.mark.parametrize("form", ["day", "study_day"])
+def test_relative_days_need_criteria_without_the_study_period(tmp_path, form):
+    text = WIDE.replace("date_format: dmy/", f"date_format: {form}").replace(
         "exports:", "criteria: [has_index_treatment, is_adult]\nexports:"
     )
     mapping = load(tmp_path, text)
     assert mapping.content.are_dates_relative
-    assert by_part(mapping)["visits_t0"].form_of("visit_date").date_format == "day"
+    assert by_part(mapping)["visits_t0"].form_of("visit_date").date_format == form
     assert not load(tmp_path).content.are_dates_relative
 
 

@@ -13,6 +13,7 @@ DMY = CellForm(date_format="dmy/")
 PIVOT = CellForm(date_format="dmy/", two_digit_years=24)
 ROME = CellForm(date_format="ymd-", time_zone="Europe/Rome")
 DAY = CellForm(date_format="day")
+STUDY_DAY = CellForm(date_format="study_day")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,11 @@ DAY = CellForm(date_format="day")
         ("-14", DAY, "2000-12-18"),
         ("week 4", DAY, None),
         ("2020-04-03", DAY, None),
+        ("1", STUDY_DAY, "2001-01-01"),
+        ("Day 29", STUDY_DAY, "2001-01-29"),
+        ("-1", STUDY_DAY, "2000-12-31"),
+        ("0", STUDY_DAY, None),
+        ("day -0", STUDY_DAY, None),
     ],
 )
 def test_a_date_is_read_in_its_declared_form_only(text, form, expected):

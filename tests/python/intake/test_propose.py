@@ -85,7 +85,7 @@ def test_a_german_sheet_with_two_header_lines(tmp_path):
 
 def test_days_in_place_of_dates_leave_out_the_study_period(tmp_path):
     report, text = proposed(tmp_path, sources.ages_and_days)
-    assert "date_format: day" in lines_of(text)
+    assert "date_format: study_day" in lines_of(text)
     (criteria,) = [line for line in lines_of(text) if line.startswith("criteria:")]
     assert "is_adult" in criteria
     assert "is_index_date_in_study_period" not in criteria

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+import pytest
 from test_propose_roles import table_of
 
 from intake.check import check
@@ -91,3 +92,29 @@ def test_days_and_an_arm_offer_the_first_day_for_the_patients_of_that_arm(tmp_pa
     use = proposal.index_course.value
     assert use["records"] == {"ARM": ["Dupilumab"]}
     assert use["columns"]["start_date"] == {"constant": "1"}
+
+
+@pytest.mark.parametrize(
+    ("days", "form", "is_asked"),
+    [
+        ((1, 29), "study_day", False),
+        ((-1, 1, 29), "study_day", False),
+        ((0, 28), "day", False),
+        ((-7, 0, 1), "day", False),
+        ((-7, 28), "day", True),
+    ],
+)
+def test_a_day_0_or_a_day_1_says_how_days_are_counted_in_every_file(tmp_path, days, form, is_asked):
+    rows: list[list[object]] = [["USUBJID", "AGE", "SEX"]]
+    visits: list[list[object]] = [["USUBJID", "ADY", "EASI"]]
+    courses: list[list[object]] = [["USUBJID", "CMDECOD", "ASTDY"]]
+    for patient in range(1, 9):
+        rows.append([f"A{patient}", 20 + patient, "F"])
+        visits += [[f"A{patient}", n, 30 - n / 5] for n in days]
+        courses.append([f"A{patient}", "DUPILUMAB", days[-1]])
+    for name, table in {"adsl": rows, "visits": visits, "adcm": courses}.items():
+        table_of(tmp_path / "d", f"{name}.csv", table)
+    proposal, _ = draft(tmp_path / "d", "ours")
+    setting = proposal.defaults["date_format"]
+    assert (setting.value, bool(setting.question)) == (form, is_asked)
+    assert "visits.csv, adcm.csv" in setting.comment + setting.question
