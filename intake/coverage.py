@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from intake.contract import EXPORTS, codes_of
 from intake.mapping import Mapping
 from intake.projection import Projection
-from intake.propose.roles import known_words
+from intake.propose.roles import INDEX_CODE, index_atc_codes, known_words, names_index
 from intake.propose.tables import LEAST_PATIENTS_OF_A_WORD
 
 _MOST_WORDS = 10_000
@@ -35,6 +35,8 @@ class Coverage:
         Export -> records that can be read.
     n_values : Counter
         Export and column -> records with a value that is no missing code.
+    n_index_starts : int
+        Prescriptions of the index treatment with a start.
     unknown : dict
         Export and column -> word -> patients who have it, and records.
     """
@@ -42,6 +44,7 @@ class Coverage:
     mapping: Mapping
     n_records: Counter[str] = field(default_factory=Counter)
     n_values: Counter[tuple[str, str]] = field(default_factory=Counter)
+    n_index_starts: int = 0
     unknown: dict[tuple[str, str], dict[str, tuple[set[str], int]]] = field(default_factory=dict)
 
     def add(self, projection: Projection, rows: pa.Table) -> None:
@@ -50,6 +53,8 @@ class Coverage:
         if rows.column("record_fault").null_count < rows.num_rows:
             rows = rows.filter(pc.is_null(rows.column("record_fault")))
         self.n_records[export] += rows.num_rows
+        if export == "prescriptions":
+            self.n_index_starts += self._index_starts(rows)
         for column in EXPORTS[export]:
             texts = rows.column(column.name)
             if texts.null_count == rows.num_rows:
@@ -67,6 +72,24 @@ class Coverage:
                 patients = rows.column("patient_id")
                 self._add_words(export, column.name, column.word_kind, texts.filter(is_value),
                                 patients.filter(is_value))  # fmt: skip
+
+    def _index_starts(self, rows: pa.Table) -> int:
+        """Return the rows with a start whose drug or code is, or may be, the index treatment.
+
+        Where the mapping names an index treatment of its own, any drug may be it.
+        """
+        has_start = pc.fill_null(pc.greater(pc.binary_length(rows.column("start_date")), 0), False)
+        rows = rows.filter(has_start)
+        if INDEX_CODE in self.mapping.words.get("drug", {}).values():
+            return rows.num_rows
+        names = pc.unique(rows.column("drug_name")).to_pylist()
+        index = [text for text in names if text and names_index(text)]
+        codes = pc.utf8_upper(pc.utf8_trim_whitespace(rows.column("atc_code")))
+        is_index = pc.or_(
+            pc.is_in(rows.column("drug_name"), pa.array(index, pa.string())),
+            pc.is_in(codes, pa.array(sorted(index_atc_codes()), pa.string())),
+        )
+        return pc.sum(is_index).as_py() or 0
 
     def _add_words(
         self, export: str, column: str, kind: str, texts: pa.ChunkedArray, patients: pa.ChunkedArray
@@ -86,6 +109,21 @@ class Coverage:
                     holders.add(patient)
                 found[word] = (holders, n + 1)
 
+    def _of_study(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what keeps the study's questions empty."""
+        if not self.n_index_starts:
+            yield (
+                "prescriptions",
+                "coverage",
+                "no record of the index treatment with a start: nobody can be enrolled",
+            )
+        if "visits" in self.n_records and not self.n_values["visits", "topical_adherence"]:
+            yield (
+                "visits",
+                "coverage",
+                "no topical_adherence: the study's question about tacrolimus stays empty",
+            )
+
     def lines(self) -> Iterator[tuple[str, str, str]]:
         """Yield export, what is told, and its words: values per column, then unknown words.
 
@@ -98,6 +136,7 @@ class Coverage:
             empty = [name for name, count in counts.items() if not count]
             if empty:
                 yield export, "coverage", f"no value: {', '.join(empty)}"
+        yield from self._of_study()
         for (export, column), words in self.unknown.items():
             if words:
                 n_records = sum(n for _, n in words.values())

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from intake.propose.formats import date_columns, days_of
 from intake.propose.headers import folded, words_of
 from intake.propose.proposal import Proposal, Setting, Use, headers_in
-from intake.propose.roles import index_products, share_of_index
+from intake.propose.roles import INDEX_CODE, index_products, names_index, share_of_index
 from intake.propose.tables import Column, Table
 from intake.yaml_files import OPEN
 
 _MOST_CANDIDATES = 6
 _OF_A_PERSON = ("birth_date", "ad_diagnosis_date", "last_contact_date")
 _SURELY = 0.6
-_INDEX_CODE = "index_treatment"
 
 
 def ask_for_index(proposal: Proposal) -> None:
@@ -52,7 +51,7 @@ def _holds_index(use: Use) -> bool:
     source = setting.value if setting is not None else None
     if isinstance(source, dict):
         is_constant = folded(str(source.get("constant", ""))) in index_products()
-        if is_constant or _INDEX_CODE in source.get("words", {}).values():
+        if is_constant or INDEX_CODE in source.get("words", {}).values():
             return True
     return any(share_of_index(column) > 0 for column in _drug_columns(use))
 
@@ -104,7 +103,7 @@ def _course_to_fill_in(proposal: Proposal, register: Use) -> Setting:
     arm = register.columns.get("treatment_arm")
     column = table.column(arm.value) if arm is not None and isinstance(arm.value, str) else None
     texts = [] if column is None else [
-        text for text in column.values if index_products() & set(folded(text).split())
+        text for text in column.values if names_index(text)
     ]  # fmt: skip
     if column is not None and texts and table.shown_words(column, table.column(str(patient))):
         records[column.header] = sorted(texts)

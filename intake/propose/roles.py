@@ -114,21 +114,28 @@ def terms(kind: str) -> frozenset[str]:
     return frozenset(folded(row[column]) for row in seed(file))
 
 
+INDEX_CODE = next(
+    row["treatment_class_code"]
+    for row in seed("codelists/treatment_classes.csv")
+    if row["is_index_treatment"] == "true"
+)
+
+
+@cache
+def index_atc_codes() -> frozenset[str]:
+    """Return the ATC codes of the index treatment."""
+    rows = seed("codelists/atc_codes.csv")
+    return frozenset(r["atc_prefix"] for r in rows if r["treatment_class_code"] == INDEX_CODE)
+
+
 @cache
 def index_products() -> frozenset[str]:
     """Return the names of the index treatment, folded."""
-    index = {
-        row["treatment_class_code"]
-        for row in seed("codelists/treatment_classes.csv")
-        if row["is_index_treatment"] == "true"
-    }
-    classes = {
-        row["atc_prefix"]: row["treatment_class_code"] for row in seed("codelists/atc_codes.csv")
-    }
     return frozenset(
         folded(row["product_name"])
         for row in seed("codelists/drug_products.csv")
-        if (row["treatment_class_code"] or classes.get(row["atc_code"], "")) in index
+        if row["treatment_class_code"] == INDEX_CODE
+        or (not row["treatment_class_code"] and row["atc_code"] in index_atc_codes())
     )
 
 
@@ -160,9 +167,13 @@ def topic_of(table: Table) -> str:
 
 def share_of_index(column: Column) -> float:
     """Return the share of the values that hold a name of the index treatment."""
-    named = index_products()
-    n = sum(n for text, n in column.values.items() if named & set(folded(text).split()))
+    n = sum(n for text, n in column.values.items() if names_index(text))
     return n / column.n_filled if column.n_filled else 0.0
+
+
+def names_index(text: str) -> bool:
+    """Return whether a text holds a name of the index treatment."""
+    return bool(index_products() & set(folded(text).split()))
 
 
 @dataclass

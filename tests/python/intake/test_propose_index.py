@@ -71,11 +71,16 @@ def test_a_source_that_names_no_index_treatment_gets_a_course_to_fill_in(tmp_pat
     assert not is_open
     assert "start_date: First dose given" in lines[line - 1]
     lines[line - 1] = lines[line - 1].replace("# ", "", 1)
+    empty = "no record of the index treatment with a start: nobody can be enrolled"
+    before = [each.words for each in check(tmp_path / "d", str(report.path)).coverage]
+    assert empty in before
+    assert "no topical_adherence: the study's question about tacrolimus stays empty" in before
     report.path.write_text("\n".join(lines))
     judged = check(tmp_path / "d", str(report.path))
     assert not judged.is_refused
     (told,) = [each.words for each in judged.coverage if each.words.startswith("8 records: presc")]
     assert told.endswith("start_date 8")
+    assert empty not in [each.words for each in judged.coverage]
 
 
 def test_days_and_an_arm_offer_the_first_day_for_the_patients_of_that_arm(tmp_path):
