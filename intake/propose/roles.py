@@ -303,7 +303,17 @@ def _by_values(column: Column, already: set[str], topic: str) -> Iterator[Candid
         and topic not in already
         and share_of_terms(column, TOPICS[topic]) >= _LEAST_KNOWN_TERMS_OF_TOPIC
     ):
-        yield Candidate(topic, SET_FROM, "known terms")
+        yield Candidate(topic, 0.6, "known terms")
+    elif topic and not already and column.date_share > 0.5:
+        yield Candidate(_DATE_OF_TOPIC[topic], SET_FROM, "the date in such a file")
+    elif (
+        topic
+        and not already
+        and column.number_share == 0
+        and len(column.values) > 1
+        and not words_of(column.header, "key_word")
+    ):
+        yield Candidate(topic, SET_FROM, "the text in such a file")
     words = {text.strip().lower() for text in column.values}
     if len(words) >= 2 and "sex" not in already and words <= known_words("sex").keys():
         yield Candidate("sex", 0.5, "values")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from intake.propose.blocks import Block, block_of
+from intake.propose.blocks import UNSCHEDULED, Block, block_of, label_of, meanings
 from intake.propose.headers import folded, is_of_headers, phrases, words_of
 from intake.propose.proposal import Setting, Use
 from intake.propose.roles import (
@@ -35,6 +35,7 @@ _COURSE_FACTS = (
     "end_date", "stop_reason",
 )  # fmt: skip
 _EVENT_FACTS = ("event_term", "onset_date", "is_serious", "outcome")
+_KEY_OF = {"prescriptions": "prescription_id", "adverse_events": "adverse_event_id"}
 _SEPARATORS = (";", ",", "+", "/", "\n")
 _LEAST_SHARE_SPLIT = 0.05
 
@@ -91,6 +92,7 @@ def uses_of(seen: Sequence[Seen], has_register: bool = True) -> list[Use]:
     order = {name: n for n, name in enumerate(("patients", "visits", "scores", "prescriptions"))}
     found.sort(key=lambda use: order.get(use.export, 9))
     _name_parts(found)
+    _keep_keys_apart(found)
     return found
 
 
@@ -207,13 +209,30 @@ def _visits(seen: Seen) -> list[Use]:
     is_contact = seen.has("visit_date") and seen.has("nominal_timepoint")
     is_other = seen.has("drug_name", "event_term", "comorbidity_term")
     is_visit = scores or seen.has("topical_adherence") or (is_contact and not is_other)
-    if not seen.has(*_VISIT_FACTS) or not is_visit:
+    is_one_visit = seen.is_per_patient and not seen.has("nominal_timepoint")
+    timepoint = timepoint_in_name(seen.table) if is_one_visit else ""
+    if not (seen.has(*_VISIT_FACTS) or timepoint) or not is_visit:
         return []
     use = Use("visits", "visits", seen.table)
     use.columns["visit_id"] = key_of(seen, "visit_id", ("visit_date", "nominal_timepoint"))
     use.columns["patient_id"] = Setting(seen.roles.header("patient_id"))
     use.columns |= mapped(seen, (*_VISIT_FACTS, *scores))
+    if timepoint:
+        label = {"constant": timepoint}
+        use.columns["nominal_timepoint"] = Setting(label, "by the name of the file or sheet")
+        if not seen.has("visit_id", "visit_date"):
+            use.columns["visit_id"] = Setting({"join": [seen.roles.header("patient_id"), label]})
     return [use]
+
+
+def timepoint_in_name(table: Table) -> str:
+    """Return the timepoint that the name of a sheet or file says with its unit; "" for none."""
+    for name in (table.sheet or "", table.file.partition(".")[0]):
+        label = label_of(name)
+        if label is not None and label.unit in ("week", "month", "baseline"):
+            code = meanings({label}, {})[0][label]
+            return "" if code == UNSCHEDULED else code
+    return ""
 
 
 def _wide_visits(seen: Seen, block: Block) -> Use:
@@ -466,6 +485,18 @@ def _events(seen: Seen) -> list[Use]:
     use.columns["patient_id"] = Setting(seen.roles.header("patient_id"))
     use.columns |= mapped(seen, _EVENT_FACTS)
     return [use]
+
+
+def _keep_keys_apart(uses: list[Use]) -> None:
+    """Give the constants in keys of an export numbers: two sheets of one shape share no key."""
+    taken: Counter[tuple[str, str]] = Counter()
+    for use in uses:
+        key = use.columns.get(_KEY_OF.get(use.export, ""))
+        join = key.value.get("join", []) if key is not None and isinstance(key.value, dict) else []
+        for part in (part for part in join if isinstance(part, dict) and "constant" in part):
+            taken[use.export, part["constant"]] += 1
+            n = taken[use.export, part["constant"]]
+            part["constant"] += "" if n == 1 else f"_{n}"
 
 
 def _name_parts(uses: list[Use]) -> None:

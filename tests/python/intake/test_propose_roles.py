@@ -41,6 +41,7 @@ EVENTS = [["k1", 1, "congiuntivite", "03/02/2020", "No", "risolto"],
         ("Nebenwirkungen 2020.csv", ["Nr", "Patient", "Ereignis", "Beginn", "Schwer", "Ausgang"]),
         ("adae.csv", ["AESEQ code", "USUBJID", "AETERM", "ASTDT", "AESER", "AEOUT"]),
         ("safety.csv", ["Line no", "Patient ID", "What happened", "Since", "Serious", "Outcome"]),
+        ("UAW.csv", ["Lfd Nr", "Fallnummer", "Was", "Wann", "Schwer", "Ausgang"]),
     ],
 )
 def test_plain_headers_of_a_file_of_adverse_events(tmp_path, name, headers):
@@ -94,3 +95,38 @@ def test_a_file_with_records_is_never_left_out_without_a_question(tmp_path):
     at = lines.index("ignored_files: [samples.csv, empty.csv]")
     assert lines[at - 1] == "#   candidate: samples.csv, 2 records of Patient ID, Tube"
     assert "QUESTION" in lines[at - 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "timepoint"),
+    [
+        ("week 16.csv", "week_16"),
+        ("Woche_4.csv", "week_04"),
+        ("mese 12.csv", "week_52"),
+        ("baseline.csv", "baseline"),
+        ("week 7.csv", None),
+        ("visits 2016.csv", None),
+    ],
+)
+@pytest.mark.parametrize("is_repeated", [False, True])
+def test_the_name_of_a_file_of_one_visit_each_is_its_timepoint(
+    tmp_path, name, timepoint, is_repeated
+):
+    rows = [["Patient", "Date", "EASI"], ["1", "2020-01-10", "30"], ["2", "2020-02-10", "9"]]
+    rows += [["1", "2020-03-10", "9"]] * is_repeated
+    found = settings(table_of(tmp_path / "d", name, rows), "visits")
+    expected = None if is_repeated or timepoint is None else {"constant": timepoint}
+    assert found.get("nominal_timepoint") == expected
+
+
+def test_two_files_of_one_shape_share_no_key(tmp_path):
+    for year in ("2019", "2020"):
+        rows = [["Patient", "Visit date", "EASI", "Topical therapy"]]
+        rows += [[n, f"{year}-03-0{n}", 20 + n, "Protopic"] for n in (1, 2, 3)]
+        table_of(tmp_path / "d", f"visits {year}.csv", rows)
+    seen = [look(table) for table in scan_folder(tmp_path / "d").tables]
+    uses = [use for use in uses_of(seen, has_register=False) if use.export == "prescriptions"]
+    assert [use.columns["prescription_id"].value["join"][1] for use in uses] == [
+        {"constant": "topicals"},
+        {"constant": "topicals_2"},
+    ]
