@@ -270,6 +270,8 @@ def _lost_records(table: Table, uses: Sequence[Use]) -> list[str]:
     lines = []
     if table.footers:
         lines.append(f"{table.name}: {counted(len(table.footers), 'line')} of totals")
+    if table.n_remarks:
+        lines.append(f"{table.name}: {counted(table.n_remarks, 'line')} with a remark")
     if not table.is_whole:
         lines.append(f"{table.name}: only the first {len(table.records):,} records were looked at")
     taken = [any(_takes(use, record) for use in uses) for record in table.records]

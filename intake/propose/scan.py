@@ -29,6 +29,8 @@ MOST_RECORDS_READ = 50_000
 
 _MOST_BYTES_READ = 64 << 20
 _ROWS_SEARCHED_FOR_HEADER = 25
+_MOST_REMARKS = 0.2
+_LEAST_WIDTH_OF_REMARKS = 3
 _ROWS_SEARCHED_FOR_FOOTER = 5
 _LEAST_HEADER_SHARE = 0.6
 _MOST_DATA_SHARE = 0.2
@@ -171,6 +173,7 @@ def _table(rows: list[list[Any]], table: Table, has_plain_header: bool = False) 
     while records and len(table.footers) < _ROWS_SEARCHED_FOR_FOOTER and _is_total(records[-1]):
         table.footers.insert(0, next(text for text in records.pop() if text))
     width = len(headers)
+    records = _without_remarks(records, headers, table)
     table.records = [(row + [""] * width)[:width] for row in records[:MOST_RECORDS_READ]]
     table.is_whole = len(records) <= MOST_RECORDS_READ
     typed = rows[start : start + len(records)]
@@ -180,6 +183,38 @@ def _table(rows: list[list[Any]], table: Table, has_plain_header: bool = False) 
         if header
     ]
     return table
+
+
+def _without_remarks(
+    records: list[list[str]], headers: Sequence[str], table: Table
+) -> list[list[str]]:
+    """Leave out the lines between records that hold one text unlike the cells of its column.
+
+    A patient with an identifier and nothing else stays: the identifier is written like the others.
+    Without a column that tells both apart nothing is left out.
+    """
+    lone = [number for number, row in enumerate(records) if len([t for t in row if t]) == 1]
+    if not 0 < len(lone) <= _MOST_REMARKS * len(records) or len(headers) < _LEAST_WIDTH_OF_REMARKS:
+        return records
+    whole = [row for number, row in enumerate(records) if number not in {*lone}]
+    shapes = {(place, _shape(row[place])) for row in whole for place in range(len(row))}
+    remarks = {
+        number for number in lone
+        if not shapes & {(place, _shape(t)) for place, t in enumerate(records[number]) if t}
+    }  # fmt: skip
+    kept = [row for number, row in enumerate(records) if number not in remarks]
+    places = {place for number in remarks for place, text in enumerate(records[number]) if text}
+    for place, header in enumerate(headers):
+        is_in_all = all(place < len(row) and row[place] for row in kept)
+        if remarks and header and is_in_all and place not in places:
+            table.n_remarks, table.always_filled = len(remarks), header
+            return kept
+    return records
+
+
+def _shape(text: str) -> str:
+    """Return how a text is written: its digits, letters, blanks and signs, each run once."""
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", text.strip()))
 
 
 def _column(

@@ -93,6 +93,13 @@ def uses_of(seen: Sequence[Seen], has_register: bool = True) -> list[Use]:
     found.sort(key=lambda use: order.get(use.export, 9))
     _name_parts(found)
     _keep_keys_apart(found)
+    for use in found:
+        if use.table.n_remarks and "records" not in use.keys:
+            use.keys["records"] = Setting(
+                {use.table.always_filled: "not_empty"},
+                question=f"lines between the records hold one text ({use.table.n_remarks:,}): "
+                "is this column filled in every record, and in no such line?",
+            )
     return found
 
 

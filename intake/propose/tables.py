@@ -161,6 +161,10 @@ class Table:
         At most MOST_RECORDS_READ, without footers.
     n_records : int
         Records in the table, footers included.
+    n_remarks : int
+        Lines with one text that is no record, left out of the records.
+    always_filled : str
+        Header of a column that every record fills and no remark; "" without remarks.
     footers : list of str
         First text of each line of totals at the end.
     is_whole : bool
@@ -179,6 +183,8 @@ class Table:
     columns: list[Column] = field(default_factory=list)
     records: list[list[str]] = field(default_factory=list, repr=False)
     n_records: int = 0
+    n_remarks: int = 0
+    always_filled: str = ""
     footers: list[str] = field(default_factory=list)
     is_whole: bool = True
     pattern: str = ""

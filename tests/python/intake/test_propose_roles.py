@@ -130,3 +130,21 @@ def test_two_files_of_one_shape_share_no_key(tmp_path):
         {"constant": "topicals"},
         {"constant": "topicals_2"},
     ]
+
+
+def test_a_remark_between_records_is_no_patient_and_is_not_shown(tmp_path):
+    rows = [["ID", "Sex", "Date of birth"], ["P1", "F", "1950-02-03"], ["-- Rossi, new --", "", ""]]
+    rows += [[f"P{n}", "M", f"19{50 + n}-02-03"] for n in range(2, 9)]
+    table = table_of(tmp_path / "d", "patients.csv", rows)
+    assert (table.n_remarks, table.n_records, len(table.records)) == (1, 9, 8)
+    (use,) = uses_of([look(table)])
+    assert use.keys["records"].value == {"Sex": "not_empty"}
+    proposal, _ = draft(tmp_path / "d", "ours")
+    assert "Rossi" not in written(proposal)
+
+
+def test_a_patient_with_an_identifier_only_is_a_record(tmp_path):
+    rows = [["ID", "Sex", "Date of birth"], ["P1", "F", "1950-02-03"], ["P11", "", ""]]
+    rows += [[f"P{n}", "M", f"19{50 + n}-02-03"] for n in range(2, 9)]
+    table = table_of(tmp_path / "d", "patients.csv", rows)
+    assert (table.n_remarks, len(table.records)) == (0, 9)
