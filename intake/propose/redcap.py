@@ -83,7 +83,8 @@ def _scopes(project: Project) -> Iterator[_Scope]:
     yield _Scope(_part(project.data, [not text for text in texts]), {instrument.header: "empty"})
     for name in sorted(instrument.values):
         chosen = _part(project.data, [text == name for text in texts])
-        yield _Scope(chosen, {instrument.header: [name]}, is_repeating=True)
+        named = replace(chosen, sheet=name)  # tells what its records are, as a sheet's name does
+        yield _Scope(named, {instrument.header: [name]}, is_repeating=True)
 
 
 def _part(table: Table, is_chosen: Iterable[bool]) -> Table:

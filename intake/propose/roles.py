@@ -154,7 +154,8 @@ def topic_of(table: Table) -> str:
 
     The name of its sheet or file tells it. A table that holds scores is of visits.
     """
-    if any(words_of(c.header, code) >= SET_FROM for c in table.columns for code in score_ranges()):
+    filled = [column.header for column in table.columns if column.n_filled]
+    if any(words_of(header, code) >= SET_FROM for header in filled for code in score_ranges()):
         return ""
     names = [table.sheet or "", re.sub(r"\d+", " ", table.file.partition(".")[0])]
     for name in names:

@@ -148,3 +148,17 @@ def test_a_patient_with_an_identifier_only_is_a_record(tmp_path):
     rows += [[f"P{n}", "M", f"19{50 + n}-02-03"] for n in range(2, 9)]
     table = table_of(tmp_path / "d", "patients.csv", rows)
     assert (table.n_remarks, len(table.records)) == (0, 9)
+
+
+def test_a_repeating_instrument_tells_what_its_records_are(tmp_path):
+    rows = [["Record ID", "Repeat Instrument", "Repeat Instance", "Sex", "EASI score", "Visit date",
+             "Event", "Since", "Serious"]]  # fmt: skip
+    for n in range(1, 7):
+        rows.append([f"{n}", "", "", "F", "30", "2019-01-10", "", "", ""])
+        rows.append([f"{n}", "Adverse events", "1", "", "", "", "itch", f"2019-03-0{n}", "No"])
+    table_of(tmp_path / "d", "labels.csv", rows)
+    proposal, _ = draft(tmp_path / "d", "ours")
+    (use,) = [use for use in proposal.uses if use.export == "adverse_events"]
+    found = {name: setting.value for name, setting in use.columns.items()}
+    assert use.keys["records"].value == {"Repeat Instrument": ["Adverse events"]}
+    assert (found["event_term"], found["onset_date"]) == ("Event", "Since")
