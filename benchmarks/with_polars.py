@@ -39,7 +39,9 @@ SEASONS = {
 }
 CRITERIA = {row["criterion_code"]: row for row in seed("protocol/eligibility_criteria")}
 STEPS = {
-    row["score_code"]: round(1 / float(row["step"])) for row in seed("protocol/score_definitions")
+    row["score_code"]: round(1 / float(row["step"]))
+    for row in seed("protocol/score_definitions")
+    if row["is_wide"] == "true"
 }
 CLASSES = seed("codelists/treatment_classes")
 [INDEX_CLASS] = [
@@ -242,6 +244,8 @@ def response_columns() -> list[pl.Expr]:
     is_later, columns = pl.col("timepoint_number") > 0, []
     for row in seed("protocol/score_responses"):
         score, kind = row["score_code"], row["response_kind"]
+        if score not in STEPS:
+            continue
         value, steps = pl.col(f"{score}_score"), STEPS[score]
         limit = round(float(row["threshold_value"]) * (1 if kind == "percent" else steps))
         baseline = pl.col(f"{score}_score_baseline")
@@ -348,6 +352,7 @@ def patient_timepoints(
             "is_on_corticosteroids",
             pl.when(nominal != "unscheduled").then(nominal == pl.col("timepoint_code"))
             .alias("is_nominal_timepoint_agreed"),
+            pl.when(is_attended).then(pl.lit(False)).alias("is_placed_by_label"),
             "visit_day",
             "days_from_target",
         )

@@ -44,7 +44,7 @@ SLOT = "{t}"
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,40}")
 CENTRE_PATTERN = "[a-z0-9][a-z0-9_-]{0,40}"
 """Code of a centre, after blanks around it are off and letters are lower case."""
-_FILE_NAME = re.compile(r"[^\x00-\x1f\x7f/\\#@+~.][^\x00-\x1f\x7f/\\#@+]{0,120}")
+_FILE_NAME = re.compile(r'[^\x00-\x1f\x7f/\\#@+;"~.][^\x00-\x1f\x7f/\\#@+;"]{0,120}')
 
 
 def _full_match(pattern: re.Pattern[str] | str, what: str) -> Any:
@@ -59,7 +59,7 @@ def _full_match(pattern: re.Pattern[str] | str, what: str) -> Any:
 def _file_name(value: str) -> str:
     if not _FILE_NAME.fullmatch(value) or ".." in value or value.count("*") > 3:
         raise ValueError(
-            r"must be the name of a file in the delivery folder: no / \ # @ +, no leading dot; "
+            r"must be the name of a file in the delivery folder: no / \ # @ + ; no leading dot; "
             "* stands for any text"
         )
     return unicodedata.normalize("NFC", value)

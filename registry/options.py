@@ -71,7 +71,7 @@ def settings_of(
         {"delivery": delivery, "mapping": mapping, "vault": vault, "published": published},
         may_lie_outside=allow_outside,
     )
-    os.environ["REGISTRY_VAULT"] = str(found["vault"])  # a mapping's words_file may lie there
+    _set_while_it_runs("REGISTRY_VAULT", str(found["vault"]))  # a words_file may lie there
     if accept and not reason:
         raise Stop(
             ExitCode.USAGE, "--accept needs --reason", "say why, in a few words", "no_reason"
@@ -87,6 +87,17 @@ def settings_of(
         is_forced=force,
         is_work_kept=keep_work,
     )
+
+
+def _set_while_it_runs(name: str, value: str) -> None:
+    """Set an environment variable until the command of this thread ends."""
+    context = click.get_current_context(silent=True)
+    before = os.environ.get(name)
+    if context is not None and value != before:
+        os.environ[name] = value
+        context.call_on_close(
+            lambda: os.environ.pop(name) if before is None else os.environ.update({name: before})
+        )
 
 
 def shown(text: str) -> str:

@@ -105,6 +105,8 @@ select
     enrolled.is_evaluable,
     false as is_birth_date_partial,
     false as is_ad_diagnosis_date_partial,
+    false as is_age_as_recorded,
+    cast(null as varchar) as treatment_arm,
     enrolled.involves_face,
     enrolled.involves_hands,
     enrolled.involves_genitalia,

@@ -146,6 +146,7 @@ select
         when paired.nominal_timepoint != 'unscheduled'
             then paired.nominal_timepoint = timepoints.timepoint_code
     end as is_nominal_timepoint_agreed,
+    case when paired.patient_id is not null then false end as is_placed_by_label,
     cast(paired.n_visits_in_window as integer) as n_visits_in_window,
     cast(paired.visit_day as integer) as visit_day,
     cast(paired.days_from_target as integer) as days_from_target,

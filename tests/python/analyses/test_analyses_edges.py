@@ -165,7 +165,7 @@ def test_every_analysis_runs_and_explains_what_is_missing(
     edge_results: dict[str, Results], edge: str
 ) -> None:
     rows = edge_results[edge]
-    assert {row.analysis_id for row in rows} == {f"A{n:02d}" for n in range(1, 22)}
+    assert {row.analysis_id for row in rows} == {f"A{n:02d}" for n in range(1, 23)}
     for row in rows:
         assert row.value is not None or row.warning, row.result_id
         if row.statistic == "percent" and row.value is not None:

@@ -61,6 +61,7 @@ def test_missing_is_null_and_nothing_is_empty_text_nan(written: Path) -> None:
     assert without_value == [
         *((analysis, not_assessed) for analysis in ("A05", "A06", "A07", "A08")),
         ("A12", "not reached: fewer than half started"),
+        ("A22", not_assessed),
     ]
 
 
