@@ -165,28 +165,54 @@ def maximise(
     likelihood never meets it.
     """
     found = _newton(model, information)
+    curvature, decrement = _distance(found, n_events)
+    if decrement > curvature / (4 * longest) ** 2:
+        separated = is_separated()
+        if separated or separated is None:
+            return found, UNDECIDED if separated is None else SEPARATED
+    if decrement > SETTLED:
+        # The maximum is finite and Newton's first steps led past it: begin near it.
+        found = _newton(model, information, _ascent(model))
+        decrement = _distance(found, n_events)[1]
+    return found, "" if decrement <= SETTLED else NOT_CONVERGED
+
+
+def _distance(found: Maximum, n_events: int) -> tuple[float, float]:
+    """Return the smallest curvature and the Newton decrement squared; 0 and infinity if unknown."""
     curvature, decrement = 0.0, math.inf
     if np.isfinite(found.gradient).all() and np.isfinite(found.information).all():
         curvature = float(np.linalg.eigvalsh(found.information).min())
     if curvature > SMALLEST_CURVATURE * n_events:
         decrement = float(found.gradient @ np.linalg.solve(found.information, found.gradient))
-    if decrement > curvature / (4 * longest) ** 2:
-        separated = is_separated()
-        if separated or separated is None:
-            return found, UNDECIDED if separated is None else SEPARATED
-    return found, "" if decrement <= SETTLED else NOT_CONVERGED
+    return curvature, decrement
 
 
-def _newton(model: LikelihoodModel, information: Callable[[np.ndarray], np.ndarray]) -> Maximum:
+def _newton(
+    model: LikelihoodModel,
+    information: Callable[[np.ndarray], np.ndarray],
+    start: np.ndarray | None = None,
+) -> Maximum:
     # On the way to an infinite estimate sums overflow and the information becomes singular.
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            found = model.fit(method="newton", maxiter=MAX_STEPS, tol=1e-10, disp=False).params
+            found = model.fit(
+                start_params=start, method="newton", maxiter=MAX_STEPS, tol=1e-10, disp=False
+            ).params
             return Maximum(found, model.score(found), information(found))
         except (np.linalg.LinAlgError, ValueError):
             nothing = np.full(model.exog.shape[1], math.nan)
             return Maximum(nothing, nothing, np.outer(nothing, nothing))
+
+
+def _ascent(model: LikelihoodModel) -> np.ndarray | None:
+    """Return coefficients near the maximum by BFGS, whose line search never steps down."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            return np.asarray(model.fit(method="bfgs", maxiter=500, disp=False).params)
+        except (np.linalg.LinAlgError, ValueError):
+            return None
 
 
 def model_terms(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import special
 
@@ -122,6 +122,9 @@ def is_estimated(fit: ModelFit, term: Term) -> bool:
 
 @settings(max_examples=100, deadline=None)
 @given(small)
+@example(
+    [(0, False, 1, 0)] * 6 + [(0, False, 1, 1), (0, True, 0, 0), (0, True, 1, 1), (0, True, -1, 0)]
+)
 def test_calculus_and_linear_programme_give_one_verdict(rows: list[tuple[int, ...]]) -> None:
     data = np.array(rows, dtype=float)
     durations, events, x = data[:, 0], data[:, 1] == 1, data[:, 2:]
