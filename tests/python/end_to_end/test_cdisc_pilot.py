@@ -61,28 +61,30 @@ def test_the_index_date_is_the_first_dose_of_the_trial(trial, folder):
     assert ours == theirs
 
 
-def test_repeats_are_set_aside_with_a_reason_and_rows_without_start_are_refused(trial, folder):
+def test_repeats_are_set_aside_with_a_reason_and_rows_without_start_are_kept(trial, folder):
     rows = records(folder, "cm")
     distinct = {(r["USUBJID"], r["CMTRT"], r["CMSTDTC"]) for r in rows}
     assert (len(rows), len(distinct)) == (7510, 1081)
-    without_start = [r for r in rows if r["CMSTDTC"] == "NA"]
-    staged_courses = {k for k in distinct if k[2] != "NA"}
+    without_start = {k for k in distinct if k[2] == "NA"}
+    assert len(without_start) == 3
     ledger = query(
         trial,
         "select n_records_read, n_staged, n_quarantined, n_deduplicated "
         "from quarantine.record_ledger where source_file = 'cm.csv'",
     )
-    assert ledger == [(7510, len(staged_courses), 21, 7510 - len(staged_courses) - 21)]
-    assert len(without_start) == 21
+    assert ledger == [(7510, len(distinct), 0, 7510 - len(distinct))]
+    undated = query(
+        trial,
+        "select count(*) from staging.stg_pharmacy__prescriptions "
+        "where source_file = 'cm.csv' and start_date is null",
+    )
+    assert undated == [(len(without_start),)]
     reasons = query(
         trial,
         "select rule_code, scope_code, count(*) from quarantine.rejected_records "
         "where source_file = 'cm.csv' group by all order by all",
     )
-    assert reasons == [
-        ("duplicate_exact", "duplicate", 7510 - len(staged_courses) - 21),
-        ("missing_required", "record", 21),
-    ]
+    assert reasons == [("duplicate_exact", "duplicate", 7510 - len(distinct))]
 
 
 def test_partial_dates_are_completed_to_the_middle_and_flagged(trial):
@@ -93,12 +95,15 @@ def test_partial_dates_are_completed_to_the_middle_and_flagged(trial):
         from raw.prescriptions as raw
         inner join staging.stg_pharmacy__prescriptions as staged
             on raw.source_file = staged.source_file and raw.record_number = staged.record_number
-        where cast(staged.start_date as varchar) != case length(raw.start_date)
-                when 4 then raw.start_date || '-07-01'
-                when 7 then raw.start_date || '-15'
-                else raw.start_date
-            end
-            or staged.is_start_date_partial != (length(raw.start_date) < 10)
+        where raw.start_date != 'NA'
+            and (
+                cast(staged.start_date as varchar) != case length(raw.start_date)
+                    when 4 then raw.start_date || '-07-01'
+                    when 7 then raw.start_date || '-15'
+                    else raw.start_date
+                end
+                or staged.is_start_date_partial != (length(raw.start_date) < 10)
+            )
         """,
     )
     partial = query(
