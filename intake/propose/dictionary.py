@@ -99,7 +99,7 @@ def projects_of(tables: Sequence[Table]) -> list[Project]:
             continue
         names = [column.header.lower() for column in table.columns]
         bare = [name.split("___")[0] for name in names]
-        n_known = sum(name in fields or name.endswith("_complete") for name in bare)
+        n_known = sum(name in fields or is_form_status(name) for name in bare)
         own = any(name in columns for columns in OWN_COLUMNS.values() for name in names)
         is_project = own or (
             len(names) >= _SHORTEST_OF_A_PROJECT
@@ -112,9 +112,14 @@ def projects_of(tables: Sequence[Table]) -> list[Project]:
     return found
 
 
+def is_form_status(header: str) -> bool:
+    """Return whether a column says how complete a form is, which is no fact of the patient."""
+    return header.lower().endswith("_complete") or header.lower() == "complete?"
+
+
 def _has_form_status(table: Table) -> bool:
     """Return whether a table has REDCap's ``<form>_complete``: 0, 1 or 2."""
-    ends = [c for c in table.columns if c.header.lower().endswith("_complete")]
+    ends = [c for c in table.columns if is_form_status(c.header)]
     return any(c.n_filled and c.values.keys() <= {"0", "1", "2"} for c in ends)
 
 

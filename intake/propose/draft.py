@@ -12,7 +12,7 @@ from intake.contract import codes_of, required_columns
 from intake.mapping_schema import RELATIVE_DATES
 from intake.propose import redcap
 from intake.propose.blocks import days_by_label, label_of, meanings
-from intake.propose.dictionary import Project, projects_of
+from intake.propose.dictionary import Project, is_form_status, projects_of
 from intake.propose.formats import (
     add_formats,
     ask_for_number_codes,
@@ -342,7 +342,7 @@ def _n_slots(use: Use, record: Sequence[str]) -> int:
 def _lost_columns(table: Table, uses: Sequence[Use], seen: Seen | None) -> Iterable[str]:
     read = set().union(*(use.headers for use in uses))
     unread = [c for c in table.columns if c.header.lower() not in read]
-    unread = [c for c in unread if not c.header.lower().endswith("_complete")]
+    unread = [c for c in unread if not is_form_status(c.header)]
     people = {c.header for c in unread if is_identity(c.header)}
     people |= {c.header for c in seen.roles.identities} if seen else set()
     empty = [c.header for c in unread if c.n_filled == 0]

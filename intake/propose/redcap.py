@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from intake.contract import codes_of
 from intake.mapping_schema import CENTRE_PATTERN
 from intake.propose.blocks import UNSCHEDULED, label_of, meanings
-from intake.propose.dictionary import CHECKBOX, OWN_COLUMNS, Project
+from intake.propose.dictionary import CHECKBOX, OWN_COLUMNS, Project, is_form_status
 from intake.propose.headers import folded, words_of
 from intake.propose.proposal import Proposal, Setting, Use
 from intake.propose.roles import (
@@ -28,8 +29,10 @@ from intake.propose.shapes import Seen, uses_of
 from intake.propose.tables import Column, Table
 
 _TICKED = ("1", "1.0", "Checked")
+"""A ticked box in a raw export, in one that a program wrote with decimals, and in one of labels."""
 _UNTICKED = ("0", "0.0", "Unchecked")
-_ARM = re.compile(r"_arm_\d+$")
+_ARM = re.compile(r"_arm_\d+$| \(Arm \d+: .*\)$")
+"""What names and labels of events say about their arm."""
 _AREAS = ("involves_face", "involves_hands", "involves_genitalia")
 
 
@@ -106,7 +109,7 @@ def _look(project: Project, table: Table) -> Seen:
         for column in table.columns
         if column.header not in own
         and not CHECKBOX.fullmatch(column.header)
-        and not column.header.lower().endswith("_complete")
+        and not is_form_status(column.header)
         and column.n_filled
     ]
     labels = {}
@@ -114,7 +117,8 @@ def _look(project: Project, table: Table) -> Seen:
     for column in wanted:
         info = project.info(column.header)
         if info is not None:
-            labels[column.header] = info.label
+            is_label = folded(info.label) == folded(column.header)
+            labels[column.header] = info.name if is_label else info.label
             if info.is_identifier and words_of(info.name, "birth_date") < SET_FROM:
                 secret.append(column)
     roles = roles_of(table, [c for c in wanted if c not in secret], aliases=labels)
@@ -138,7 +142,7 @@ def _fit_to_project(project: Project, scope: _Scope, seen: Seen, use: Use) -> No
     use.table = project.data
     records: dict[str, object] = dict(scope.records)
     if event is not None and not scope.is_repeating:
-        names = _events_with(scope.table, event, _headers(use))
+        names = _events_with(project, scope.table, event, _headers(use))
         if use.export == "patients":
             names = _first_events(scope.table, seen, event, names)
             use.keys.pop("repeated_records", None)
@@ -149,6 +153,8 @@ def _fit_to_project(project: Project, scope: _Scope, seen: Seen, use: Use) -> No
     records |= dict(old.value) if old is not None else {}
     if records:
         use.keys["records"] = Setting(records)
+    if scope.is_repeating and use.export == "adverse_events":
+        use.keys["may_be_empty"] = Setting(True, "a delivery without any event is read")
     instrument = project.own("instrument") if scope.is_repeating else None
     key = {"visits": "visit_id", "prescriptions": "prescription_id",
            "adverse_events": "adverse_event_id"}.get(use.export)  # fmt: skip
@@ -173,14 +179,18 @@ def _headers(use: Use) -> set[str]:
     }
 
 
-def _events_with(table: Table, event: Column, headers: set[str]) -> list[str]:
-    """Return the events whose records have a value in one of some columns, in their order."""
+def _events_with(project: Project, table: Table, event: Column, headers: set[str]) -> list[str]:
+    """Return the events whose records have a value in one of some columns.
+
+    They come in the order of the table of events, others behind in the order of the file.
+    """
     columns = [column for column in table.columns if column.header in headers]
     found: dict[str, None] = {}
     for record in table.records:
         if any(record[c.position].strip() for c in columns) or not columns:
             found[record[event.position].strip()] = None
-    return list(found)
+    order = list(project.events)
+    return sorted(found, key=lambda name: order.index(name) if name in order else len(order))
 
 
 def _first_events(table: Table, seen: Seen, event: Column, names: list[str]) -> list[str]:
@@ -235,8 +245,7 @@ def _add_choices(project: Project, role: str, setting: Setting) -> None:
     info = project.info(header) if kind and isinstance(header, str) else None
     if info is None or kind is None or not info.choices:
         return
-    column = project.data.column(header)
-    known = known_words(kind)
+    known = {code: code for code in codes_of(kind)} | known_words(kind)
     words: dict[str, str] = {}
     unknown = []
     for code, label in info.choices.items():
@@ -244,11 +253,9 @@ def _add_choices(project: Project, role: str, setting: Setting) -> None:
         if meaning is None:
             unknown.append(f"{code} ({label})")
             continue
-        words[code] = meaning
-        if column is not None and f"{code}.0" in column.values:
-            words[f"{code}.0"] = meaning
-        if label.lower() not in known and label.lower() not in words:
-            words[label] = meaning
+        written = [code, f"{code}.0", label] if code.isdecimal() else [code, label]
+        words |= {text: meaning for text in written if known.get(text.lower()) != meaning}
+    setting.comment = "choices of the dictionary"
     if words:
         setting.value = {"column": header, "words": words}
     if unknown:
@@ -272,8 +279,7 @@ def _ticked_uses(project: Project, scope: _Scope, seen: Seen) -> Iterator[Use]:
         part = re.sub(r"[^a-z0-9]+", "_", folded(choice)).strip("_")[:30] or "box"
         part = part if part[0].isalpha() else f"box_{part}"
         use = Use("comorbidities", part, project.data)
-        ticked = [text for text in _TICKED if text in column.values] or ["1", "Checked"]
-        use.keys["records"] = Setting({column.header: ticked, **scope.records})
+        use.keys["records"] = Setting({column.header: list(_TICKED), **scope.records})
         patient = seen.roles.header("patient_id")
         use.columns["patient_id"] = Setting(patient)
         if is_earlier and not is_disease:

@@ -12,6 +12,7 @@ from pathlib import Path
 import openpyxl
 
 ROOT = Path(__file__).resolve().parents[3]
+REDCAP = ROOT / "exports" / "redcap_project"
 WEEKS = (0, 4, 16, 52)
 N_PATIENTS = 12
 EXTRACTION = "extraction_date: 2021-12-31\nis_synthetic: true\n"
@@ -214,3 +215,60 @@ def redcap_project(folder: Path, ticked: str = "1") -> Path:
     (folder / "export.csv").write_text(written(rows, ","), newline="")
     (folder / "dictionary.csv").write_text(DICTIONARY)
     return folder
+
+
+_BOXES = {"1": "Checked", "0": "Unchecked"}
+
+
+def redcap_in_form(folder: Path, form: str) -> Path:
+    """Write the project of ``exports/redcap_project`` as REDCap exports it in another form.
+
+    ``decimals``: codes as a program of statistics writes them. ``labels``: headers, events,
+    instruments, choices and boxes by their labels; ``two arms with labels``: some patients in a
+    second arm.
+    """
+    shutil.copytree(REDCAP, folder)
+    fields = {row["Variable / Field Name"]: row for row in _dicts(REDCAP / "dictionary.csv")}
+    choices = {name: _choices_of(row) for name, row in fields.items()}
+    events = {r["unique_event_name"]: r["event_name"] for r in _dicts(REDCAP / "events.csv")}
+    header, *rows = csv.reader((REDCAP / "redcap_export.csv").read_text().splitlines())
+    labels = {name: row["Field Label"] for name, row in fields.items()}
+    new: list[list[str]] = [[]]
+    for name in header:
+        base, _, code = name.partition("___")
+        status = "Complete?" if name.endswith("_complete") else name.removeprefix("redcap_")
+        label = labels.get(base, status.replace("_", " ").capitalize())
+        box = f"{label} (choice={choices[base][code]})" if code else label
+        new[0].append(name if form == "decimals" else box)
+    for row in rows:
+        arm = f" (Arm {1 + (int(row[0]) > 5)}: Dupilumab)" if form.startswith("two") else ""
+        cells = []
+        for name, cell in zip(header, row, strict=True):
+            base, _, code = name.partition("___")
+            known = _BOXES if code else choices.get(base, {})
+            if form == "decimals":
+                is_number = cell and all(key.isdecimal() for key in known) and known
+                cells.append(f"{cell}.0" if is_number else cell)
+            elif name == "redcap_event_name":
+                cells.append(events[cell] + arm)
+            elif name == "redcap_repeat_instrument":
+                cells.append(cell.replace("_", " ").capitalize())
+            else:
+                cells.append(known.get(cell, cell))
+        new.append(cells)
+    (folder / "redcap_export.csv").write_text(written(new, ","), newline="")
+    return folder
+
+
+def _dicts(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _choices_of(field: dict[str, str]) -> dict[str, str]:
+    if field["Field Type"] == "yesno":
+        return {"1": "Yes", "0": "No"}
+    pairs = field["Choices, Calculations, OR Slider Labels"].split("|")
+    return {
+        code.strip(): label.strip() for code, _, label in (p.partition(",") for p in pairs) if label
+    }

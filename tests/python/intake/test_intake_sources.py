@@ -77,8 +77,8 @@ def test_a_redcap_export_becomes_five_exports(tmp_path):
         "select patient_id, sex, involves_face, involves_hands, involves_genitalia, source_file, "
         "record_number, line_number, record_fault from raw.patients order by record_number"
     ) == [
-        ("1", "0", "1", "0", "", "redcap_export.csv#patients", 1, 2, None),
-        ("2", "1", "", "", "", "redcap_export.csv#patients", 6, 8, None),
+        ("1", "female", "1", "0", "", "redcap_export.csv#patients", 1, 2, None),
+        ("2", "male", "", "", "", "redcap_export.csv#patients", 6, 8, None),
         (*[None] * 5, "redcap_export.csv#not_selected", 7, 9, "not_selected"),
         (*[None] * 5, "redcap_export.csv#patients", 8, 10, "field_count"),
     ]
@@ -93,15 +93,15 @@ def test_a_redcap_export_becomes_five_exports(tmp_path):
         ("2|baseline_arm_1", "2019-03-04", ""),
     ]
     assert found("select prescription_id, drug_name from raw.prescriptions order by 1") == [
-        ("1|prescription|1", "Dupixent"),
-        ("1|prescription|2", "Protopic"),
+        ("1|baseline_arm_1|prescription|1", "Dupixent"),
+        ("1|baseline_arm_1|prescription|2", "Protopic"),
     ]
     assert found("select patient_id, comorbidity_term, source_file from raw.comorbidities") == [
-        ("1", "rhinitis", "redcap_export.csv#rhinitis"),
-        ("1", "asthma", "redcap_export.csv#asthma"),
+        ("1", "Rhinitis", "redcap_export.csv#rhinitis"),
+        ("1", "Asthma", "redcap_export.csv#asthma"),
     ]
     assert found("select adverse_event_id, is_serious from raw.adverse_events") == [
-        ("1|adverse_event|1", "0")
+        ("1|week_4_arm_1|adverse_event|1", "0")
     ]
     assert found(
         "select source_file, n_records_read, n_records_faulty from raw.delivery_files order by 1"
@@ -134,7 +134,7 @@ def test_redcap_labels_and_a_repeating_event(tmp_path):
     connection = duckdb.connect()
     load_delivery(open_delivery(tmp_path, "redcap"), KEY, connection)
     assert connection.sql("select comorbidity_term from raw.comorbidities").fetchall() == [
-        ("conjunctivitis",)
+        ("Conjunctivitis",)
     ]
     assert connection.sql("select visit_id from raw.visits order by 1").fetchall() == [
         ("1|baseline_arm_1",),

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import propose_sources as sources
 import pytest
+from intake_deliveries import KEY
 
 from intake.check import check
+from intake.contract import EXPORTS
+from intake.delivery import open_delivery
+from intake.loader import load_delivery
 from intake.mapping import load_mapping
 from intake.propose.assistant import ProposeReport, mapping_path, propose, questions_of
 from intake.propose.proposal import Setting
+from intake.propose.roles import known_words
 from intake.propose.write import flow
 from intake.refusals import IntakeError, MappingError
 
@@ -127,14 +133,14 @@ def test_a_redcap_project_is_read_with_its_dictionary(tmp_path):
     report, text = proposed(tmp_path, sources.redcap_project)
     for line in (
         "centre: redcap_data_access_group",
-        'sex: {column: gender_c, words: {"1": female, "2": male}}',
+        'sex: {column: gender_c, words: {"1": female, "1.0": female, "2": male, "2.0": male}}',
         "birth_date: dob",
         "involves_face: areas___1",
         "involves_hands: areas___2",
         "visit_id: {join: [record_id, redcap_event_name, redcap_repeat_instance]}",
         "records: {redcap_repeat_instrument: [treatment]}",
         "drug_name: drug",
-        'records: {como___1: ["1"], redcap_repeat_instrument: empty}',
+        'records: {como___1: ["1", "1.0", Checked], redcap_repeat_instrument: empty}',
         "comorbidity_term: {constant: Asthma}",
         "missing_codes: [UNK]",
         "ignored_files: [dictionary.csv]",
@@ -150,10 +156,48 @@ def test_a_redcap_project_is_read_with_its_dictionary(tmp_path):
     assert not check(tmp_path / "delivery", str(report.path)).is_refused
 
 
-def test_a_redcap_export_with_labels_reads_ticked_boxes(tmp_path):
-    folder = sources.redcap_project(tmp_path / "delivery", ticked="Checked")
-    text = propose(folder, str(tmp_path / "ours.yml")).path.read_text()
-    assert "records: {como___1: [Checked], redcap_repeat_instrument: empty}" in lines_of(text)
+def test_the_shipped_redcap_mapping_is_the_proposal_for_its_project(tmp_path):
+    """``registry propose exports/redcap_project --out redcap`` writes it."""
+    report = propose(sources.REDCAP, str(tmp_path / "redcap.yml"))
+    assert report.path.read_text() == mapping_path("redcap").read_text()
+    assert report.questions == []
+
+
+@pytest.fixture(scope="module")
+def raw_facts(tmp_path_factory) -> dict[str, list[tuple]]:
+    return facts_of(sources.REDCAP, tmp_path_factory.mktemp("raw"))
+
+
+@pytest.mark.parametrize("form", ["decimals", "labels", "two arms with labels"])
+def test_a_redcap_export_in_another_form_holds_the_same(raw_facts, tmp_path, form):
+    assert len(raw_facts["visits"]) == 33
+    assert facts_of(sources.redcap_in_form(tmp_path / "delivery", form), tmp_path) == raw_facts
+
+
+def facts_of(folder: Path, scratch: Path) -> dict[str, list[tuple]]:
+    """Return what a proposed mapping loads, by export: known words as codes, no keys."""
+    report = propose(folder, str(scratch / f"{folder.name}.yml"))
+    assert report.questions == []
+    connection = duckdb.connect()
+    load_delivery(open_delivery(folder, str(report.path)), KEY, connection)
+    words = dict(
+        connection.sql("select (word_kind, source_word), code from raw.source_words").fetchall()
+    )
+    found = {}
+    for export, columns in EXPORTS.items():
+        kinds = {c.name: c.word_kind for c in columns if not c.name.endswith("_id")}
+        kinds["patient_id"] = ""
+        rows = connection.sql(f"select {', '.join(kinds)} from raw.{export}").fetchall()
+        found[export] = sorted(
+            tuple(_code(kind, text, words) for kind, text in zip(kinds.values(), row, strict=True))
+            for row in rows
+        )
+    return found
+
+
+def _code(kind: str, text: str | None, words: dict) -> str:
+    word = (text or "").lower()
+    return words.get((kind, word)) or known_words(kind).get(word, word)
 
 
 def test_real_redcap_projects_are_described_and_what_cannot_be_held_is_named(shared, tmp_path):
