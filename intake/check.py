@@ -11,7 +11,7 @@ from intake.coverage import Coverage
 from intake.delivery import open_delivery, plan_folder
 from intake.judgement import FileJudgement, FileProgress, judge_files
 
-_MOST_NOTICES_SHOWN = 5
+_MOST_NOTICES_SHOWN = 20
 
 
 class CheckLine(NamedTuple):

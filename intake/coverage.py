@@ -1,9 +1,9 @@
-"""What a mapping reads of a delivery: values per column, and words that no list knows."""
+"""What a mapping reads of a delivery, and which words it does not know or does not select."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -12,12 +12,38 @@ import pyarrow.compute as pc
 from intake.contract import EXPORTS, codes_of
 from intake.mapping import Mapping
 from intake.projection import Projection
+from intake.propose.formats import counted
 from intake.propose.roles import INDEX_CODE, index_atc_codes, known_words, names_index
 from intake.propose.tables import LEAST_PATIENTS_OF_A_WORD
+from intake.uses import FileUse
 
 _MOST_WORDS = 10_000
 _MOST_WORDS_SHOWN = 10
 _LONGEST_WORD_SHOWN = 40
+_MOST_UNSELECTED_SHOWN = 20
+_LEAST_RECORDS_OF_A_WORD = 3
+"""On average: a column with fewer records per word is prose or identifiers."""
+
+Holders = dict[str, tuple[set[str], int]]
+"""Word -> patients who have it, as many as decide whether it is shown, and records."""
+
+
+def _count(found: Holders, word: str, patient: str | None) -> None:
+    if word in found or len(found) < _MOST_WORDS:
+        holders, n = found.get(word, (set(), 0))
+        if patient and len(holders) < LEAST_PATIENTS_OF_A_WORD:
+            holders.add(patient)
+        found[word] = (holders, n + 1)
+
+
+def _shown(found: Holders) -> dict[str, int]:
+    """Return the words that say nothing about a person with their records, most frequent first."""
+    ranked = sorted(found.items(), key=lambda item: (-item[1][1], item[0]))
+    return {
+        word: n
+        for word, (holders, n) in ranked
+        if len(holders) >= LEAST_PATIENTS_OF_A_WORD and len(word) <= _LONGEST_WORD_SHOWN
+    }
 
 
 @dataclass
@@ -45,7 +71,7 @@ class Coverage:
     n_records: Counter[str] = field(default_factory=Counter)
     n_values: Counter[tuple[str, str]] = field(default_factory=Counter)
     n_index_starts: int = 0
-    unknown: dict[tuple[str, str], dict[str, tuple[set[str], int]]] = field(default_factory=dict)
+    unknown: dict[tuple[str, str], Holders] = field(default_factory=dict)
 
     def add(self, projection: Projection, rows: pa.Table) -> None:
         """Count rows of a raw table."""
@@ -103,11 +129,7 @@ class Coverage:
             strict=True,
         )
         for word, patient in pairs:
-            if word in found or len(found) < _MOST_WORDS:
-                holders, n = found.get(word, (set(), 0))
-                if len(holders) < LEAST_PATIENTS_OF_A_WORD:
-                    holders.add(patient)
-                found[word] = (holders, n + 1)
+            _count(found, word, patient)
 
     def _of_study(self) -> Iterator[tuple[str, str, str]]:
         """Yield what keeps the study's questions empty."""
@@ -140,15 +162,62 @@ class Coverage:
         for (export, column), words in self.unknown.items():
             if words:
                 n_records = sum(n for _, n in words.values())
-                ranked = sorted(words.items(), key=lambda item: (-item[1][1], item[0]))
-                shown = [
-                    f"{word!r} {n:,}"
-                    for word, (holders, n) in ranked
-                    if len(holders) >= LEAST_PATIENTS_OF_A_WORD and len(word) <= _LONGEST_WORD_SHOWN
-                ]
+                shown = [f"{word!r} {n:,}" for word, n in _shown(words).items()]
                 such = f": {', '.join(shown[:_MOST_WORDS_SHOWN])}" if shown else ""
                 yield (
                     export,
                     "words",
                     f"{column}: {len(words):,} unknown in {n_records:,} records{such}",
                 )
+
+
+@dataclass
+class UnselectedWords:
+    """What the records that no use of a file selects have where its uses name what they take.
+
+    Scores in a long table that the registry does not have, or events of a REDCap project.
+
+    Parameters
+    ----------
+    uses : sequence of FileUse
+        Of one file.
+    """
+
+    uses: Sequence[FileUse]
+    _found: dict[str, Holders] = field(default_factory=dict)
+
+    def add(self, first: Projection, rest: pa.Table) -> None:
+        """Count records that no use selects, given the file's first use."""
+        source = first.use.columns.get("patient_id")
+        header = source.column if source is not None else None
+        patients = first.texts(rest, header).to_pylist() if header is not None else []
+        for name, asked in self._asked().items():
+            found = self._found.setdefault(name, {})
+            for number, text in enumerate(first.texts(rest, name).to_pylist()):
+                if text and text not in asked:
+                    _count(found, text, patients[number] if patients else None)
+
+    def _asked(self) -> dict[str, set[str]]:
+        """Return header -> the texts that uses take or leave out, where one names what it takes."""
+        found: dict[str, set[str]] = {}
+        for use in self.uses:
+            for header, wanted in use.source.records.items():
+                if wanted.one_of is not None:
+                    found.setdefault(header, set()).update(wanted.one_of)
+        for use in self.uses:
+            for header, wanted in use.source.records.items():
+                if header in found:
+                    found[header].update(wanted.none_of or (), use.cell_form.missing_codes)
+        return found
+
+    def lines(self) -> Iterator[str]:
+        """Yield each word with its records; words that might be a person's only as a number."""
+        for header, found in self._found.items():
+            n_records = sum(n for _, n in found.values())
+            is_coded = n_records >= _LEAST_RECORDS_OF_A_WORD * len(found)
+            shown = _shown(found) if is_coded and len(found) <= _MOST_UNSELECTED_SHOWN else {}
+            yield from (f"{header}: {word} ({counted(n, 'record')})" for word, n in shown.items())
+            n_others = n_records - sum(shown.values())
+            if n_others:
+                others = counted(len(found) - len(shown), "other word")
+                yield f"{header}: {others} ({counted(n_others, 'record')})"

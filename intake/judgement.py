@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from intake.cells import private_copy
 from intake.contract import unexpected_columns
+from intake.coverage import UnselectedWords
 from intake.csv_reader import CsvReader
 from intake.delivery import Delivery, FolderPlan, PlannedFile
 from intake.file_bytes import (
@@ -81,6 +82,8 @@ class FileJudgement:
         Records and faults.
     projections : list of Projection
         One per use of the file, with its counts; more for records that no use takes, if any.
+    unselected : UnselectedWords
+        What the records have that no use takes.
     notices : list of tuple
         Code and detail.
     refusal : FileRefusedError or None
@@ -92,8 +95,12 @@ class FileJudgement:
     n_bytes: int = 0
     tally: Tally = field(default_factory=Tally)
     projections: list[Projection] = field(default_factory=list)
+    unselected: UnselectedWords = field(init=False)
     notices: list[tuple[str, str]] = field(default_factory=list)
     refusal: FileRefusedError | None = None
+
+    def __post_init__(self) -> None:
+        self.unselected = UnselectedWords(self.planned.uses)
 
 
 def judge_files(
@@ -232,6 +239,8 @@ def _projected(
         rests[NOT_SELECTED] = batch.filter(pc.invert(is_taken))
     for part, rest in rests.items():
         if rest.num_rows:
+            if part == NOT_SELECTED:
+                judgement.unselected.add(by_use[0], rest)
             projection = _of_the_rest(judgement, part, layout, key)
             yield projection, projection.rows(by_use[0].as_not_selected(rest))
 
@@ -338,3 +347,4 @@ def _require_selected(judgement: FileJudgement) -> None:
             judgement.notices.append(("skipped_records", f"{n} records are declared to be none"))
         else:
             judgement.notices.append(("unselected_records", f"{n} records belong to no export"))
+    judgement.notices += [("unselected_word", line) for line in judgement.unselected.lines()]

@@ -229,10 +229,14 @@ class Projection:
             is_skipped = pc.or_(is_skipped, self._holds(batch, header, wanted))
         return pc.and_(pc.is_null(batch.column("record_fault")), is_skipped)
 
+    def texts(self, batch: pa.Table, header: str) -> pa.ChunkedArray:
+        """Return the cells of a header without outer blanks; never null."""
+        text = pc.utf8_trim_whitespace(batch.column(self._place[normal_header(header)]))
+        return pc.fill_null(text, "")
+
     def _holds(self, batch: pa.Table, header: str, wanted: RecordFilter) -> pa.ChunkedArray:
         """Return where the cell of a header is what a filter wants; never null."""
-        text = pc.utf8_trim_whitespace(batch.column(self._place[normal_header(header)]))
-        text = pc.fill_null(text, "")
+        text = self.texts(batch, header)
         missing = pa.array(["", *self.use.cell_form.missing_codes], pa.string())
         if wanted.is_empty is not None:
             is_empty = pc.is_in(text, missing)

@@ -58,7 +58,7 @@ RECORD_FAULTS = (
 NOTICES = (
     "extra_column", "optional_column_absent", "optional_file_absent", "ignored_file",
     "unknown_file", "other_sheets", "hidden_sheet", "number_format", "no_records",
-    "unselected_records", "skipped_records", "empty_slots", "tail_ignored",
+    "unselected_records", "unselected_word", "skipped_records", "empty_slots", "tail_ignored",
 )  # fmt: skip
 """Codes of what is worth knowing and refuses nothing."""
 

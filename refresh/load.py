@@ -10,7 +10,7 @@ import hashlib
 import os
 import stat
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class DeliveryFacts:
     ----------
     has_erased : bool
         Whether records were left out because their patient was erased.
+    unselected : tuple of str
+        What records hold that no use of their file takes, by file, as notices tell it.
     """
 
     load_id: str
@@ -51,6 +53,7 @@ class DeliveryFacts:
     label: str | None
     key_fingerprint: str
     has_erased: bool = False
+    unselected: tuple[str, ...] = ()
 
 
 def fingerprint(settings: Settings) -> str:
@@ -179,7 +182,11 @@ def facts_of(work_file: Path) -> DeliveryFacts:
             "exists (from raw.delivery_notices where notice_code = ?) from raw.delivery",
             [erased.NOTICE],
         ).fetchall()[0]
-    return DeliveryFacts(*row)
+        words = db.execute(
+            "select source_file || ', ' || detail from raw.delivery_notices "
+            "where notice_code = 'unselected_word' order by rowid"
+        ).fetchall()
+    return replace(DeliveryFacts(*row), unselected=tuple(word for (word,) in words))
 
 
 def ledger_of(work_file: Path) -> list[dict[str, Any]]:

@@ -239,6 +239,7 @@ def _load(state: State) -> None:
     }
     if facts.has_erased:
         state.notes.append("records of erased patients were left out")
+    state.notes += [f"not read, no export takes it: {word}" for word in facts.unselected]
     publish_rules.enforce(state.settings, publish_rules.about_delivery(facts, state.previous.entry))
 
 

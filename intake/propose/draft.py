@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime
 import fnmatch
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from intake.contract import codes_of, required_columns
 from intake.mapping_schema import RELATIVE_DATES
 from intake.propose import redcap
 from intake.propose.blocks import days_by_label, label_of, meanings
-from intake.propose.dictionary import Project, is_form_status, projects_of
+from intake.propose.dictionary import Project, projects_of
 from intake.propose.formats import (
     add_formats,
     ask_for_number_codes,
@@ -24,11 +24,12 @@ from intake.propose.formats import (
 )
 from intake.propose.headers import is_of_headers
 from intake.propose.index_course import ask_for_index
+from intake.propose.losses import losses
 from intake.propose.proposal import Proposal, Setting, Use
-from intake.propose.roles import WORD_KIND_OF, is_identity, known_words
+from intake.propose.roles import known_words
 from intake.propose.scan import scan_folder
 from intake.propose.shapes import Seen, look, uses_of
-from intake.propose.tables import Column, Folder, Table
+from intake.propose.tables import Folder, Table
 from intake.refusals import IntakeError, shown_name
 from intake.yaml_files import OPEN
 
@@ -146,7 +147,7 @@ def _add_timepoint_words(use: Use) -> None:
     setting = use.columns.get("nominal_timepoint")
     if setting is None or not isinstance(setting.value, str):
         return
-    column, patient = use.table.column(setting.value), _column_at(use, "patient_id")
+    column, patient = use.table.column(setting.value), use.column_of("patient_id")
     if column is None or patient is None:
         return
     known = known_words("timepoint")
@@ -156,7 +157,7 @@ def _add_timepoint_words(use: Use) -> None:
     unknown = [t for t in texts if t in labels and (t in shown or is_of_headers(t))]
     if not unknown:
         return
-    days = days_by_label(use.table, patient, column, _column_at(use, "visit_date"), labels)
+    days = days_by_label(use.table, patient, column, use.column_of("visit_date"), labels)
     codes, reason, is_certain = meanings(set(labels.values()), days)
     words = {text: codes[labels[text]] for text in sorted(unknown, key=lambda t: labels[t].number)}
     setting.value = {"column": column.header, "words": words}
@@ -166,8 +167,8 @@ def _add_timepoint_words(use: Use) -> None:
 
 def _ask_for_codes(use: Use) -> None:
     """Ask what the codes of the patient's sex mean, where no list and no dictionary knows them."""
-    setting, column = use.columns.get("sex"), _column_at(use, "sex")
-    patient = _column_at(use, "patient_id")
+    setting, column = use.columns.get("sex"), use.column_of("sex")
+    patient = use.column_of("patient_id")
     if setting is None or column is None or not isinstance(setting.value, str):
         return
     known = known_words("sex")
@@ -187,14 +188,6 @@ def _ask_for_reviews(proposal: Proposal) -> None:
             question="was topical therapy reviewed at every visit? Only then remove the #",
             is_commented=True,
         )
-
-
-def _column_at(use: Use, name: str) -> Column | None:
-    """Return the column of the file that a contract column is read from as it is."""
-    setting = use.columns.get(name)
-    header = setting.value if setting is not None else None
-    header = header.get("column") if isinstance(header, dict) else header
-    return use.table.column(header) if isinstance(header, str) else None
 
 
 def _leave_out_what_is_not_ours(proposal: Proposal) -> None:
@@ -235,146 +228,3 @@ def _without_calendar(proposal: Proposal) -> None:
                 use.columns[
                     name
                 ].question = "a calendar date beside days: the registry reads one kind"
-
-
-def losses(
-    proposal: Proposal, found: Folder, seen: Sequence[Seen], beside: Sequence[Table]
-) -> list[str]:
-    """Return what the proposed mapping leaves unread, by file: records, columns and words.
-
-    Parameters
-    ----------
-    proposal : Proposal
-    found : Folder
-    seen : sequence of Seen
-        Tables outside REDCap projects.
-    beside : sequence of Table
-        Dictionaries and events, which hold no data.
-    """
-    lines = [f"{shown_name(name)}: {cause}" for name, cause in found.problems]
-    by_table = {id(each.table): each for each in seen}
-    people = _register_of(proposal)
-    for table in (table for table in found.tables if not any(table is b for b in beside)):
-        uses = [use for use in proposal.uses if use.table is table]
-        if not uses:
-            lines.append(f"{table.name}: {counted(table.n_records, 'record')}, no use")
-            continue
-        lines += _lost_records(table, uses)
-        lines += _orphans(table, uses[0], people)
-        lines += _lost_columns(table, uses, by_table.get(id(table)))
-        lines += _lost_words(table, uses)
-    return lines
-
-
-def _lost_records(table: Table, uses: Sequence[Use]) -> list[str]:
-    lines = []
-    if table.footers:
-        lines.append(f"{table.name}: {counted(len(table.footers), 'line')} of totals")
-    if table.n_remarks:
-        lines.append(f"{table.name}: {counted(table.n_remarks, 'line')} with a remark")
-    if not table.is_whole:
-        lines.append(f"{table.name}: only the first {len(table.records):,} records were looked at")
-    taken = [any(_takes(use, record) for use in uses) for record in table.records]
-    if not all(taken):
-        lines.append(f"{table.name}: {counted(taken.count(False), 'record')} that no use selects")
-    for use in uses:
-        if "timepoints" in use.keys:
-            n_slots = len(use.keys["timepoints"].value) * len(table.records)
-            n_empty = n_slots - sum(_n_slots(use, record) for record in table.records)
-            if n_empty:
-                lines.append(f"{table.name}: {n_empty:,} of {n_slots:,} timepoints are empty")
-    return lines
-
-
-def _register_of(proposal: Proposal) -> set[str]:
-    """Return the identifiers of the patients that the mapping reads."""
-    found: set[str] = set()
-    for use in proposal.uses:
-        column = _column_at(use, "patient_id")
-        if use.export == "patients" and column is not None:
-            found |= column.values.keys()
-    return found
-
-
-def _orphans(table: Table, use: Use, people: set[str]) -> Iterable[str]:
-    column = _column_at(use, "patient_id")
-    others = [n for text, n in column.values.items() if text not in people] if column else []
-    if others:
-        yield (
-            f"{table.name}: {counted(sum(others), 'record')} of {counted(len(others), 'patient')} "
-            "whom the file of patients does not have"
-        )
-
-
-def _takes(use: Use, record: Sequence[str]) -> bool:
-    """Return whether the filters of a use select a record."""
-    setting = use.keys.get("records")
-    for header, wanted in (setting.value if setting is not None else {}).items():
-        column = use.table.column(header)
-        if column is None:
-            return False
-        text = record[column.position].strip()
-        is_empty = not text or text in column.missing_codes
-        if wanted in ("not_empty", "empty"):
-            if is_empty == (wanted == "not_empty"):
-                return False
-        elif text not in wanted:
-            return False
-    return True
-
-
-def _n_slots(use: Use, record: Sequence[str]) -> int:
-    """Return the timepoints at which a record has a value."""
-    n = 0
-    for label in use.keys["timepoints"].value:
-        headers = []
-        for setting in use.columns.values():
-            if isinstance(setting.value, str) and "{t}" in setting.value:
-                headers.append(setting.value.replace("{t}", label))
-            elif isinstance(setting.value, dict) and label in setting.value.get("by_timepoint", {}):
-                headers.append(setting.value["by_timepoint"][label])
-        columns = [c for c in map(use.table.column, headers) if c is not None]
-        texts = [(c, record[c.position].strip()) for c in columns]
-        n += any(text and text not in c.missing_codes for c, text in texts)
-    return n
-
-
-def _lost_columns(table: Table, uses: Sequence[Use], seen: Seen | None) -> Iterable[str]:
-    read = set().union(*(use.headers for use in uses))
-    unread = [c for c in table.columns if c.header.lower() not in read]
-    unread = [c for c in unread if not is_form_status(c.header)]
-    people = {c.header for c in unread if is_identity(c.header)}
-    people |= {c.header for c in seen.roles.identities} if seen else set()
-    empty = [c.header for c in unread if c.n_filled == 0]
-    plain = [c for c in unread if c.n_filled and c.header not in people]
-    if plain:
-        names = ", ".join(f"{shown_name(c.header, 40)} ({c.n_filled:,})" for c in plain[:30])
-        more = f" and {len(plain) - 30} more" if len(plain) > 30 else ""
-        yield f"{table.name}: columns not read (records with a value): {names}{more}"
-    if people:
-        names = ", ".join(shown_name(header, 40) for header in sorted(people))
-        yield f"{table.name}: columns that may name a person, never read: {names}"
-    if empty:
-        yield f"{table.name}: empty columns: {', '.join(shown_name(h, 40) for h in empty[:30])}"
-
-
-def _lost_words(table: Table, uses: Sequence[Use]) -> Iterable[str]:
-    for use in uses:
-        for name, setting in use.columns.items():
-            kind = WORD_KIND_OF.get(name)
-            column = _column_at(use, name)
-            if kind is None or column is None or setting.is_commented:
-                continue
-            own = setting.value.get("words", {}) if isinstance(setting.value, dict) else {}
-            known = known_words(kind).keys() | {word.strip().lower() for word in own}
-            known |= set(codes_of(kind))
-            unknown = {t: n for t, n in column.values.items() if t.strip().lower() not in known}
-            if not unknown:
-                continue
-            patient = _column_at(use, "patient_id")
-            shown = [t for t in table.shown_words(column, patient) if t in unknown]
-            words = f": {', '.join(repr(text) for text in shown)}" if shown else ""
-            yield (
-                f"{table.name}: {name}: {counted(len(unknown), 'unknown word')} in "
-                f"{counted(sum(unknown.values()), 'record')}{words}"
-            )

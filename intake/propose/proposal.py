@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from intake.propose.tables import Table
+from intake.propose.tables import Column, Table
 from intake.yaml_files import OPEN
 
 
@@ -69,6 +69,13 @@ class Use:
         if "centre" in self.keys and not self.keys["centre"].is_commented:
             found |= headers_in(self.keys["centre"].value, labels)
         return found
+
+    def column_of(self, name: str) -> Column | None:
+        """Return the column of the file that a contract column is read from as it is."""
+        setting = self.columns.get(name)
+        header = setting.value if setting is not None else None
+        header = header.get("column") if isinstance(header, dict) else header
+        return self.table.column(header) if isinstance(header, str) else None
 
 
 def headers_in(value: Any, labels: list[str]) -> set[str]:

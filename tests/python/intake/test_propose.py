@@ -114,6 +114,25 @@ def test_one_row_per_measurement_becomes_one_use_per_score(tmp_path):
     assert not check(tmp_path / "delivery", str(report.path)).is_refused
 
 
+def test_scores_that_the_registry_does_not_have_are_named_with_their_records(tmp_path):
+    folder = sources.long_scores(tmp_path / "delivery")
+    with (folder / "measurements.csv").open("a", newline="") as file:
+        for patient in range(1, 13):
+            file.write(f"M{patient:03d},{sources.start_of(patient)},HADS,12\r\n")
+        file.write(f"M001,{sources.start_of(1)},told by Rossi,1\r\n")
+    report = propose(folder, str(tmp_path / "ours.yml"))
+    name = "measurements.csv: parameter that no use selects (records): HADS (12), 1 other word"
+    assert name in report.lost
+    (line,) = [
+        line.words
+        for line in check(folder, str(report.path)).lines
+        if line.words.startswith("unselected_word")
+    ]
+    assert line == (
+        "unselected_word: parameter: HADS (12 records), parameter: 1 other word (1 record)"
+    )
+
+
 def test_the_demo_proposes_the_clinic_s_own_columns(tmp_path):
     report = propose(ROOT / "exports" / "demo", str(tmp_path / "ours.yml"))
     ours, clinic = load_mapping(str(report.path)), load_mapping("clinic")
