@@ -78,8 +78,11 @@ class Settings:
 
     @property
     def work(self) -> Path:
-        """Folder of the build in progress; cleared by every run."""
-        return self.vault / "work"
+        """Folder of the build in progress; cleared by every run.
+
+        Its name is that of the project's own, so that dbt's parse cache is valid in both.
+        """
+        return self.vault / "build"
 
     @property
     def work_file(self) -> Path:

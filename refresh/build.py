@@ -27,6 +27,7 @@ from core import files
 from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
+from privacy.pseudonyms import KEY_FILE_VARIABLE
 from refresh.messages import Cause, cause_of, shown
 
 PARSE_CACHE = "partial_parse.msgpack"
@@ -118,8 +119,10 @@ def _run(
     """Run dbt; return its results, its manifest and the tests, or stop where a step failed."""
     target = files.private_folder(settings.work / "target")
     cache = settings.vault / PARSE_CACHE
-    if cache.exists():
-        shutil.copyfile(cache, target / PARSE_CACHE)
+    for parsed in (cache, settings.root / "target" / PARSE_CACHE):
+        if os.access(parsed, os.R_OK):
+            shutil.copyfile(parsed, target / PARSE_CACHE)
+            break
     process = _start(settings, target, locks)
     try:
         messages = _follow(process, progress)
@@ -157,18 +160,28 @@ def run_dbt() -> None:
 
 
 def _start(settings: Settings, target: Path, locks: tuple[int, ...]) -> subprocess.Popen[str]:
+    """Start dbt in the vault: its parse cache is valid only for the same path of the warehouse.
+
+    Relative to the vault that path is the same in every vault, and the one of a bare ``dbt build``.
+    """
+    given = dict(os.environ)
+    if given.get(KEY_FILE_VARIABLE):
+        given[KEY_FILE_VARIABLE] = os.path.abspath(given[KEY_FILE_VARIABLE])
+    is_path = settings.mapping.endswith(".yml")
     environment = {
-        **os.environ,
-        "REGISTRY_WAREHOUSE": str(settings.work_file),
+        **given,
+        "REGISTRY_WAREHOUSE": str(settings.work_file.relative_to(settings.vault)),
         "REGISTRY_DELIVERY": str(settings.delivery),
-        "REGISTRY_MAPPING": settings.mapping,
+        "REGISTRY_MAPPING": os.path.abspath(settings.mapping) if is_path else settings.mapping,
+        "REGISTRY_VAULT": str(settings.vault),
         "REGISTRY_PARENT_PID": str(os.getpid()),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(settings.root), given.get("PYTHONPATH")])),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "PYTHONIOENCODING": "utf-8",
         "TZ": "UTC",
     }
     command = [
-        sys.executable, "-m", "refresh.build", "build",
+        sys.executable, "-P", "-m", "refresh.build", "build",
         "--project-dir", str(settings.root), "--profiles-dir", str(settings.root),
         "--target-path", str(target), "--log-path", str(settings.work / "logs"),
         "--log-format", "json", "--log-level-file", "none", "--no-use-colors",
@@ -176,7 +189,7 @@ def _start(settings: Settings, target: Path, locks: tuple[int, ...]) -> subproce
     ]  # fmt: skip
     return subprocess.Popen(
         command,
-        cwd=settings.root,
+        cwd=settings.vault,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

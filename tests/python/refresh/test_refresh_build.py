@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from core.settings import resolve
+from core.settings import PROJECT_ROOT, Settings, resolve
 from core.stop import ExitCode, Stop
 from refresh import build, messages
 from refresh.build import RanTests, count_tests, require_all_tests
@@ -215,7 +215,7 @@ def test_a_signal_stops_cleanly_and_leaves_no_child_and_no_lock(tmp_path, sent, 
     assert "Traceback" not in said
     assert not _is_running(child)
     assert not (tmp_path / "published" / "current.duckdb").exists()
-    assert list((tmp_path / "vault" / "work").glob("*.duckdb")) == []
+    assert list((tmp_path / "vault" / "build").glob("*.duckdb")) == []
 
 
 def _is_running(pid):
@@ -270,19 +270,40 @@ def test_a_build_that_did_not_start_stops_with_its_kind(settings, monkeypatch):
     assert "dbt did not get as far as building" in stop.value.what
 
 
-def test_the_parse_cache_is_private(settings, monkeypatch):
+def test_every_vault_and_the_project_share_what_dbt_keeps_a_parse_cache_for(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(build.subprocess, "Popen", lambda _, **given: started.append(given))
+    monkeypatch.setenv("REGISTRY_KEY_FILE", "own.key")
+    monkeypatch.chdir(tmp_path)
+    profile = (PROJECT_ROOT / "profiles.yml").read_text()
+    for name in ("here", "there"):
+        made = Settings(vault=tmp_path / name, published=tmp_path / "p", mapping="own.yml")
+        build._start(made, made.work / "target", ())
+        given = started[-1]
+        assert f"'{given['env']['REGISTRY_WAREHOUSE']}') }}}}" in profile
+        assert given["cwd"] / given["env"]["REGISTRY_WAREHOUSE"] == made.work_file
+        assert given["env"]["REGISTRY_MAPPING"] == str(tmp_path / "own.yml")
+        assert given["env"]["REGISTRY_KEY_FILE"] == str(tmp_path / "own.key")
+
+
+def test_the_parse_cache_is_private_and_the_first_one_is_the_projects(settings, monkeypatch):
     from core.progress import Progress
 
     manifest, results = artefacts(["pass", "pass", "pass"])
     manifest["metadata"] = {"dbt_version": "1.11"}
     results["metadata"] = {"invocation_id": "i"}
 
+    found = []
+    (settings.root / "target").mkdir()
+    (settings.root / "target" / build.PARSE_CACHE).write_bytes(b"the project's")
+
     def start(given, target, locks):
+        found.append((target / build.PARSE_CACHE).read_bytes())
         (target / "manifest.json").write_text(json.dumps(manifest))
         (target / "run_results.json").write_text(json.dumps(results))
         (target / build.PARSE_CACHE).write_bytes(b"cache")
         with duckdb.connect(str(given.work_file)) as db:
-            db.execute("create table t as select 1 as n")
+            db.execute("create or replace table t as select 1 as n")
         return subprocess.Popen(
             [sys.executable, "-c", ""], stdout=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -292,3 +313,5 @@ def test_the_parse_cache_is_private(settings, monkeypatch):
     assert done.tests.n_run == 3
     cache = settings.vault / build.PARSE_CACHE
     assert cache.stat().st_mode & 0o777 == 0o600
+    build.build(settings, Progress(is_quiet=True), ())
+    assert found == [b"the project's", b"cache"]
