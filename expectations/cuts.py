@@ -3,8 +3,9 @@
 Such a file is sound in every record. What it lost shows against the other files: where it is in the
 order of the patients, the last of them have no record; in the order of its dates, the visits go on
 after its last record; in any order, patients have no first visit, or visits of the study and no
-treatment. A cut of courses, conditions or events in no order shows only against the load before
-(expectations.exports, ``volume_kept``). All are warnings: a young registry may look like that.
+treatment. A cut of conditions or events in no order, or of courses where each patient has several
+of the index treatment, shows only against the load before (expectations.exports, ``volume_kept``).
+All are warnings: a young registry may look like that.
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ DATED = {"prescriptions": "start_date", "adverse_events": "onset_date"}
 """Export to the date whose records go on as long as the visits do."""
 
 _VISITS = STAGED["visits"]
+_LABELLED = (
+    f"(select patient_id, timepoint_number from {_VISITS} inner join reference.visit_windows "
+    "on nominal_timepoint_code = timepoint_code)"
+)
+"""SQL: the visits that the clinic labels with a timepoint of the study."""
 
 
 def measures(export: str, facts: Facts) -> Iterator[Measure]:
@@ -39,36 +45,43 @@ def measures(export: str, facts: Facts) -> Iterator[Measure]:
     if export == "visits":
         yield _near_extraction(facts)
         first_window = "(select last_day from reference.visit_windows where timepoint_number = 0)"
-        measure = share(
+        yield _missing(
             "treated_patients_seen",
             "(select count(*) from cohort.cohort_index_dates left join (select patient_id, "
             "min(visit_day) as first_day from cohort.cohort_visit_days group by patient_id) "
             f"using (patient_id) where first_day is null or first_day > {first_window})",
             "case when count(*) > 0 then (select count(*) from cohort.cohort_index_dates) end",
-            MOST_PATIENTS_PCT,
-            category=COMPLETENESS,
+            what="patients who start the index treatment",
             reason="Patients start the index treatment and have no visit until then: was the file "
             "cut?",
-            what="patients who start the index treatment",
         )
-        yield measure._replace(rule=measure.rule.as_warning())
+        yield _missing(
+            "first_timepoint_labelled",
+            f"(select count(*) from (select patient_id from {_LABELLED} group by patient_id "
+            "having min(timepoint_number) > 0))",
+            f"case when count(*) > 0 then (select count(distinct patient_id) from {_LABELLED}) end",
+            what="patients with a visit at a timepoint of the study",
+            reason="Patients have a visit at a later timepoint of the study and none at the first: "
+            "was the file cut?",
+        )
     if export == "prescriptions":
-        followed = (
-            f"select distinct patient_id from {_VISITS} where nominal_timepoint_code in "
-            "(select timepoint_code from reference.visit_windows)"
-        )
-        measure = share(
+        yield _missing(
             "followed_patients_treated",
-            f"(select count(*) from ({followed}) where patient_id not in "
+            f"(select count(distinct patient_id) from {_LABELLED} where patient_id not in "
             "(select patient_id from cohort.cohort_index_dates))",
-            f"case when count(*) > 0 then (select count(*) from ({followed})) end",
-            MOST_PATIENTS_PCT,
-            category=COMPLETENESS,
+            f"case when count(*) > 0 then (select count(distinct patient_id) from {_LABELLED}) end",
+            what="patients with a visit at a timepoint of the study",
             reason="Patients with a visit at a timepoint of the study have no start of the index "
             "treatment: was the file cut?",
-            what="patients with a visit at a timepoint of the study",
         )
-        yield measure._replace(rule=measure.rule.as_warning())
+
+
+def _missing(
+    code: str, n: str, of: str, *, what: str, reason: str, most: float = MOST_PATIENTS_PCT
+) -> Measure:
+    """Return the warning that a share of patients or visits has no record of the export."""
+    measure = share(code, n, of, most, category=COMPLETENESS, reason=reason, what=what)
+    return measure._replace(rule=measure.rule.as_warning())
 
 
 def _reaches_last_patient(export: str) -> Measure:
@@ -86,17 +99,14 @@ def _reaches_last_patient(export: str) -> Measure:
         f"count(*) filter (is_there) / max(place) filter (is_there) as share from {placed})"
     )
     is_cut = f"n_after * -ln(1 - least(share, 0.99)) >= {LEAST_EVIDENCE}"
-    measure = share(
+    return _missing(
         "reaches_last_patient",
         f"(select case when {is_cut} then n_after else 0 end from {ended})",
         f"case when count(*) > 0 then (select count(*) from {STAGED['patients']}) end",
-        MOST_PATIENTS_PCT,
-        category=COMPLETENESS,
-        reason=f"The {export.replace('_', ' ')} end with patients in the middle of the register, "
-        "and nobody after them has a record: the file was probably cut.",
         what="patients",
+        reason=f"The {export.replace('_', ' ')} end with patients in the middle of the register, "
+        "and nobody after them has a record: the file may have been cut.",
     )
-    return measure._replace(rule=measure.rule.as_warning())
 
 
 def _reaches_last_visits(export: str) -> Measure:
@@ -115,17 +125,15 @@ def _reaches_last_visits(export: str) -> Measure:
         f"count(*) filter (visit_date > newest) as n_after from {_VISITS} cross join {reached})"
     )
     is_cut = f"n_records * n_after >= {LEAST_EVIDENCE} * n_visits"
-    measure = share(
+    return _missing(
         "reaches_last_visits",
         f"(select case when {is_cut} then n_after else 0 end from {after})",
         f"case when count(latest_{date}) > 0 then (select count(*) from {_VISITS}) end",
-        MOST_VISITS_PCT,
-        category=COMPLETENESS,
-        reason=f"The visits go on after the newest of the {export.replace('_', ' ')}: the file was "
-        "probably cut.",
         what="visits",
+        most=MOST_VISITS_PCT,
+        reason=f"The visits go on after the newest of the {export.replace('_', ' ')}: the file "
+        "may have been cut.",
     )
-    return measure._replace(rule=measure.rule.as_warning())
 
 
 def _near_extraction(facts: Facts) -> Measure:

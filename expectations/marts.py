@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from expectations.facts import SCORES, SEED_OF_MART, Facts
-from expectations.rules import COMPLETENESS, PLAUSIBILITY, Rule, Suite, no_rows, rows_between
+from expectations import timepoints
+from expectations.facts import SEED_OF_MART, Facts
+from expectations.rules import (
+    COMPLETENESS,
+    MANY,
+    PLAUSIBILITY,
+    SOME,
+    Rule,
+    Suite,
+    no_rows,
+    rows_between,
+    study_gate,
+)
 
 OPTIONAL = ("disease_course_code", "clinical_phenotype_code", "age_at_diagnosis_years")
-LARGEST_SHIFT, SMALL_SHIFT = 0.25, 1.0
-"""A mean may move by this share of itself, or by this many points, between two publishes."""
-SOME, MANY = 20, 50
-"""Records that a mean or a share needs to mean something, and those without which a value that all
-of them share may be chance: a rule with fewer is not applicable."""
-LEAST_STEPS_TO_HEAP = 10
-"""On a shorter scale many patients share a value: severe disease at baseline is IGA 4."""
 
 
 def suites(facts: Facts) -> list[Suite]:
     """Return one suite per mart that is judged as a whole."""
     rules = {
         "dim_patients": _patients(facts),
-        "fct_patient_timepoints": _timepoints(facts),
-        "fct_scores": _scores(),
+        "fct_patient_timepoints": timepoints.of_timepoints(facts),
+        "fct_scores": timepoints.of_scores(facts),
         "fct_topical_regimens": _regimens(facts),
         "fct_tacrolimus_initiation": _initiation(facts),
         "fct_follow_up": _follow_up(),
@@ -42,39 +46,6 @@ def suites(facts: Facts) -> list[Suite]:
     ]
 
 
-def _gate(
-    facts: Facts,
-    code: str,
-    number: str,
-    where: str = "true",
-    per: str = "",
-    *,
-    category: str = PLAUSIBILITY,
-) -> Iterator[Rule]:
-    """Yield the rule that a number lies within the bounds that a study declares for it.
-
-    Parameters
-    ----------
-    number : str
-        SQL of an aggregate, in the gate's unit.
-    where, per : str
-        SQL: the rows that are judged, and their grouping.
-    """
-    gate = facts.gates.get(code)
-    if gate is None:
-        return
-    bounds = (("at least", "<", gate.lower), ("at most", ">", gate.upper))
-    outside = " or ".join(
-        f"{number} {sign} {bound}" for _, sign, bound in bounds if bound is not None
-    )
-    within = " and ".join(f"{word} {bound:g}" for word, _, bound in bounds if bound is not None)
-    rows = f"from {{batch}} where {where} {per}"
-    query = f"select 1 {rows} having count(*) >= {gate.least_rows} and ({outside})"
-    rule = no_rows(code, query, category, gate.reason, f"{within} {gate.unit}")
-    judged = f"(select max(n) from (select count(*) as n {rows}))"
-    yield rule.at_least(gate.least_rows, judged).only_if(gate.is_followed)
-
-
 def _patients(facts: Facts) -> Iterator[Rule]:
     """Yield what a cohort of adults with atopic dermatitis looks like."""
     yield rows_between("patients", 1, None, "A registry without enrolled patients is empty.")
@@ -83,7 +54,7 @@ def _patients(facts: Facts) -> Iterator[Rule]:
         "select 1 from {batch} having avg((sex_code = 'female')::int) not between 0.1 and 0.9",
         PLAUSIBILITY, "Both sexes have the disease.", "each sex 10 % or more",
     ).at_least(MANY, "count(sex_code)").as_warning()  # fmt: skip
-    yield from _gate(
+    yield from study_gate(
         facts,
         "age_at_index_years_mean",
         "avg(age_at_index_years)",
@@ -95,7 +66,7 @@ def _patients(facts: Facts) -> Iterator[Rule]:
         f"select 1 from {{batch}} where age_at_diagnosis_years > age_at_index_years and {is_day}",
         PLAUSIBILITY, "A diagnosis comes before its treatment.", "no patient whose day is known",
     ).at_least(1, f"count(age_at_diagnosis_years) filter ({is_day})")  # fmt: skip
-    yield from _gate(facts, "evaluable_share", "100 * avg(is_evaluable::int)")
+    yield from study_gate(facts, "evaluable_share", "100 * avg(is_evaluable::int)")
     yield no_rows(
         "one_season_only",
         "select 1 from (select count(*) as n_in_season, sum(count(*)) over () as n "
@@ -113,132 +84,8 @@ def _patients(facts: Facts) -> Iterator[Rule]:
         ).at_least(SOME, f"if(count({column}) > 0, count(*), 0)").as_warning()  # fmt: skip
 
 
-def _timepoints(facts: Facts) -> Iterator[Rule]:
-    """Yield attendance, scores and regimens over the timepoints."""
-    yield from _gate(
-        facts,
-        "every_timepoint_present",
-        "count(*) filter (is_attended)",
-        "not_attended_reason_code is distinct from 'window_after_extraction'",
-        "group by timepoint_code",
-        category=COMPLETENESS,
-    )
-    yield from _gate(
-        facts,
-        "baseline_attendance",
-        "100 * avg(is_attended::int)",
-        "timepoint_number = 0",
-        category=COMPLETENESS,
-    )
-    yield no_rows(
-        "attendance_over_time",
-        "select 1 from (select avg(is_attended::int) as share, lag(avg(is_attended::int)) "
-        "over (order by timepoint_number) as share_before from {batch} group by timepoint_number) "
-        "where share > share_before + 0.1",
-        PLAUSIBILITY, "Attendance falls over a year; a visit type was dropped otherwise.",
-        "no rise of more than 10 points",
-    ).at_least(SOME, "count(*) filter (timepoint_number = 0)").as_warning()  # fmt: skip
-    for score in SCORES:
-        used = f"if(count({score}) > 0, count(*) filter (is_attended), 0)"
-        yield no_rows(
-            f"{score}_recorded",
-            f"select 1 from {{batch}} where is_attended having count({score}) < 0.5 * count(*)",
-            COMPLETENESS, f"{score} is recorded at most visits, or not at all.",
-            "at least 50 % of attended visits, or none",
-        ).at_least(SOME, used).as_warning()  # fmt: skip
-        yield _as_before(score, facts)
-    yield no_rows(
-        "easi_falls",
-        "select 1 from {batch} where is_attended having avg(easi_score) filter "
-        "(timepoint_number > 0) >= avg(easi_score) filter (timepoint_number = 0)",
-        PLAUSIBILITY,
-        "Severity falls under treatment; otherwise score columns or timepoints are swapped.",
-        "mean after baseline below mean at baseline",
-    ).at_least(
-        SOME,
-        "least(count(easi_score) filter (timepoint_number > 0), "
-        "count(easi_score) filter (timepoint_number = 0))",
-    )  # fmt: skip
-    yield no_rows(
-        "regimens_reviewed",
-        "select 1 from {batch} where is_attended and is_evaluable "
-        "having avg(is_regimen_evaluable::int) < 0.5",
-        COMPLETENESS, "Topical therapy is reviewed at most visits.", "at least 50 %",
-    ).at_least(SOME, "count(*) filter (is_attended and is_evaluable)").as_warning()  # fmt: skip
-    yield from _gate(
-        facts,
-        "regimens_known",
-        "100 * avg(is_regimen_evaluable::int)",
-        "is_attended and is_evaluable",
-        category=COMPLETENESS,
-    )
-    yield no_rows(
-        "one_regimen_only",
-        "select 1 from {batch} having count(distinct topical_regimen_code) < 2",
-        PLAUSIBILITY,
-        "Patients are on different topical regimens; otherwise the drug codes were not understood.",
-        "at least 2 regimens",
-    ).at_least(MANY, "count(topical_regimen_code)")  # fmt: skip
-    yield no_rows(
-        "nominal_agreement",
-        "select 1 from {batch} having avg(is_nominal_timepoint_agreed::int) < 0.8",
-        PLAUSIBILITY, "The clinic's own visit labels mostly agree with the windows.",
-        "at least 80 %",
-    ).at_least(SOME, "count(is_nominal_timepoint_agreed)").as_warning()  # fmt: skip
-
-
-def _as_before(score: str, facts: Facts) -> Rule:
-    means = {point: mean for (point, name), mean in facts.last_means.items() if name == score}
-    outside = " or ".join(
-        f"(timepoint_code = '{timepoint}' and abs(avg({score}) - {mean}) > "
-        f"{max(SMALL_SHIFT, LARGEST_SHIFT * abs(mean))})"
-        for timepoint, mean in sorted(means.items())
-    )
-    largest = _largest(f"count({score})", "timepoint_code")
-    return no_rows(
-        f"{score}_as_before",
-        f"select timepoint_code from {{batch}} group by timepoint_code having count({score}) >= "
-        f"{SOME} and ({outside or 'false'})",
-        PLAUSIBILITY, f"The mean of {score} at a timepoint does not jump between publishes.",
-        f"within {LARGEST_SHIFT:.0%} or {SMALL_SHIFT:g} point of the last publish",
-    ).at_least(SOME, largest).against_before(bool(means))  # fmt: skip
-
-
-def _largest(number: str, *groups: str) -> str:
-    """Return SQL: the largest number that any group of rows has."""
-    return (
-        f"(select max(n) from (select {number} as n from {{batch}} group by {', '.join(groups)}))"
-    )
-
-
-def _scores() -> Iterator[Rule]:
-    yield no_rows(
-        "constant_score",
-        "select score_code from {batch} group by score_code "
-        f"having count(*) >= {SOME} and stddev_samp(score_value::double) = 0",
-        PLAUSIBILITY, "A score that never varies is a default of a form.", "no score",
-    ).at_least(SOME, _largest("count(*)", "score_code"))  # fmt: skip
-    fine = (
-        "select score_code from marts.dim_scores "
-        f"where max_value - min_value >= {LEAST_STEPS_TO_HEAP} * step"
-    )
-    heaping = f"count(*) filter (score_value > 0 and score_code in ({fine}))"
-    yield no_rows(
-        "heaped_score",
-        "with counted as (select score_code, timepoint_code, count(*) as n_equal from {batch} "
-        f"where score_value > 0 and score_code in ({fine}) "
-        "group by score_code, timepoint_code, score_value), "
-        "shares as (select score_code, n_equal, "
-        "sum(n_equal) over (partition by score_code, timepoint_code) as n from counted) "
-        f"select score_code from shares where n >= {MANY} and n_equal > 0.9 * n",
-        PLAUSIBILITY, "One value for most patients at a timepoint is a default of a form.",
-        f"at most 90 % of patients with the same value above 0 (scores of {LEAST_STEPS_TO_HEAP} "
-        "steps or more)",
-    ).at_least(MANY, _largest(heaping, "score_code", "timepoint_code")).as_warning()  # fmt: skip
-
-
 def _regimens(facts: Facts) -> Iterator[Rule]:
-    yield from _gate(
+    yield from study_gate(
         facts,
         "everybody_on_tacrolimus",
         "100 * avg(is_on_tacrolimus::int)",
@@ -265,7 +112,7 @@ def _regimens(facts: Facts) -> Iterator[Rule]:
 
 
 def _initiation(facts: Facts) -> Iterator[Rule]:
-    yield from _gate(
+    yield from study_gate(
         facts,
         "event_share",
         "100 * avg(is_event::int)",

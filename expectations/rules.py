@@ -8,12 +8,18 @@ something outside it, such as the load before).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
+
+from expectations.facts import Facts
 
 CONFORMANCE, COMPLETENESS, PLAUSIBILITY = "conformance", "completeness", "plausibility"
 VERIFICATION, VALIDATION = "verification", "validation"
 CRITICAL, WARNING = "critical", "warning"
+SOME, MANY = 20, 50
+"""Records that a mean or a share needs to mean something, and those without which a value that all
+of them share may be chance: a rule with fewer is not applicable."""
 
 
 @dataclass(frozen=True)
@@ -153,3 +159,36 @@ def share(
         threshold=f"at most {most:g} % of {what}",
     )
     return Measure(replace(rule, counts=(f"n_{code}", f"of_{code}")), sql, of)
+
+
+def study_gate(
+    facts: Facts,
+    code: str,
+    number: str,
+    where: str = "true",
+    per: str = "",
+    *,
+    category: str = PLAUSIBILITY,
+) -> Iterator[Rule]:
+    """Yield the rule that a number lies within the bounds that a study declares for it.
+
+    Parameters
+    ----------
+    number : str
+        SQL of an aggregate, in the gate's unit.
+    where, per : str
+        SQL: the rows that are judged, and their grouping.
+    """
+    gate = facts.gates.get(code)
+    if gate is None:
+        return
+    bounds = (("at least", "<", gate.lower), ("at most", ">", gate.upper))
+    outside = " or ".join(
+        f"{number} {sign} {bound}" for _, sign, bound in bounds if bound is not None
+    )
+    within = " and ".join(f"{word} {bound:g}" for word, _, bound in bounds if bound is not None)
+    rows = f"from {{batch}} where {where} {per}"
+    query = f"select 1 {rows} having count(*) >= {gate.least_rows} and ({outside})"
+    rule = no_rows(code, query, category, gate.reason, f"{within} {gate.unit}")
+    judged = f"(select max(n) from (select count(*) as n {rows}))"
+    yield rule.at_least(gate.least_rows, judged).only_if(gate.is_followed)

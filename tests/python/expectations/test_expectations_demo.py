@@ -84,6 +84,10 @@ LEDGER = "update quarantine.record_ledger set "
             "delete from staging.stg_clinic__visits where record_number % 7 = 0",
         ),
         (
+            "export_visits", "first_timepoint_labelled",
+            "delete from staging.stg_clinic__visits where hash(visit_id) % 100 < 15",
+        ),
+        (
             "export_prescriptions", "followed_patients_treated",
             "delete from cohort.cohort_index_dates where rowid % 8 = 0",
         ),
@@ -210,6 +214,11 @@ LEDGER = "update quarantine.record_ledger set "
         (
             "mart_dim_timepoints", "rows",
             "delete from marts.dim_timepoints where timepoint_number = 3",
+        ),
+        (
+            "mart_fct_scores", "baseline_severity",
+            "update marts.fct_scores set score_value = score_value / 10 "
+            "where score_code = 'poem'",
         ),
         (
             "mart_fct_scores", "constant_score",
