@@ -1,4 +1,4 @@
-"""From a mapping as written to plain uses of files: formats resolved, timepoints written out.
+"""From a mapping as written to plain uses of files: formats resolved, repeated columns written out.
 
 Everything behind reads a use as it stands here: one export, one file (and sheet), one way to read
 it, one source per column.
@@ -21,6 +21,7 @@ from intake.mapping_checks import (
 )
 from intake.mapping_schema import (
     NOT_EMPTY,
+    NUMBER_SLOT,
     SLOT,
     ColumnSource,
     ExportSource,
@@ -199,19 +200,18 @@ def _with_shared_keys(content: WrittenMapping, written: list[_Written]) -> list[
 
 
 def _slots(path: Path, use: FileUse) -> Iterator[tuple[Path, FileUse]]:
-    """Yield a use once for each of its timepoints, with their labels in its strings."""
+    """Yield a use once for each of its timepoints or numbers, with their labels in its strings."""
     source = use.source
-    if not source.timepoints:
+    if not source.timepoints and not source.numbered:
         yield path, use
         return
     parts: set[str] = set()
-    for label, code in source.timepoints.items():
+    key, start = ("timepoints", "t") if source.timepoints else ("numbered", "n")
+    for label in source.timepoints or source.numbered:
         name = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_") or "slot"
-        part = f"{source.part}_{name}" if source.part else f"t_{name}"
+        part = f"{source.part}_{name}" if source.part else f"{start}_{name}"
         if part in parts:
-            raise PlacedError(
-                (*path, "timepoints", label), f"exports: {source.file}: two timepoints are {part}"
-            )
+            raise PlacedError((*path, key, label), f"exports: {source.file}: two {key} are {part}")
         parts.add(part)
         columns = {
             name: found
@@ -220,11 +220,13 @@ def _slots(path: Path, use: FileUse) -> Iterator[tuple[Path, FileUse]]:
         }
         if any(name not in columns for name in required_columns(use.export_name)):
             continue
-        columns.setdefault("nominal_timepoint", ColumnSource(constant=code))
+        if source.timepoints:
+            code = source.timepoints[label]
+            columns.setdefault("nominal_timepoint", ColumnSource(constant=code))
         of_slot = {
             header: None
             for name, written in source.columns.items()
-            if name in columns and (written.by_timepoint or SLOT in "".join(written.headers))
+            if name in columns and (written.by_timepoint or _has_slot("".join(written.headers)))
             for header in columns[name].headers
             # A score that was not measured is no record, whatever else the visit holds.
             if header not in written.headers and (use.export_name != "scores" or name == "value")
@@ -233,6 +235,7 @@ def _slots(path: Path, use: FileUse) -> Iterator[tuple[Path, FileUse]]:
             update={
                 "part": part,
                 "timepoints": {},
+                "numbered": (),
                 "columns": columns,
                 "records": {
                     _named(header, label): _filter_in_slot(wanted, label)
@@ -243,12 +246,16 @@ def _slots(path: Path, use: FileUse) -> Iterator[tuple[Path, FileUse]]:
         yield path, replace(use, source=plain, slot_headers=tuple(of_slot))
 
 
+def _has_slot(text: str) -> bool:
+    return SLOT in text or NUMBER_SLOT in text
+
+
 def _named(text: str, label: str) -> str:
-    return text.replace(SLOT, label)
+    return text.replace(SLOT, label).replace(NUMBER_SLOT, label)
 
 
 def _in_slot(source: ColumnSource, label: str) -> ColumnSource | None:
-    """Return a column's source at one timepoint; None where it has none there."""
+    """Return a column's source at one timepoint or number; None where it has none there."""
     if source.by_timepoint:
         header = source.by_timepoint.get(label)
         update: dict[str, Any] = {"by_timepoint": {}, "column": header}

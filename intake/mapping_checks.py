@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from intake.contract import EXPORTS, codes_of, column_names, required_columns
-from intake.mapping_schema import RELATIVE_DATES, SLOT, ColumnSource, FileSource
+from intake.mapping_schema import NUMBER_SLOT, RELATIVE_DATES, SLOT, ColumnSource, FileSource
 from intake.refusals import shown_name
 from intake.uses import NOT_SELECTED, NUMBERS, SKIPPED, FileUse, file_key
 from intake.yaml_files import PlacedError
@@ -82,6 +82,12 @@ def _check_shape(path: Path, where: str, export_name: str, source: FileSource) -
         raise PlacedError(path, f"{where}: timepoints: only visits and scores have timepoints")
     if source.timepoints and not source.columns:
         raise PlacedError(path, f"{where}: timepoints: columns say which headers a timepoint has")
+    if source.numbered and (source.timepoints or not source.columns or export_name == "patients"):
+        raise PlacedError(
+            (*path[:-1], "numbered"),
+            f"{where}: numbered: needs columns, no timepoints, and an export of which a patient "
+            "may have several records",
+        )
     split = [name for name, column in source.columns.items() if column.split]
     if len(split) > 1:
         raise PlacedError(
@@ -102,6 +108,8 @@ def _check_shape(path: Path, where: str, export_name: str, source: FileSource) -
             raise PlacedError(
                 place, f"{where}: {name}: {SLOT} and by_timepoint need 'timepoints' of the file"
             )
+        if not source.numbered and NUMBER_SLOT in "".join(texts):
+            raise PlacedError(place, f"{where}: {name}: {NUMBER_SLOT} needs 'numbered' of the file")
         odd = [label for label in column.by_timepoint if label not in source.timepoints]
         if odd:
             raise PlacedError(

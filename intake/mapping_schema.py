@@ -40,6 +40,8 @@ ALL_DATE_FORMATS = (*DATE_FORMATS, *SERIAL_DATES, *RELATIVE_DATES)
 
 SLOT = "{t}"
 """Stands for the label of a timepoint in the strings of a use with timepoints."""
+NUMBER_SLOT = "{n}"
+"""Stands for the number of a column in the strings of a use with numbered columns."""
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,40}")
 CENTRE_PATTERN = "[a-z0-9][a-z0-9_-]{0,40}"
@@ -299,6 +301,9 @@ class FileSource(FormatKeys):
         Records of the file that pass any of these belong to no use, such as totals.
     timepoints : dict
         Label of a timepoint in the headers -> our code; the use is read once for each.
+    numbered : tuple of str
+        Numbers in the headers of columns that repeat, as drug1, drug2; the use is read once for
+        each.
     columns : dict
         Contract column -> its source. Empty: our own headers.
     centre : ColumnSource or None
@@ -315,6 +320,7 @@ class FileSource(FormatKeys):
     records: dict[Header, RecordFilter] = Field(default_factory=dict)
     skip_records: dict[Header, RecordFilter] = Field(default_factory=dict)
     timepoints: dict[Label, Code] = Field(default_factory=dict)
+    numbered: tuple[Label, ...] = ()
     columns: dict[str, ColumnSource] = Field(default_factory=dict)
     centre: ColumnSource | None = None
     may_be_absent: tuple[str, ...] = ()

@@ -44,7 +44,7 @@ def score_columns(use: Use) -> dict[str, list[Column]]:
 
 def _columns_of(use: Use, is_wanted: object) -> dict[str, list[Column]]:
     assert callable(is_wanted)
-    labels = list(use.keys["timepoints"].value) if "timepoints" in use.keys else []
+    labels = use.labels
     found = {}
     for name, setting in use.columns.items():
         if is_wanted(name) and not setting.is_commented:

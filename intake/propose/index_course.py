@@ -7,8 +7,15 @@ from collections.abc import Iterator
 from intake.propose.formats import date_columns, days_of
 from intake.propose.headers import folded, words_of
 from intake.propose.proposal import Proposal, Setting, Use, headers_in
-from intake.propose.roles import INDEX_CODE, index_products, names_index, share_of_index
+from intake.propose.roles import (
+    INDEX_CODE,
+    index_products,
+    known_words,
+    names_index,
+    share_of_index,
+)
 from intake.propose.tables import Column, Table
+from intake.propose.write import flow
 from intake.yaml_files import OPEN
 
 _MOST_CANDIDATES = 6
@@ -41,7 +48,7 @@ def _is_set(use: Use, name: str) -> bool:
 
 def _drug_columns(use: Use) -> list[Column]:
     setting = use.columns.get("drug_name")
-    headers = headers_in(setting.value, []) if setting is not None else set()
+    headers = headers_in(setting.value, use.labels) if setting is not None else set()
     return [column for column in use.table.columns if column.header.lower() in headers]
 
 
@@ -111,19 +118,64 @@ def _course_to_fill_in(proposal: Proposal, register: Use) -> Setting:
     days = set().union(*days_of(proposal).values())
     if not options and days:
         start = {"constant": "0" if 0 in days else "1"}
+    course = _course(table, [patient], patient, start, records)
+    first_visit = None if days else _course_from_first_visit(proposal, table)
+    told = list(options.values())
+    if first_visit is not None and not options:
+        course = first_visit
+        told.append("the first visit, as below")
+    elif first_visit is not None:
+        told.append(f"the first visit: {flow(first_visit)}")
+    return Setting(
+        course,
+        question="no column names the index treatment: nobody can be enrolled. Did all these "
+        "patients start it, and when?",
+        candidates=tuple(told),
+        is_commented=True,
+    )
+
+
+def _course(
+    table: Table, key: list[object], patient: object, start: object, records: dict[str, object]
+) -> dict[str, object]:
+    """Return the use of a table by a course of the index treatment."""
     use: dict[str, object] = {"file": table.named, "part": "index"}
     use |= {"sheet": table.sheet} if table.sheet else {}
     use |= {"records": records} if records else {}
     use["columns"] = {
-        "prescription_id": {"join": [patient, {"constant": "index"}]},
+        "prescription_id": {"join": [*key, {"constant": "index"}]},
         "patient_id": patient,
         "drug_name": {"constant": min(index_products())},
         "start_date": start,
     }
-    return Setting(
-        use,
-        question="no column names the index treatment: nobody can be enrolled. Did all these "
-        "patients start it, and when?",
-        candidates=tuple(options.values()),
-        is_commented=True,
-    )
+    return use
+
+
+def _course_from_first_visit(proposal: Proposal, register: Table) -> dict[str, object] | None:
+    """Return a course that starts at the first visit, where another table has the visits.
+
+    Without labels each visit is a course; the earliest is day 0, and equal records count once.
+    """
+    for use in proposal.uses:
+        date, patient = use.columns.get("visit_date"), use.column_of("patient_id")
+        if use.export != "visits" or date is None or date.is_commented or patient is None:
+            continue
+        headers = headers_in(date.value, use.labels[:1])
+        column = next((c for c in use.table.columns if c.header.lower() in headers), None)
+        if use.table is register or column is None:
+            continue
+        records: dict[str, object] = {column.header: "not_empty"} if use.labels else {}
+        label = use.column_of("nominal_timepoint")
+        if label is not None:
+            value = use.columns["nominal_timepoint"].value
+            own = value.get("words", {}) if isinstance(value, dict) else {}
+            first = [
+                text
+                for text in label.values
+                if (own.get(text) or known_words("timepoint").get(text.strip().lower()))
+                == "baseline"
+            ]
+            records |= {label.header: sorted(first)} if first else {}
+        key: list[object] = [patient.header, column.header]
+        return _course(use.table, key, patient.header, column.header, records)
+    return None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from intake.contract import codes_of
 from intake.propose.dictionary import is_form_status
 from intake.propose.formats import counted
-from intake.propose.proposal import Proposal, Use
+from intake.propose.proposal import Proposal, Use, headers_in
 from intake.propose.roles import WORD_KIND_OF, is_identity, known_words
 from intake.propose.shapes import Seen
 from intake.propose.tables import Folder, Table
@@ -57,11 +57,12 @@ def _lost_records(table: Table, uses: Sequence[Use]) -> list[str]:
         lines.append(f"{table.name}: {counted(taken.count(False), 'record')} that no use selects")
         lines += _unselected_words(table, uses, taken)
     for use in uses:
-        if "timepoints" in use.keys:
-            n_slots = len(use.keys["timepoints"].value) * len(table.records)
+        if use.labels:
+            what = "timepoints" if "timepoints" in use.keys else f"places for {use.export}"
+            n_slots = len(use.labels) * len(table.records)
             n_empty = n_slots - sum(_n_slots(use, record) for record in table.records)
             if n_empty:
-                lines.append(f"{table.name}: {n_empty:,} of {n_slots:,} timepoints are empty")
+                lines.append(f"{table.name}: {n_empty:,} of {n_slots:,} {what} are empty")
     return lines
 
 
@@ -125,15 +126,12 @@ def _takes(use: Use, record: Sequence[str]) -> bool:
 
 
 def _n_slots(use: Use, record: Sequence[str]) -> int:
-    """Return the timepoints at which a record has a value."""
+    """Return the timepoints or numbers at which a record has a value."""
     n = 0
-    for label in use.keys["timepoints"].value:
-        headers = []
+    for label in use.labels:
+        headers: list[str] = []
         for setting in use.columns.values():
-            if isinstance(setting.value, str) and "{t}" in setting.value:
-                headers.append(setting.value.replace("{t}", label))
-            elif isinstance(setting.value, dict) and label in setting.value.get("by_timepoint", {}):
-                headers.append(setting.value["by_timepoint"][label])
+            headers += headers_in(setting.value, [label]) - headers_in(setting.value, [""])
         columns = [c for c in map(use.table.column, headers) if c is not None]
         texts = [(c, record[c.position].strip()) for c in columns]
         n += any(text and text not in c.missing_codes for c, text in texts)

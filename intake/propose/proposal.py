@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from intake.mapping_schema import NUMBER_SLOT, SLOT
 from intake.propose.tables import Column, Table
 from intake.yaml_files import OPEN
 
@@ -44,7 +45,8 @@ class Use:
         The export; the name of the use.
     table : Table
     keys : dict
-        Keys of the use besides file, sheet, part and columns: records, timepoints, formats.
+        Keys of the use besides file, sheet, part and columns: records, timepoints, numbered,
+        formats.
     columns : dict
         Column of the contract -> setting.
     """
@@ -56,9 +58,15 @@ class Use:
     columns: dict[str, Setting] = field(default_factory=dict)
 
     @property
+    def labels(self) -> list[str]:
+        """Labels of timepoints, or numbers, that stand in the headers of repeated columns."""
+        found = self.keys.get("timepoints") or self.keys.get("numbered")
+        return [] if found is None else list(found.value)
+
+    @property
     def headers(self) -> set[str]:
         """Headers that the use reads, in lower case."""
-        labels = list(self.keys["timepoints"].value) if "timepoints" in self.keys else []
+        labels = self.labels
         found: set[str] = set()
         for setting in self.columns.values():
             if not setting.is_commented:
@@ -78,6 +86,11 @@ class Use:
         return self.table.column(header) if isinstance(header, str) else None
 
 
+def in_slot(text: str, label: str) -> str:
+    """Return a text at one timepoint or number."""
+    return text.replace(SLOT, label).replace(NUMBER_SLOT, label)
+
+
 def headers_in(value: Any, labels: list[str]) -> set[str]:
     """Return the headers, in lower case, that the source of a column names."""
     if isinstance(value, str):
@@ -90,7 +103,7 @@ def headers_in(value: Any, labels: list[str]) -> set[str]:
         texts = [part for part in value["join"] if isinstance(part, str)]
     else:
         texts = [value["column"]] if "column" in value else []
-    filled = [text.replace("{t}", label) for text in texts for label in labels or [""]]
+    filled = [in_slot(text, label) for text in texts for label in labels or [""]]
     return {text.lower() for text in filled if text != OPEN}
 
 

@@ -128,14 +128,16 @@ def _wrong_columns(
 ) -> Iterator[str]:
     use = levels[0]
     labels = []
-    for label in use.get("timepoints") or {}:
+    key = "timepoints" if use.get("timepoints") else "numbered"
+    for label in map(str, use.get(key) or ()):
         of_label = set().union(*(headers_in(s, [label]) for s in use["columns"].values()))
         of_all = set().union(*(headers_in(s, [""]) for s in use["columns"].values()))
         if any(table.column(header) for header in of_label - of_all):
             labels.append(label)
         else:
-            place = (*path, "timepoints", label)
-            yield written.fault(place, f"timepoints: {table.name} has no column at {label}.")
+            yield written.fault(
+                (*path, key, label), f"{key}: {table.name} has no column at {label}."
+            )
     for name, source in (use.get("columns") or {}).items():
         place = (*path, "columns", name)
         headers = headers_in(source, labels)
@@ -241,33 +243,33 @@ def revised(written: Written, proposal: Proposal) -> tuple[str, list[str]]:
             continue
         path, old = match
         for name, setting in use.columns.items():
-            labels = list(use.keys["timepoints"].value) if "timepoints" in use.keys else []
-            headers = headers_in(setting.value, labels)
+            headers = headers_in(setting.value, use.labels)
             if name not in (old.get("columns") or {}) and headers and headers <= new:
                 place = _end_of(written, (*path, "columns")) or len(lines)
                 inserts.append((place, setting_lines(name, setting, 10, numbers)))
                 added.append(f"{use.export}: {name}: {use.table.name}")
-        added += _add_timepoints(written, path, old, use, lines)
+        added += _add_labels(written, path, old, use, lines)
     for place, block in sorted(inserts, key=lambda insert: -insert[0]):
         lines[place:place] = block
     return "\n".join(lines) + "\n" + tail(proposal, _merged(seen, proposal)), added
 
 
-def _add_timepoints(
+def _add_labels(
     written: Written, path: tuple[str, ...], old: dict[str, Any], use: Use, lines: list[str]
 ) -> list[str]:
-    """Write new timepoints at the end of the line ``timepoints: {...}``; return what was added."""
-    labels = old.get("timepoints") or {}
-    proposed = use.keys["timepoints"].value if "timepoints" in use.keys else {}
-    new = {label: code for label, code in proposed.items() if label not in labels}
-    if not labels or not new:
+    """Write new timepoints or numbers at the end of their line; return what was added."""
+    key, end = ("timepoints", "}") if "timepoints" in use.keys else ("numbered", "]")
+    known = {str(label) for label in old.get(key) or ()}
+    new = [label for label in use.labels if label not in known]
+    if not known or not new:
         return []
-    number = written.lines[*path, "timepoints"] - 1
-    if not lines[number].rstrip().endswith("}"):
+    number = written.lines[*path, key] - 1
+    if not lines[number].rstrip().endswith(end):
         return []
-    more = "".join(f", {scalar(label)}: {code}" for label, code in new.items())
-    lines[number] = lines[number].rstrip()[:-1] + more + "}"
-    return [f"{use.export}: timepoint {label}" for label in new]
+    codes = use.keys[key].value
+    more = [f"{scalar(n)}: {codes[n]}" if end == "}" else scalar(n) for n in new]
+    lines[number] = ", ".join([lines[number].rstrip()[:-1], *more]) + end
+    return [f"{use.export}: {key.removesuffix('s')} {label}" for label in new]
 
 
 def _same_use(written: Written, use: Use) -> tuple[tuple[str, ...], dict[str, Any]] | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from intake.mapping_schema import NUMBER_SLOT
 from intake.propose.blocks import UNSCHEDULED, Block, block_of, label_of, meanings
 from intake.propose.headers import folded, is_of_headers, phrases, words_of
+from intake.propose.numbered import Numbered, numbered_columns
 from intake.propose.proposal import Setting, Use
 from intake.propose.roles import (
     ASKED_FROM,
@@ -47,6 +49,7 @@ class Seen:
     table: Table
     roles: Roles
     block: Block | None
+    numbered: list[Numbered] = field(default_factory=list)
 
     @property
     def patient(self) -> Column | None:
@@ -67,8 +70,10 @@ def look(table: Table) -> Seen:
     """Find the repeated blocks of a table, then the roles of its other columns."""
     block = block_of(table)
     in_block = [] if block is None else block.columns
-    roles = roles_of(table, [column for column in table.columns if column not in in_block])
-    return Seen(table, roles, block)
+    free = [column for column in table.columns if column not in in_block]
+    numbered = numbered_columns(table, free)
+    taken = [column for each in numbered for column in each.columns]
+    return Seen(table, roles_of(table, [c for c in free if c not in taken]), block, numbered)
 
 
 def uses_of(seen: Sequence[Seen], has_register: bool = True) -> list[Use]:
@@ -89,6 +94,7 @@ def uses_of(seen: Sequence[Seen], has_register: bool = True) -> list[Use]:
     for each in tables:
         courses = _prescriptions(each, is_register=each is register and each.is_per_patient)
         found += _visits(each) + courses + _comorbidities(each) + _events(each)
+        found += [_numbered_use(each, numbered) for numbered in each.numbered]
     order = {name: n for n, name in enumerate(("patients", "visits", "scores", "prescriptions"))}
     found.sort(key=lambda use: order.get(use.export, 9))
     _name_parts(found)
@@ -298,9 +304,10 @@ def key_of(seen: Seen, role: str, others: Iterable[str]) -> Setting:
     patient = seen.patient
     assert patient is not None
     found = [c for other in others if (c := seen.roles.of_role.get(other)) and c.n_filled]
-    tried = [[patient, *found[: n + 1]] for n in range(len(found))]
-    tried[2:2] = [[patient, column] for column in _numberings(seen)]
-    tried = tried or [[patient]]
+    facts = [[patient, *found[: n + 1]] for n in range(len(found))]
+    numberings = [[patient, column] for column in _numberings(seen)]
+    counting = [pair for pair in numberings if _counts_records(seen.table, *pair)]
+    tried = [*counting, *facts[:2], *numberings, *facts[2:]] or [[patient]]
     columns = next((t for t in tried if _n_repeated(seen.table, t) == 0), tried[-1])
     value: object = {"join": [column.header for column in columns]}
     if len(columns) == 1:
@@ -332,8 +339,19 @@ def _numberings(seen: Seen) -> list[Column]:
     n = len(seen.table.records)
     return [
         c for c in others
-        if c.n_filled == n and c.number_share == 1 and not c.decimal_marks and len(c.values) > 1
+        if c.n_filled == n and all(text.isdecimal() for text in c.values)
     ]  # fmt: skip
+
+
+def _counts_records(table: Table, patient: Column, column: Column) -> bool:
+    """Return whether a column numbers the records of each patient from 1 on."""
+    found: dict[str, list[str]] = {}
+    for person, number in zip(table.cells(patient), table.cells(column), strict=True):
+        found.setdefault(person, []).append(number)
+    return all(
+        sorted(numbers, key=int) == [str(n) for n in range(1, len(numbers) + 1)]
+        for numbers in found.values()
+    )
 
 
 def _n_repeated(table: Table, columns: Sequence[Column]) -> int:
@@ -491,7 +509,39 @@ def _events(seen: Seen) -> list[Use]:
     )
     use.columns["patient_id"] = Setting(seen.roles.header("patient_id"))
     use.columns |= mapped(seen, _EVENT_FACTS)
+    _ask_for_seriousness(use)
     return [use]
+
+
+def _numbered_use(seen: Seen, numbered: Numbered) -> Use:
+    """Return the use of columns that repeat with a number: a record for each that is filled."""
+    part = {"comorbidity_term": "comorbidities", "event_term": "adverse_events",
+            "prior_treatments": "earlier", "topical_treatments": "topicals"}  # fmt: skip
+    use = Use(numbered.export, part.get(numbered.role, "courses"), seen.table)
+    use.keys["numbered"] = Setting(numbered.numbers)
+    if numbered.absent:
+        use.keys["may_be_absent"] = Setting(numbered.absent)
+    if use.export in _KEY_OF:
+        record = key_of(seen, "visit_id", ("visit_date", "nominal_timepoint")).value
+        parts = record["join"] if isinstance(record, dict) else [record]
+        parts = [seen.roles.header("patient_id")] if seen.is_per_patient else parts
+        key = {"join": [*parts, {"constant": f"{use.part} {NUMBER_SLOT}"}]}
+        use.columns[_KEY_OF[use.export]] = Setting(key)
+    use.columns["patient_id"] = Setting(seen.roles.header("patient_id"))
+    use.columns |= {name: Setting(pattern) for name, pattern in numbered.patterns.items()}
+    if numbered.role == "prior_treatments":
+        use.columns["period"] = Setting({"constant": "before_index"})
+    _ask_for_seriousness(use)
+    return use
+
+
+def _ask_for_seriousness(use: Use) -> None:
+    """Leave open whether events were serious, where no column says it: unknown is not no."""
+    if use.export == "adverse_events" and "is_serious" not in use.columns:
+        use.columns["is_serious"] = Setting(
+            {"constant": ""},
+            question="which column says whether an event was serious? None: unknown",
+        )
 
 
 def _keep_keys_apart(uses: list[Use]) -> None:
@@ -511,7 +561,7 @@ def _name_parts(uses: list[Use]) -> None:
     n_uses = Counter(use.table.file for use in uses)
     taken: Counter[tuple[str, str]] = Counter()
     for use in uses:
-        if n_uses[use.table.file] == 1 and "timepoints" not in use.keys:
+        if n_uses[use.table.file] == 1 and not use.labels:
             use.part = ""
             continue
         taken[use.table.file, use.part] += 1

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import datetime
 
+import duckdb
 import pytest
+from intake_deliveries import KEY
 from test_propose_roles import table_of
 
 from intake.check import check
+from intake.delivery import open_delivery
+from intake.loader import load_delivery
 from intake.propose.assistant import propose
 from intake.propose.draft import draft
 
@@ -123,3 +127,35 @@ def test_a_day_0_or_a_day_1_says_how_days_are_counted_in_every_file(tmp_path, da
     setting = proposal.defaults["date_format"]
     assert (setting.value, bool(setting.question)) == (form, is_asked)
     assert "visits.csv, adcm.csv" in setting.comment + setting.question
+
+
+@pytest.mark.parametrize("has_labels", [False, True])
+def test_the_first_visit_of_a_long_table_is_offered_as_the_start(tmp_path, has_labels):
+    values: list[list[object]] = [["Patient ID", "Date", "Parameter", "Value"]]
+    rows: list[list[object]] = [["Patient ID", "Sex", "Age"]]
+    rows += [[n, "FM"[n % 2], 30 + n] for n in range(1, 9)]
+    values[0] += ["Visit"] * has_labels
+    for patient in range(1, 9):
+        for after, label in ((28, "Week 4"), (0, "Baseline"), (112, "Week 16")):
+            for score, value in (("EASI", 20 - after / 10), ("DLQI", 9)):
+                row = [patient, day(patient, after), score, value]
+                values.append([*row, *[label] * has_labels])
+    table_of(tmp_path / "d", "patients.csv", rows)
+    table_of(tmp_path / "d", "values.csv", values)
+    report = propose(tmp_path / "d", str(tmp_path / "ours.yml"))
+    (line,) = [line for line, question, _ in report.questions if "index treatment" in question]
+    lines = report.path.read_text().split("\n")
+    assert "the first visit" in lines[line - 2]
+    lines[line - 1] = lines[line - 1].replace("# ", "", 1)
+    report.path.write_text("\n".join(lines))
+    connection = duckdb.connect()
+    load_delivery(open_delivery(tmp_path / "d", str(report.path)), KEY, connection)
+    starts = connection.sql("""
+        select patient_id, min(start_date), count(distinct start_date)
+        from raw.prescriptions
+        where drug_name is not null
+        group by patient_id
+        order by patient_id
+    """).fetchall()
+    n_starts = 1 if has_labels else 3
+    assert starts == [(str(n), day(n), n_starts) for n in range(1, 9)]

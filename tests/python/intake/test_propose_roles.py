@@ -5,12 +5,18 @@ from __future__ import annotations
 import csv
 import io
 
+import duckdb
 import pytest
+from intake_deliveries import KEY
 
+from intake.delivery import open_delivery
+from intake.loader import load_delivery
+from intake.propose.assistant import propose
 from intake.propose.draft import draft
 from intake.propose.scan import Table, scan_folder
 from intake.propose.shapes import look, uses_of
 from intake.propose.write import written
+from intake.refusals import MappingError
 
 
 def table_of(folder, name: str, rows: list[list[object]]) -> Table:
@@ -69,11 +75,16 @@ def test_a_column_of_drugs_and_the_number_of_a_record_in_a_file_of_courses(tmp_p
     assert found == dict(zip(names, headers, strict=True))
 
 
-def test_a_number_that_records_share_is_no_key(tmp_path):
+@pytest.mark.parametrize(
+    ("numbers", "second"), [(("1", "1"), "IDTerapia"), (("4", "4"), "Farmaco")]
+)
+def test_a_number_that_records_share_is_a_key_with_the_patient_only(tmp_path, numbers, second):
+    """Where it counts the records of each patient; any other number may be a dose."""
     rows = [["IDTerapia", "IDPaziente", "Farmaco", "Dal"]]
-    rows += [["1", "1", "Dupixent", "2020-01-10"], ["1", "2", "Protopic", "2020-02-10"]]
+    for number, patient, drug in zip(numbers, "12", ("Dupixent", "Protopic"), strict=True):
+        rows.append([number, patient, drug, f"2020-0{patient}-10"])
     found = settings(table_of(tmp_path / "d", "terapie.csv", rows), "prescriptions")
-    assert found["prescription_id"] == {"join": ["IDPaziente", "Farmaco"]}
+    assert found["prescription_id"] == {"join": ["IDPaziente", second]}
 
 
 def test_a_table_of_scores_is_of_visits_whatever_its_name(tmp_path):
@@ -162,3 +173,69 @@ def test_a_repeating_instrument_tells_what_its_records_are(tmp_path):
     found = {name: setting.value for name, setting in use.columns.items()}
     assert use.keys["records"].value == {"Repeat Instrument": ["Adverse events"]}
     assert (found["event_term"], found["onset_date"]) == ("Event", "Since")
+
+
+NUMBERED = ["PatID", "Sex", "drug1", "start1", "stop1", "drug2", "start2", "stop2", "drug3",
+            "start3", "comorb_1", "comorb_2", "AE1 date", "AE1 term", "AE2 date", "AE2 term"]
+
+
+def numbered_sheet(folder) -> Table:
+    rows: list[list[object]] = [NUMBERED]
+    for n in range(1, 9):
+        start = f"2019-03-{n:02d}"
+        topical = ["Protopic", start] if n % 2 else ["", ""]
+        event = ["2019-05-02", "herpes"] if n == 3 else ["", ""]
+        rows.append([f"N{n}", "FM"[n % 2], "Dupixent", start, "", *topical, "", "", "", "asthma",
+                     "rhinitis" if n < 4 else "", *event, "", ""])  # fmt: skip
+    return table_of(folder, "sheet.csv", rows)
+
+
+def test_numbered_columns_are_written_once(tmp_path):
+    uses = {use.export: use for use in uses_of([look(numbered_sheet(tmp_path / "d"))])}
+    found = {
+        export: {name: s.value for name, s in use.columns.items() if not name.endswith("_id")}
+        for export, use in uses.items()
+    }
+    assert found["prescriptions"] == {
+        "drug_name": "drug{n}", "start_date": "start{n}", "end_date": "stop{n}",
+    }  # fmt: skip
+    assert found["comorbidities"] == {"comorbidity_term": "comorb_{n}"}
+    assert found["adverse_events"] == {
+        "event_term": "AE{n} term", "onset_date": "AE{n} date", "is_serious": {"constant": ""},
+    }  # fmt: skip
+    assert uses["prescriptions"].keys["may_be_absent"].value == ["end_date"]
+
+
+def test_numbered_columns_are_read_once_for_each_number_that_is_filled(tmp_path):
+    numbered_sheet(tmp_path / "d")
+    report = propose(tmp_path / "d", str(tmp_path / "ours.yml"))
+    connection = duckdb.connect()
+    load_delivery(open_delivery(tmp_path / "d", str(report.path)), KEY, connection)
+    assert connection.sql(
+        "select prescription_id, drug_name, start_date from raw.prescriptions "
+        "where patient_id in ('N1', 'N2') order by all"
+    ).fetchall() == [
+        ("N1|courses 1", "Dupixent", "2019-03-01"),
+        ("N1|courses 2", "Protopic", "2019-03-01"),
+        ("N2|courses 1", "Dupixent", "2019-03-02"),
+    ]
+    assert connection.sql(
+        "select patient_id, onset_date, event_term, is_serious from raw.adverse_events"
+    ).fetchall() == [("N3", "2019-05-02", "herpes", "")]
+    assert dict(
+        connection.sql(
+            "select source_file, n_records_read from raw.delivery_files where export_name = "
+            "'comorbidities'"
+        ).fetchall()
+    ) == {"sheet.csv#comorbidities_1": 8, "sheet.csv#comorbidities_2": 3}
+    more = report.path.read_text().replace('"2"]', '"2", "7"]', 1)
+    report.path.write_text(more)
+    with pytest.raises(MappingError, match=r"numbered: sheet.csv has no column at 7"):
+        propose(tmp_path / "d", str(report.path))
+
+
+def test_the_number_of_a_record_of_each_patient_is_its_key(tmp_path):
+    rows: list[list[object]] = [["Patient", "Seq", "Drug", "Start"]]
+    rows += [[n, k, f"drug {k}", f"2020-0{k}-10"] for n in (1, 2) for k in (1, 2, 3)]
+    found = settings(table_of(tmp_path / "d", "therapies.csv", rows), "prescriptions")
+    assert found["prescription_id"] == {"join": ["Patient", "Seq"]}
