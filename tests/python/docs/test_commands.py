@@ -101,6 +101,10 @@ COMMANDS = (
     ),
     Command("registry propose exports/italian_sheet --out build/our_clinic.yml"),
     Command("registry check exports/italian_sheet --mapping build/our_clinic.yml"),
+    Command(
+        "registry propose exports/redcap_project --out redcap",
+        why_not="tests/python/intake/test_propose.py compares what it writes",
+    ),
     Command("registry words", why_not="the same with its arguments below"),
     Command("registry words <folder> --mapping <source>", why_not="the same below"),
     Command(
