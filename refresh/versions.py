@@ -224,6 +224,10 @@ def require_served_sound(settings: Settings) -> None:
     for version in listed(settings, entries):
         if version.is_served:
             faults += check_version(settings, version)
+    _require_none(faults)
+
+
+def _require_none(faults: list[str]) -> None:
     if faults:
         raise Stop(
             ExitCode.DAMAGED,
@@ -232,6 +236,24 @@ def require_served_sound(settings: Settings) -> None:
             "damaged_version",
             tuple(faults[1:]),
         )
+
+
+def require_served_bytes(published: Path) -> None:
+    """Stop when the file that readers get is not, byte for byte, the one that was published.
+
+    For commands that read it without ``verify``'s look at every row; a folder without a manifest
+    holds a file of somebody's own.
+    """
+    settings = Settings(published=published)
+    if not settings.manifest.exists():
+        return
+    entries = manifest.read(settings.manifest)
+    faults = link_faults(settings, entries)
+    current = served(settings)
+    entry = manifest.of_version(entries, name_of(current)) if current else None
+    if current and entry and _sha256(current) != entry.get("file_sha256"):
+        faults.append(f"{name_of(current)}: the file was changed (its sha256 is another one)")
+    _require_none(faults)
 
 
 def check_version(settings: Settings, version: Version) -> list[str]:

@@ -22,8 +22,10 @@ def warehouse_path(given: Path | None) -> Path:
     Raises
     ------
     Stop
-        When there is none.
+        When there is none, or the published file is not as it was published.
     """
+    from refresh import versions
+
     named = given or os.environ.get("REGISTRY_WAREHOUSE")
     if named:
         if not Path(named).is_file():
@@ -32,6 +34,7 @@ def warehouse_path(given: Path | None) -> Path:
             )
         return Path(named)
     published = PROJECT_ROOT / (os.environ.get("REGISTRY_PUBLISHED") or "published")
+    versions.require_served_bytes(published)
     for path in (published / "current.duckdb", PROJECT_ROOT / "build" / "warehouse.duckdb"):
         if path.exists():
             return path

@@ -89,10 +89,12 @@ def two_versions(settings: Settings) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_is_seen_by_every_command_and_ended_by_the_next_run(
-    settings, damage, tmp_path, capsys
+    settings, damage, tmp_path, capsys, monkeypatch
 ):
     two_versions(settings)
     damage(settings)
+    monkeypatch.delenv("REGISTRY_WAREHOUSE", raising=False)
+    monkeypatch.setenv("REGISTRY_PUBLISHED", str(settings.published))
     faults = versions.verify(settings)
     assert faults
     assert [f.text for f in doctor.examine(settings) if f.topic == doctor.VERSIONS] == faults
@@ -100,6 +102,8 @@ def test_damage_is_seen_by_every_command_and_ended_by_the_next_run(
     options += ["--published", str(settings.published)]
     for command in (["verify"], ["doctor"], ["export", "--out", str(tmp_path / "out")]):
         assert main([*command, *options]) == ExitCode.DAMAGED, command
+    for command in (["analyse", "A01"], ["compare"], ["report", "--out", str(tmp_path / "out")]):
+        assert main(command) == ExitCode.DAMAGED, command
     assert not (tmp_path / "out").exists()
     assert "fault of the program" not in capsys.readouterr().err
     summary = refresh(settings, Shape(load_id="load-2"))
