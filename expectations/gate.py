@@ -104,24 +104,29 @@ def _numbers(work_file: Path, suites: list[Suite]) -> dict[str, Numbers | str]:
     found: dict[str, Numbers | str] = {}
     with duck.connect(work_file, read_only=True) as db:
         for suite in suites:
-            wanted = {"": "count(*)"}
-            for rule in suite.rules:
-                if rule.judged:
-                    wanted[_judged(rule)] = rule.judged.format(batch="batch")
-                if rule.needs:
-                    wanted[rule.needs] = f'count("{rule.needs}")'
-                for column in (*(rule.counts or ()), *filter(None, [rule.words])):
-                    wanted[column] = f'max("{column}")'
+            counted = counted_of(suite)
             try:
-                counted = ", ".join(wanted.values())
                 row = db.execute(
-                    f"with batch as ({suite.query}) select {counted} from batch"
+                    f"with batch as ({suite.query}) select {', '.join(counted.values())} from batch"
                 ).fetchone()
             except duckdb.Error as error:
                 found[suite.name] = type(error).__name__
             else:
-                found[suite.name] = dict(zip(wanted, row or (), strict=True))
+                found[suite.name] = dict(zip(counted, row or (), strict=True))
     return found
+
+
+def counted_of(suite: Suite) -> dict[str, str]:
+    """Return what is counted in a suite's batch before its rules are judged: name to SQL."""
+    counted = {"": "count(*)"}
+    for rule in suite.rules:
+        if rule.judged:
+            counted[_judged(rule)] = rule.judged.format(batch="batch")
+        if rule.needs:
+            counted[rule.needs] = f'count("{rule.needs}")'
+        for column in (*(rule.counts or ()), *filter(None, [rule.words])):
+            counted[column] = f'max("{column}")'
+    return counted
 
 
 def _judge(source: Any, suite: Suite, numbers: Numbers | str) -> list[CheckOutcome]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import csv
 import json
 from collections.abc import Callable
@@ -83,7 +82,9 @@ def make_fault(case_id: str, source: Path, out: Path, *, overwrite: bool = False
         raise SimulatorError(
             f"there is no case {case_id}. `registry simulate faults --case list` lists them."
         )
-    clean = read_tables(source)
+    is_second = case.case_id in delivery_faults.FAULTS
+    names = ("d1", "d2") if is_second else ("d1",)
+    tables = {name: read_tables(source) for name in names}
     settings = source / "delivery.yml"
     if not settings.is_file():
         raise SimulatorError(f"{settings} is missing. Name a clean CSV delivery with --from.")
@@ -92,10 +93,8 @@ def make_fault(case_id: str, source: Path, out: Path, *, overwrite: bool = False
             f"{source} is not labelled synthetic; faults are made from synthetic data only."
         )
     prepare_folder(out, overwrite)
-    is_second = case.case_id in delivery_faults.FAULTS
-    names = ("d1", "d2") if is_second else ("d1",)
     for name in names:
-        bench = Bench(out / name, copy.deepcopy(clean))
+        bench = Bench(out / name, tables[name])
         bench.folder.mkdir()
         bench.write_all()
         (bench.folder / "delivery.yml").write_bytes(settings.read_bytes())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import fault_endings
@@ -12,7 +13,7 @@ import short_road
 from builds import ROOT, Build
 from fault_checks import Track
 from plain_gate import plain_gate
-from short_road import BuildStep, ShortRoad
+from short_road import ShortRoad
 
 from privacy.pseudonyms import load_key
 from registry.main import main
@@ -44,14 +45,6 @@ def road(demo_build: Build) -> ShortRoad:
 
 
 @pytest.fixture(scope="session")
-def build_step(road: ShortRoad, request: pytest.FixtureRequest) -> BuildStep:
-    """How raw tables become marts: by the short road, or by dbt itself when that was asked for."""
-    if request.config.getoption("--all-faults-through-dbt"):
-        return short_road.through_dbt
-    return road.build
-
-
-@pytest.fixture(scope="session")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The twin without its faults; every case is made of it."""
     folder = tmp_path_factory.mktemp("clean") / "delivery"
@@ -62,15 +55,21 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def track(
     clean: Path,
-    build_step: BuildStep,
+    road: ShortRoad,
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Track:
-    """The road with the clean delivery at its end: nothing is refused, nothing stops it."""
+    """The road with the clean delivery at its end: nothing is refused, nothing stops it.
+
+    Raw tables become marts by the short road, or by dbt itself when that was asked for.
+    """
+    is_thorough = request.config.getoption("--all-faults-through-dbt")
+    build = short_road.through_dbt if is_thorough else road.build
     with plain_gate():
-        ending = fault_endings.go(clean, tmp_path_factory.mktemp("clean_ending"), build_step)
+        ending = fault_endings.go(clean, tmp_path_factory.mktemp("clean_ending"), build)
     assert ending.stop is None
     assert not ending.rules
     assert ending.failed == []
-    is_thorough = request.config.getoption("--all-faults-through-dbt")
-    return Track(clean, ending, fault_endings.before_of(ending), build_step, is_thorough)
+    if not is_thorough:
+        build = replace(road, earlier=ending.warehouse).build
+    return Track(clean, ending, fault_endings.before_of(ending), build, is_thorough)

@@ -5,7 +5,6 @@ Each function spoils a clean delivery in one way; own_fault_list.py says how it 
 
 from __future__ import annotations
 
-import copy
 import datetime
 import shutil
 from collections.abc import Callable
@@ -38,7 +37,7 @@ class OwnFault:
 
 def make_own(fault: OwnFault, clean: Path, folder: Path) -> list[dict]:
     """Write a spoilt copy of a clean delivery; return the records that were touched."""
-    bench = Bench(folder, copy.deepcopy(read_tables(clean)))
+    bench = Bench(folder, read_tables(clean))
     folder.mkdir(parents=True)
     shutil.copyfile(clean / "delivery.yml", folder / "delivery.yml")
     bench.write_all()

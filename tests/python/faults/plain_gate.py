@@ -24,22 +24,25 @@ GREAT_EXPECTATIONS = gate.run
 def run(work_file: Path, facts: Facts, suites: list[Suite] | None = None) -> CheckReport:
     """Judge a built work file, as `gate.run` does."""
     chosen = gate.all_suites(facts) if suites is None else suites
-    numbers = gate._numbers(work_file, chosen)
-    with duckdb.connect(str(work_file), read_only=True) as db:
-        outcomes = [each for suite in chosen for each in _judge(db, suite, numbers[suite.name])]
+    with duckdb.connect() as db:
+        # Tables of its own, so that a batch is queried once; every file has the same name.
+        db.execute(f"attach '{work_file}' as warehouse (read_only); use warehouse")
+        db.execute("set threads = 1")
+        outcomes = [each for suite in chosen for each in _judge(db, suite)]
     return CheckReport(tuple(outcomes), sum(len(suite.rules) for suite in chosen))
 
 
-def _judge(db, suite: Suite, numbers: gate.Numbers | str) -> Iterator[CheckOutcome]:
-    if isinstance(numbers, str):
-        yield from gate._judge(None, suite, numbers)
+def _judge(db, suite: Suite) -> Iterator[CheckOutcome]:
+    try:
+        db.execute(f"create or replace temp table batch as {suite.query}")
+    except duckdb.Error as error:
+        yield from gate._judge(None, suite, type(error).__name__)
         return
+    counted = gate.counted_of(suite)
+    row = db.execute(f"select {', '.join(counted.values())} from batch").fetchone()
+    numbers = dict(zip(counted, row, strict=True))
     rules = [rule for rule in suite.rules if gate._applies(rule, numbers)]
-    columns = [f"({_observed(rule)})" for rule in rules] or ["0"]
-    observed = db.execute(
-        f"with batch as materialized ({suite.query}) select {', '.join(columns)}"
-    ).fetchone()
-    found = {rule.code: value for rule, value in zip(rules, observed, strict=False)}
+    found = {rule.code: db.execute(_observed(rule)).fetchone()[0] for rule in rules}
     for rule in suite.rules:
         if rule.code not in found:
             yield gate._outcome(suite, rule, gate.NOT_APPLICABLE)

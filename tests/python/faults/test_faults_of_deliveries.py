@@ -21,11 +21,11 @@ from simulator.faults.cases import make_fault
 
 
 @pytest.fixture(scope="module")
-def refresh(build_step):
+def refresh(track):
     """A real refresh but for dbt's own start, the analyses and the pages."""
     steps = dataclasses.replace(
         real_steps(),
-        build=build_step,
+        build=track.build,
         analyse=lambda settings, progress: None,
         report=lambda settings, progress: {},
     )

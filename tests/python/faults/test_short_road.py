@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import fault_endings
@@ -27,10 +28,11 @@ def test_the_short_road_gives_the_tables_of_dbt(demo_build, road, tmp_path):
 
 
 def test_a_data_test_that_fails_is_a_fault_of_the_project(road, tmp_path):
-    broken = [
-        (name, statement.replace("'duplicate_exact'", "null", 1)) for name, statement in road.models
-    ]
-    spoilt = type(road)(road.demo, tuple(broken), road.tests)
+    broken = tuple(
+        replace(model, sql=model.sql.replace("'duplicate_exact'", "null", 1))
+        for model in road.models
+    )
+    spoilt = replace(road, models=broken)
     with pytest.raises(AssertionError):
         fault_endings.go(ROOT / "exports" / "demo", tmp_path, spoilt.build)
 
