@@ -49,14 +49,14 @@ comorbidity_flags as (
 ),
 
 -- A group code such as L04A is recorded as its class: any substance of the class may have been
--- meant.
+-- meant. Duplicates change no flag.
 possible_prior_treatments as (
     select
         patient_id,
         prior_treatment_code,
         is_certainly_earlier
     from cohort_prior_treatments
-    union distinct
+    union all
     select
         cohort_prior_treatments.patient_id,
         atc_codes.substance_code as prior_treatment_code,
