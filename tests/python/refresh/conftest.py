@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import invented
@@ -23,8 +24,18 @@ def work_file(settings: Settings) -> Path:
     return settings.work_file
 
 
+@pytest.fixture(scope="session")
+def first_version(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A registry of twenty patients with one published version; tests work on copies."""
+    made = invented.make_folders(tmp_path_factory.mktemp("first_version"))
+    invented.refresh(made)
+    return made
+
+
 @pytest.fixture
-def published(settings: Settings) -> Settings:
+def published(settings: Settings, first_version: Settings) -> Settings:
     """A registry of twenty patients with one published version."""
-    invented.refresh(settings)
+    for name in ("vault", "published"):
+        folder = getattr(settings, name)
+        shutil.copytree(getattr(first_version, name), folder, symlinks=True, dirs_exist_ok=True)
     return settings
