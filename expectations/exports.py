@@ -296,6 +296,10 @@ def _distributions(export: str, facts: Facts) -> Iterator[Measure]:
     """Yield whether columns vary, and whether one date is shared by many records."""
     for column in VARIED.get(export, []):
         varied = _varied(column, column.removesuffix("_score"), LEAST_TO_VARY)
+        if column == "drug_name":
+            # One course for each patient: a source may hold the index treatment and nothing else.
+            has_several = "count(*) > count(distinct patient_id)"
+            varied = varied._replace(sql=f"case when {has_several} then {varied.sql} end")
         if column in MAY_BE_ONE_WORD:
             varied = varied._replace(rule=varied.rule.as_warning())
         yield varied

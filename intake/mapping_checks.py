@@ -100,6 +100,7 @@ def _check_shape(path: Path, where: str, export_name: str, source: FileSource) -
             f"{where}: timepoints: {', '.join(sorted(unknown))} is no code of ours; allowed: "
             + ", ".join(codes_of("timepoint")),
         )
+    kinds = {column.name: column.kind for column in EXPORTS[export_name]}
     for name, column in source.columns.items():
         place = (*path, name)
         _check_words(place, f"{where}: {name}", word_kind(export_name, name), column)
@@ -117,6 +118,8 @@ def _check_shape(path: Path, where: str, export_name: str, source: FileSource) -
             )
         if not split and any(part.piece for part in column.join):
             raise PlacedError(place, f"{where}: {name}: piece: no column of this file is split")
+        if column.unit and kinds.get(name) not in NUMBERS:
+            raise PlacedError(place, f"{where}: {name}: unit: is no number")
         if column.remarks and name != "drug_name":
             raise PlacedError(place, f"{where}: {name}: remarks are read behind drug_name only")
 

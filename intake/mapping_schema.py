@@ -207,6 +207,10 @@ class ColumnSource(CellKeys):
         Whether remarks behind a drug (since when, dose, why stopped) are taken apart.
     words : dict
         The column's own words -> our codes.
+    labels : dict
+        Code in the cell -> the text that it stands for.
+    unit : tuple of str
+        What may stand behind a number.
     """
 
     column: Header | None = None
@@ -217,6 +221,8 @@ class ColumnSource(CellKeys):
     split: tuple[Annotated[Text, Field(min_length=1)], ...] = ()
     remarks: bool = False
     words: dict[Text, Code] = Field(default_factory=dict)
+    labels: dict[Text, Text] = Field(default_factory=dict)
+    unit: tuple[Annotated[Text, Field(min_length=1)], ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -230,8 +236,11 @@ class ColumnSource(CellKeys):
             raise ValueError(
                 "must be a header, or {join: [..]}, or {constant: ..}, or {by_timepoint: {..}}"
             )
-        if (self.join or self.constant is not None) and (self.split or self.remarks or self.words):
-            raise ValueError("split, remarks and words need a column")
+        of_column = (self.split, self.remarks, self.words, self.labels, self.unit)
+        if (self.join or self.constant is not None) and any(of_column):
+            raise ValueError("split, remarks, words, labels and unit need a column")
+        if self.remarks and self.labels:
+            raise ValueError("remarks are not read behind a label")
         return self
 
     @property

@@ -187,6 +187,10 @@ def rewritings(use: FileUse) -> dict[str, Rewriting]:
         form, steps = use.form_of(column.name), []
         if form.missing_codes != staged.missing_codes:
             steps.append(_without_missing(form.missing_codes))
+        if source.labels:
+            steps.append(_with_words(source.labels))
+        if source.unit:
+            steps.append(_without_unit(source.unit))
         if source.words:
             steps.append(_with_words(source.words))
         if column.kind in NUMBERS and form.decimal_mark != staged.decimal_mark:
@@ -223,6 +227,18 @@ def _without_missing(codes: tuple[str, ...]) -> Callable[[str], str]:
 def _with_words(words: dict[str, str]) -> Callable[[str], str]:
     codes = {" ".join(word.split()).lower(): code for word, code in words.items()}
     return lambda text: codes.get(" ".join(text.split()).lower(), text)
+
+
+def _without_unit(units: tuple[str, ...]) -> Callable[[str], str]:
+    """Take a declared unit off a number; what is no number in front of it stays as it is."""
+    either = "|".join(re.escape(unit.strip()) for unit in units)
+    pattern = re.compile(rf"([+-]?\d+(?:[.,]\d+)?)\s*(?:{either})", re.IGNORECASE)
+
+    def of_cell(text: str) -> str:
+        match = pattern.fullmatch(text.strip())
+        return text if match is None else match[1]
+
+    return of_cell
 
 
 def _with_mark(mark: str, staged: str) -> Callable[[str], str]:

@@ -25,15 +25,18 @@ from intake.propose.formats import (
 from intake.propose.headers import is_of_headers
 from intake.propose.index_course import ask_for_index
 from intake.propose.losses import losses
-from intake.propose.proposal import Proposal, Setting, Use
-from intake.propose.roles import known_words
+from intake.propose.plain_cells import without_codes, without_units, write_meanings
+from intake.propose.proposal import Proposal, Setting, Use, headers_in
+from intake.propose.roles import known_words, names_index
 from intake.propose.scan import scan_folder
-from intake.propose.shapes import Seen, look, uses_of
+from intake.propose.seen import Seen, look
+from intake.propose.shapes import uses_of
 from intake.propose.tables import Folder, Table
 from intake.refusals import IntakeError, shown_name
 from intake.yaml_files import OPEN
 
 _DAY_IN_NAME = re.compile(r"(?:19|20)\d{2}[-_.]?(?:0[1-9]|1[0-2])(?:[-_.]?[0-3]\d)?(?!\d)")
+_NO_TOPICALS = "leave it out: no file names a topical drug, so all would count as using none"
 _CALENDAR_CRITERIA = ("is_index_date_in_study_period",)
 
 
@@ -62,11 +65,15 @@ def draft(
     found.problems += [(t.file, "holds no record.") for t in found.tables if not t.records]
     found.tables = [table for table in found.tables if table.records]
     _name_files(found.tables)
+    for table in found.tables:
+        without_units(table)
+    lookups = without_codes(found.tables)
     proposal = Proposal(source_system, f"Mapping proposed for {source_system}")
     projects = projects_of(found.tables)
     described = {id(table) for project in projects for table in project.tables}
+    described |= {id(table) for table in lookups}
     seen = [look(table) for table in found.tables if id(table) not in described]
-    beside = [table for project in projects for table in project.others]
+    beside = [*lookups, *(table for project in projects for table in project.others)]
     for project in projects:
         redcap.add_uses(proposal, project)
     if not any(use.export == "patients" for use in proposal.uses):
@@ -82,6 +89,7 @@ def draft(
     add_formats(proposal, extraction)
     settle_days(proposal)
     ask_for_number_codes(proposal)
+    write_meanings(proposal)
     _without_calendar(proposal)
     used = in_order(use.table for use in proposal.uses)
     unread = [table for table in found.tables if table.file not in used]
@@ -186,8 +194,19 @@ def _ask_for_reviews(proposal: Proposal) -> None:
         visits[0].columns["topical_adherence"] = Setting(
             {"constant": "adherent"},
             question="was topical therapy reviewed at every visit? Only then remove the #",
+            candidates=() if any(map(_may_hold_topicals, proposal.uses)) else (_NO_TOPICALS,),
             is_commented=True,
         )
+
+
+def _may_hold_topicals(use: Use) -> bool:
+    """Return whether a use has courses of another drug than the index treatment."""
+    drug = use.columns.get("drug_name")
+    if use.export != "prescriptions" or drug is None or "period" in use.columns:
+        return False
+    headers = headers_in(drug.value, use.labels)
+    columns = [column for column in use.table.columns if column.header.lower() in headers]
+    return any(not names_index(text) for column in columns for text in column.values)
 
 
 def _leave_out_what_is_not_ours(proposal: Proposal) -> None:

@@ -1,4 +1,4 @@
-"""What a header may mean: words of headers in three languages, compared as people abbreviate them.
+"""What a header may mean: words in several languages, compared as people abbreviate them.
 
 The words are data (header_words.csv): another language is rows. A role is a column of the contract
 (a score by its code), or one of the kinds that shapes.py combines, such as ``start_word``.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from intake.propose.formats import date_columns, days_of
-from intake.propose.headers import folded, words_of
+from intake.propose.headers import folded, phrases, words_of
 from intake.propose.proposal import Proposal, Setting, Use, headers_in
 from intake.propose.roles import (
     INDEX_CODE,
@@ -14,6 +14,7 @@ from intake.propose.roles import (
     names_index,
     share_of_index,
 )
+from intake.propose.seen import Seen
 from intake.propose.tables import Column, Table
 from intake.propose.write import flow
 from intake.yaml_files import OPEN
@@ -40,6 +41,52 @@ def ask_for_index(proposal: Proposal) -> None:
     if register is not None:
         register.part = register.part or "patients"  # beside it stands the course
         proposal.index_course = _course_to_fill_in(proposal, register)
+
+
+def index_courses(seen: Seen) -> list[Use]:
+    """Return the course whose start has the index treatment in its header."""
+    uses = []
+    named = [c for c in seen.table.columns if words_in(c.header) & index_products()]
+    for column in named:
+        words = words_in(column.header)
+        is_start = bool(words & set(phrases()["start_word"])) and column.date_share > 0.5
+        if not is_start and not (column.date_share > 0.5 and len(words) == 1):
+            continue
+        use = Use("prescriptions", "index", seen.table)
+        use.keys["records"] = Setting({column.header: "not_empty"})
+        patient = seen.roles.header("patient_id")
+        use.columns["prescription_id"] = Setting({"join": [patient, {"constant": "index"}]})
+        use.columns["patient_id"] = Setting(patient)
+        use.columns["drug_name"] = _index_drug(seen, column, named)
+        use.columns["start_date"] = Setting(column.header)
+        ends = [c for c in named if words_in(c.header) & set(phrases()["end_word"])]
+        ends = [c for c in ends if c is not column and c.date_share > 0.5]
+        if ends:
+            use.columns["end_date"] = Setting(ends[0].header)
+        uses.append(use)
+    return uses[:1]
+
+
+def _index_drug(seen: Seen, start: Column, named: Sequence[Column]) -> Setting:
+    """Return the drug of that course: a column that holds it, else the word in the header."""
+    starts = seen.table.cells(start)
+    for column in named:
+        texts = seen.table.cells(column)
+        is_text = column is not start and column.date_share == 0 and column.number_share == 0
+        is_drug = all(
+            words_in(text) & index_products()
+            for text, begins in zip(texts, starts, strict=True)
+            if begins
+        )
+        if is_text and is_drug and column.n_filled:
+            return Setting({"column": column.header, "remarks": True})
+    product = next(iter(sorted(words_in(start.header) & index_products())))
+    return Setting({"constant": product})
+
+
+def words_in(text: str) -> set[str]:
+    """Return the words of a text, folded."""
+    return set(folded(text).split())
 
 
 def _is_set(use: Use, name: str) -> bool:
@@ -71,11 +118,17 @@ def _start(proposal: Proposal, use: Use) -> Setting:
         return Setting(same[0].header, "the date in the group of the drug")
     options = _candidates(proposal, use.table)
     return Setting(
-        next(iter(options), OPEN),
+        next(iter(options)) if options else _first_day(proposal),
         question="when did the index treatment start? Without a start nobody can be enrolled",
         candidates=tuple(options.values()),
         is_commented=True,
     )
+
+
+def _first_day(proposal: Proposal) -> object:
+    """Return the first day of a source that counts days; open where it has dates."""
+    days = set().union(*days_of(proposal).values())
+    return {"constant": "0" if 0 in days else "1"} if days else OPEN
 
 
 def _candidates(proposal: Proposal, table: Table) -> dict[str, str]:
@@ -114,10 +167,8 @@ def _course_to_fill_in(proposal: Proposal, register: Use) -> Setting:
     ]  # fmt: skip
     if column is not None and texts and table.shown_words(column, table.column(str(patient))):
         records[column.header] = sorted(texts)
-    start: object = next(iter(options), OPEN)
     days = set().union(*days_of(proposal).values())
-    if not options and days:
-        start = {"constant": "0" if 0 in days else "1"}
+    start = next(iter(options)) if options else _first_day(proposal)
     course = _course(table, [patient], patient, start, records)
     first_visit = None if days else _course_from_first_visit(proposal, table)
     told = list(options.values())

@@ -10,7 +10,7 @@ from intake.propose.dictionary import is_form_status
 from intake.propose.formats import counted
 from intake.propose.proposal import Proposal, Use, headers_in
 from intake.propose.roles import WORD_KIND_OF, is_identity, known_words
-from intake.propose.shapes import Seen
+from intake.propose.seen import Seen
 from intake.propose.tables import Folder, Table
 from intake.refusals import shown_name
 

@@ -25,7 +25,8 @@ from intake.propose.roles import (
     roles_of,
     terms,
 )
-from intake.propose.shapes import Seen, uses_of
+from intake.propose.seen import Seen
+from intake.propose.shapes import uses_of
 from intake.propose.tables import Column, Table
 
 _TICKED = ("1", "1.0", "Checked")

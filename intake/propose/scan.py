@@ -310,4 +310,4 @@ def joined_headers(lines: Sequence[Sequence[str]]) -> list[str]:
 def _is_total(row: Sequence[str]) -> bool:
     first = next((text for text in row if text.strip()), "")
     start = re.split(r"[^\w]", unicodedata.normalize("NFC", first.strip().lower()), maxsplit=1)[0]
-    return folded(first) in TOTAL_WORDS or start in TOTAL_WORDS
+    return folded(first) in TOTAL_WORDS or (start in TOTAL_WORDS and len(start) > 1)

@@ -171,6 +171,12 @@ class Table:
         Whether every record was looked at.
     pattern : str
         The file's name with ``*`` for a day in it; "" for the name as it is.
+    labels : dict
+        Header -> code -> the label that its cells were replaced by.
+    aliases : dict
+        Header -> another name of the column.
+    units : dict
+        Header -> units that were taken off its numbers.
     """
 
     file: str
@@ -188,6 +194,9 @@ class Table:
     footers: list[str] = field(default_factory=list)
     is_whole: bool = True
     pattern: str = ""
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    units: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def named(self) -> str:

@@ -14,7 +14,8 @@ from intake.loader import load_delivery
 from intake.propose.assistant import propose
 from intake.propose.draft import draft
 from intake.propose.scan import Table, scan_folder
-from intake.propose.shapes import look, uses_of
+from intake.propose.seen import look
+from intake.propose.shapes import uses_of
 from intake.propose.write import written
 from intake.refusals import MappingError
 
@@ -137,7 +138,7 @@ def test_two_files_of_one_shape_share_no_key(tmp_path):
         table_of(tmp_path / "d", f"visits {year}.csv", rows)
     seen = [look(table) for table in scan_folder(tmp_path / "d").tables]
     uses = [use for use in uses_of(seen, has_register=False) if use.export == "prescriptions"]
-    assert [use.columns["prescription_id"].value["join"][1] for use in uses] == [
+    assert [use.columns["prescription_id"].value["join"][2] for use in uses] == [
         {"constant": "topicals"},
         {"constant": "topicals_2"},
     ]
@@ -175,8 +176,24 @@ def test_a_repeating_instrument_tells_what_its_records_are(tmp_path):
     assert (found["event_term"], found["onset_date"]) == ("Event", "Since")
 
 
-NUMBERED = ["PatID", "Sex", "drug1", "start1", "stop1", "drug2", "start2", "stop2", "drug3",
-            "start3", "comorb_1", "comorb_2", "AE1 date", "AE1 term", "AE2 date", "AE2 term"]
+NUMBERED = [
+    "PatID",
+    "Sex",
+    "drug1",
+    "start1",
+    "stop1",
+    "drug2",
+    "start2",
+    "stop2",
+    "drug3",
+    "start3",
+    "comorb_1",
+    "comorb_2",
+    "AE1 date",
+    "AE1 term",
+    "AE2 date",
+    "AE2 term",
+]
 
 
 def numbered_sheet(folder) -> Table:

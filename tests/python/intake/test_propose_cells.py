@@ -1,0 +1,124 @@
+"""Codes of lookup files, units, drugs named at visits, and one workbook per visit."""
+
+from __future__ import annotations
+
+import duckdb
+import openpyxl
+import pytest
+from intake_deliveries import KEY
+from test_propose_roles import table_of
+
+from intake.delivery import open_delivery
+from intake.loader import load_delivery
+from intake.propose.assistant import propose
+from intake.propose.draft import draft
+from intake.refusals import MappingError
+
+N = range(1, 9)
+
+
+def loaded(folder) -> duckdb.DuckDBPyConnection:
+    """Return the raw tables of a folder, read with the mapping that is proposed for it."""
+    report = propose(folder, str(folder.parent / "ours.yml"))
+    connection = duckdb.connect()
+    load_delivery(open_delivery(folder, str(report.path)), KEY, connection)
+    return connection
+
+
+def database(folder) -> None:
+    """Tables of a database, with codes of lookup tables; every person is invented."""
+    table_of(folder, "tblGeschlecht.csv", [["ID", "Bezeichnung"], [1, "männlich"], [2, "weiblich"]])
+    drugs = [["MedID", "Name"], [1, "Dupixent"], [2, "Protopic Salbe"], [3, "Ciclosporin"]]
+    table_of(folder, "tblMedikament.csv", drugs)
+    illnesses = [["ErkrID", "Text"], [1, "Asthma"], [2, "Rhinitis"]]
+    table_of(folder, "tblBegleiterkrankung.csv", illnesses)
+    people = [["PatID", "GeschlechtID", "GebDatum"]]
+    table_of(folder, "tblPatient.csv", people + [[n, 1 + n % 2, f"1970-01-0{n}"] for n in N])
+    courses = [["TherapieID", "PatID", "MedID", "Beginn"]]
+    courses += [[10 + n, n, 1 + n % 3, f"2019-03-0{n}"] for n in N]
+    table_of(folder, "tblTherapie.csv", courses)
+    table_of(folder, "tblPatErkr.csv", [["PatID", "ErkrID"]] + [[n, 1 + n % 2] for n in N])
+    staff = [["ArztID", "Name"], [1, "Rossi, Anna"], [2, "Weber, Jan"]]
+    table_of(folder, "tblArzt.csv", staff)
+
+
+def test_codes_of_lookup_files_are_read_as_their_labels(tmp_path):
+    database(tmp_path / "d")
+    connection = loaded(tmp_path / "d")
+    query = """
+        select patient_id, sex, drug_name, comorbidity_term
+        from raw.patients
+        inner join raw.prescriptions using (patient_id)
+        inner join raw.comorbidities using (patient_id)
+        where patient_id in ('1', '2')
+        order by patient_id
+    """
+    assert connection.sql(query).fetchall() == [
+        ("1", "weiblich", "Protopic Salbe", "Rhinitis"),
+        ("2", "männlich", "Ciclosporin", "Asthma"),
+    ]
+    text = (tmp_path / "ours.yml").read_text()
+    assert "Rossi" not in text
+    assert "tblArzt.csv, 2 records" in text
+
+
+def test_a_list_of_patients_is_no_lookup_file(tmp_path):
+    table_of(tmp_path / "d", "patients.csv", [["PatID", "Sex"], *([n, "FM"[n % 2]] for n in N)])
+    visits = [["PatID", "Date", "EASI"]]
+    visits += [[n, f"2019-0{k}-11", 20 - k] for n in N for k in (1, 2)]
+    table_of(tmp_path / "d", "visits.csv", visits)
+    proposal, _ = draft(tmp_path / "d", "ours")
+    assert [use.export for use in proposal.uses] == ["patients", "visits"]
+    assert [use.table.labels for use in proposal.uses] == [{}, {}]
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [("12,5 Punkte", "12.5"), ("7", "7"), ("8 punkte", "8"), ("> 50 Punkte", "> 50 Punkte")],
+)
+def test_the_unit_behind_a_score_is_declared_and_taken_off(tmp_path, cell, expected):
+    rows = [["Pat-Nr", "Datum", "EASI"], *([n, f"2{n}.02.2019", f"{n},5 Punkte"] for n in N)]
+    rows.append([9, "09.02.2019", cell])
+    table_of(tmp_path / "d", "werte.csv", rows)
+    people = [["Pat-Nr", "Geschlecht"], *([n, "mw"[n % 2]] for n in range(1, 10))]
+    table_of(tmp_path / "d", "patienten.csv", people)
+    connection = loaded(tmp_path / "d")
+    assert "unit: [Punkte]}" in (tmp_path / "ours.yml").read_text()
+    (value,) = connection.sql("select easi_score from raw.visits where patient_id = '9'").fetchone()
+    assert value.replace(",", ".") == expected
+
+
+def test_a_unit_is_of_numbers_only(tmp_path):
+    table_of(tmp_path / "d", "p.csv", [["PatID", "Sex"], [1, "F"], [2, "M"]])
+    report = propose(tmp_path / "d", str(tmp_path / "ours.yml"))
+    text = report.path.read_text().replace("sex: Sex", "sex: {column: Sex, unit: [x]}")
+    report.path.write_text(text)
+    with pytest.raises(MappingError, match="sex: unit: is no number"):
+        open_delivery(tmp_path / "d", str(report.path))
+
+
+def test_one_workbook_per_visit_and_the_drug_that_is_named_there(tmp_path):
+    (tmp_path / "d").mkdir()
+    for week in (0, 4, 16):
+        book = openpyxl.Workbook()
+        book.active.append(["Pat.-Nr.", "Datum", "EASI", "Lokaltherapie"])
+        for n in N:
+            day = f"{20 + n}.0{1 + week // 4}.2019"
+            book.active.append([n, day, 20 - week, "Protopic" if n % 2 else ""])
+        book.save(tmp_path / "d" / f"visits_T{week}.xlsx")
+    table_of(tmp_path / "d", "patienten.csv", [["Pat.-Nr.", "Geschl."], *([n, "m"] for n in N)])
+    connection = loaded(tmp_path / "d")
+    query = "select source_file, nominal_timepoint from raw.visits group by all order by all"
+    assert connection.sql(query).fetchall() == [
+        ("visits_T0.xlsx#visits", "baseline"),
+        ("visits_T16.xlsx#visits", "week_16"),
+        ("visits_T4.xlsx#visits", "week_04"),
+    ]
+    query = """
+        select start_date, end_date from raw.prescriptions
+        where patient_id = '3' and drug_name is not null order by start_date
+    """
+    days = [f"23.0{month}.2019" for month in (1, 2, 5)]
+    assert connection.sql(query).fetchall() == [(day, day) for day in days]
+    text = (tmp_path / "ours.yml").read_text()
+    assert text.count("was it in use on that day?") == 3
