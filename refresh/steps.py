@@ -25,7 +25,7 @@ from refresh.manifest import Entry
 from refresh.messages import shown
 from refresh.versions import PreviousVersion
 
-HEAVY_MODULES = ("expectations.gate", "analysis_py.study", "analysis_py.store")
+HEAVY_MODULES = ("expectations.gate", "analysis_py.study", "analysis_py.report")
 REPORT_VERSION = ".version"
 """File in the report's folder with the name of the version that it shows."""
 

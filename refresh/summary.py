@@ -11,7 +11,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from analysis_py.phrases import move_phrases
 from core import duck
 from core.settings import Settings
 from refresh import versions
@@ -251,6 +250,8 @@ def _columns_of(line: dict[str, Any]) -> str:
 
 def describe_move(row: dict[str, Any]) -> str:
     """Return one line about a result that moved, with its denominator where that moved too."""
+    from analysis_py.phrases import move_phrases  # noqa: PLC0415 - heavy
+
     unit = row["unit"] or ""
     before, after = move_phrases(row["value_before"], row["value_after"], unit)
     line = f"{row['label'] or row['result_id']} {before} -> {after} {unit}".rstrip()
