@@ -91,8 +91,8 @@ def check(folder: Path, mapping: str = "", progress: FileProgress | None = None)
         for refusal in plan.refusals
     ]
     lines += [CheckLine(name, "notice", f"{code}: {detail}") for name, code, detail in plan.notices]
-    told = [CheckLine(*line) for line in coverage.lines()]
-    return CheckReport(str(delivery.folder), delivery.mapping.name, lines, told)
+    counts = [CheckLine(*line) for line in coverage.lines()]
+    return CheckReport(str(delivery.folder), delivery.mapping.name, lines, counts)
 
 
 def _lines(judgement: FileJudgement) -> Iterator[CheckLine]:

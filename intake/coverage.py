@@ -147,14 +147,14 @@ class Coverage:
             )
 
     def lines(self) -> Iterator[tuple[str, str, str]]:
-        """Yield export, what is told, and its words: values per column, then unknown words.
+        """Yield export, kind of line and its text: values per column, then unknown words.
 
         A word is shown where three patients or more have it; of others only the number.
         """
         for export, n in self.n_records.items():
             counts = {c.name: self.n_values[export, c.name] for c in EXPORTS[export]}
-            told = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
-            yield export, "coverage", f"{n:,} records: {told}"
+            filled = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
+            yield export, "coverage", f"{n:,} records: {filled}"
             empty = [name for name, count in counts.items() if not count]
             if empty:
                 yield export, "coverage", f"no value: {', '.join(empty)}"

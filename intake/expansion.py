@@ -1,6 +1,6 @@
 """From a mapping as written to plain uses of files: formats resolved, repeated columns written out.
 
-Everything behind reads a use as it stands here: one export, one file (and sheet), one way to read
+Every later step reads uses of this plain form: one export, one file (and sheet), one way to read
 it, one source per column.
 """
 
@@ -53,7 +53,7 @@ _OF_READING = (
 
 
 class _Written(NamedTuple):
-    """One use of a file as written, with its place in the mapping and the export it stands at."""
+    """One use of a file as written, with its place in the mapping and the export that it is of."""
 
     path: Path
     export_name: str

@@ -1,7 +1,7 @@
 """Several facts in one cell, and the remarks behind a drug: since when, which dose, why it stopped.
 
 What a remark is made of is data, ``remark_words.csv``. What is not a known pattern stays in the
-name, so that the drug is on the worklist and nobody takes a stopped course for a running one.
+name, so that the drug is on the worklist and a stopped course is not read as a running one.
 """
 
 from __future__ import annotations

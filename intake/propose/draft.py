@@ -96,7 +96,7 @@ def draft(
     without = [name for name, _ in found.problems if name not in used]
     proposal.ignored = list(dict.fromkeys([*(table.named for table in unread), *without]))
     proposal.unread = [
-        _told(table) for table in unread if not any(table is other for other in beside)
+        _described(table) for table in unread if not any(table is other for other in beside)
     ]
     proposal.seen = {
         table.name: [column.header for column in table.columns] for table in found.tables
@@ -105,7 +105,7 @@ def draft(
     return proposal, found
 
 
-def _told(table: Table) -> str:
+def _described(table: Table) -> str:
     """Return a table that nothing reads, with its records and first headers."""
     headers = ", ".join(shown_name(column.header, 40) for column in table.columns[:12])
     return f"{table.name}, {counted(table.n_records, 'record')} of {headers}"

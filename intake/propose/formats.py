@@ -109,8 +109,8 @@ def ask_for_number_codes(proposal: Proposal) -> None:
                 })  # fmt: skip
             if found.total() >= _LEAST_NUMBER_CODES:
                 _own_form(use, name, "missing_codes", [*common, *sorted(found)])
-                told = ", ".join(f"{code} ({n:,})" for code, n in sorted(found.items()))
-                use.columns[name].question = f'does {told} mean "not recorded" here?'
+                codes = ", ".join(f"{code} ({n:,})" for code, n in sorted(found.items()))
+                use.columns[name].question = f'does {codes} mean "not recorded" here?'
 
 
 def _settle_by_other_tables(forms: Iterable[dict[str, Setting]]) -> None:
@@ -228,7 +228,7 @@ def days_of(proposal: Proposal) -> dict[str, set[int]]:
 
 
 def settle_days(proposal: Proposal) -> None:
-    """Say in a proposal whether its days have a day 0, or 1 is the first; ask where none tells.
+    """Say in a proposal whether its days have a day 0, or 1 is the first; ask where neither occurs.
 
     All files count from one day: a 0 in one of them decides for all.
     """

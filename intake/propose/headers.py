@@ -63,7 +63,7 @@ def _vocabulary() -> frozenset[str]:
 
 
 def is_of_headers(text: str) -> bool:
-    """Return whether a text has only words of headers and numbers, so that it names nobody."""
+    """Return whether a text has only words of headers and numbers, and so no person's name."""
     words = re.findall(r"[^\W\d_]+", folded(text))
     return all(word in _vocabulary() for word in words)
 

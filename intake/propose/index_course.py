@@ -39,7 +39,7 @@ def ask_for_index(proposal: Proposal) -> None:
         return
     register = next((use for use in proposal.uses if use.export == "patients"), None)
     if register is not None:
-        register.part = register.part or "patients"  # beside it stands the course
+        register.part = register.part or "patients"  # the course is another use of the file
         proposal.index_course = _course_to_fill_in(proposal, register)
 
 
@@ -171,17 +171,17 @@ def _course_to_fill_in(proposal: Proposal, register: Use) -> Setting:
     start = next(iter(options)) if options else _first_day(proposal)
     course = _course(table, [patient], patient, start, records)
     first_visit = None if days else _course_from_first_visit(proposal, table)
-    told = list(options.values())
+    answers = list(options.values())
     if first_visit is not None and not options:
         course = first_visit
-        told.append("the first visit, as below")
+        answers.append("the first visit, as below")
     elif first_visit is not None:
-        told.append(f"the first visit: {flow(first_visit)}")
+        answers.append(f"the first visit: {flow(first_visit)}")
     return Setting(
         course,
         question="no column names the index treatment: nobody can be enrolled. Did all these "
         "patients start it, and when?",
-        candidates=tuple(told),
+        candidates=tuple(answers),
         is_commented=True,
     )
 

@@ -81,11 +81,11 @@ def _unselected_words(table: Table, uses: Sequence[Use], taken: Sequence[bool]) 
         texts = (t for t, is_taken in zip(table.cells(column), taken, strict=True) if not is_taken)
         left = Counter(text for text in texts if text and text not in words)
         shown = [text for text in table.shown_words(column, patient) if text in left]
-        told = [f"{shown_name(text, 40)} ({left[text]:,})" for text in shown]
+        named = [f"{shown_name(text, 40)} ({left[text]:,})" for text in shown]
         n_others = len(left) - len(shown)
-        told += [counted(n_others, "other word" if told else "word")] if n_others else []
-        if told:
-            yield f"{table.name}: {header} that no use selects (records): {', '.join(told)}"
+        named += [counted(n_others, "other word" if named else "word")] if n_others else []
+        if named:
+            yield f"{table.name}: {header} that no use selects (records): {', '.join(named)}"
 
 
 def _register_of(proposal: Proposal) -> set[str]:

@@ -87,7 +87,9 @@ def _scopes(project: Project) -> Iterator[_Scope]:
     yield _Scope(_part(project.data, [not text for text in texts]), {instrument.header: "empty"})
     for name in sorted(instrument.values):
         chosen = _part(project.data, [text == name for text in texts])
-        named = replace(chosen, sheet=name)  # tells what its records are, as a sheet's name does
+        named = replace(
+            chosen, sheet=name
+        )  # the name says what its records are, as that of a sheet
         yield _Scope(named, {instrument.header: [name]}, is_repeating=True)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from intake.refusals import MappingError, shown_name
 from intake.yaml_files import OPEN, read_yaml
 
 _LEAST_SHARE_READ = 0.9
+Levels = tuple[dict[str, Any], ...]
+"""Keys of a column, its use, its export and the defaults: the first that has one wins."""
 _FORM_KEYS = ("encoding", "delimiter", "preamble_lines", "header_lines")
 
 
@@ -91,7 +94,7 @@ def table_of(use: dict[str, Any], tables: Iterable[Table]) -> Table | None:
     return same[0] if same else None
 
 
-def _place(path: tuple[str, ...], levels: tuple[dict[str, Any], ...], key: str) -> tuple[str, ...]:
+def _place(path: tuple[str, ...], levels: Levels, key: str) -> tuple[str, ...]:
     """Return the path of the level at which a key is written."""
     places = (path, path[:2], ("defaults",))
     for level, place in zip(levels, places, strict=True):
@@ -100,12 +103,12 @@ def _place(path: tuple[str, ...], levels: tuple[dict[str, Any], ...], key: str) 
     return path
 
 
-def _value(levels: tuple[dict[str, Any], ...], key: str) -> Any:
+def _value(levels: Levels, key: str) -> Any:
     return next((level[key] for level in levels if key in level), BUILT_IN.get(key))
 
 
 def _wrong_forms(
-    written: Written, path: tuple[str, ...], levels: tuple[dict[str, Any], ...], table: Table
+    written: Written, path: tuple[str, ...], levels: Levels, table: Table
 ) -> Iterator[str]:
     if not table.encoding:
         return
@@ -124,7 +127,7 @@ def _wrong_forms(
 
 
 def _wrong_columns(
-    written: Written, path: tuple[str, ...], levels: tuple[dict[str, Any], ...], table: Table
+    written: Written, path: tuple[str, ...], levels: Levels, table: Table
 ) -> Iterator[str]:
     use = levels[0]
     labels = []
@@ -147,10 +150,11 @@ def _wrong_columns(
             names = ", ".join(shown_name(header, 40) for header in sorted(absent))
             yield written.fault(place, f"{name}: {table.name} has no column {names}.")
         own = (source if isinstance(source, dict) else {}, *levels)
-        if name.endswith("_date"):
-            yield from _wrong_dates(written, place, path, own, columns)
-        if name.endswith("_score"):
-            yield from _wrong_marks(written, place, path, own, columns)
+        wrong = _wrong_dates(own, columns) if name.endswith("_date") else None
+        wrong = _wrong_marks(own, columns) if name.endswith("_score") else wrong
+        if wrong is not None:
+            key, what = wrong
+            yield written.fault(_form_place(place, path, own, key), f"{key}: {what.format(name)}")
     for key in ("records", "skip_records"):
         for header in use.get(key) or {}:
             if table.column(header) is None:
@@ -161,52 +165,39 @@ def _wrong_columns(
 
 
 def _form_place(
-    place: tuple[str, ...], path: tuple[str, ...], levels: tuple[dict[str, Any], ...], key: str
+    place: tuple[str, ...], path: tuple[str, ...], levels: Levels, key: str
 ) -> tuple[str, ...]:
     return (*place, key) if key in levels[0] else _place(path, levels[1:], key)
 
 
-def _wrong_dates(
-    written: Written,
-    place: tuple[str, ...],
-    path: tuple[str, ...],
-    levels: tuple[dict[str, Any], ...],
-    columns: Iterable[Column],
-) -> Iterator[str]:
+def _wrong_dates(levels: Levels, columns: Iterable[Column]) -> tuple[str, str] | None:
+    """Return the key and what is wrong where another order of dates reads more of them."""
     said = _value(levels, "date_format")
-    forms: dict[str, int] = {}
+    forms: Counter[str] = Counter()
     for column in columns:
-        for form, n in column.date_forms.items():
-            forms[form] = forms.get(form, 0) + (n if column.n_typed_dates == 0 else 0)
-    n_most = max(forms.values(), default=0)
-    if said != OPEN and n_most and forms.get(said, 0) < _LEAST_SHARE_READ * n_most:
-        best = max(forms, key=lambda form: forms[form])
-        yield written.fault(
-            _form_place(place, path, levels, "date_format"),
-            f"date_format: {said} reads {forms.get(said, 0):,} dates of {place[-1]}, "
-            f"{best} reads {n_most:,}.",
-        )
+        forms.update(column.date_forms if column.n_typed_dates == 0 else {})
+    if not _is_contradicted(said, forms):
+        return None
+    best, n = forms.most_common(1)[0]
+    return "date_format", f"{said} reads {forms[said]:,} dates of {{}}, {best} reads {n:,}."
 
 
-def _wrong_marks(
-    written: Written,
-    place: tuple[str, ...],
-    path: tuple[str, ...],
-    levels: tuple[dict[str, Any], ...],
-    columns: Iterable[Column],
-) -> Iterator[str]:
+def _wrong_marks(levels: Levels, columns: Iterable[Column]) -> tuple[str, str] | None:
+    """Return the key and what is wrong where most numbers have another decimal mark."""
     said = _value(levels, "decimal_mark")
-    marks: dict[str, int] = {}
+    marks: Counter[str] = Counter()
     for column in columns:
-        for mark, n in column.decimal_marks.items():
-            marks[mark] = marks.get(mark, 0) + (n if column.n_typed_numbers == 0 else 0)
-    n_most = max(marks.values(), default=0)
-    if said != OPEN and n_most and marks.get(said, 0) < _LEAST_SHARE_READ * n_most:
-        best = max(marks, key=lambda mark: marks[mark])
-        yield written.fault(
-            _form_place(place, path, levels, "decimal_mark"),
-            f'decimal_mark: "{said}" is declared; {n_most:,} numbers of {place[-1]} have "{best}".',
-        )
+        marks.update(column.decimal_marks if column.n_typed_numbers == 0 else {})
+    if not _is_contradicted(said, marks):
+        return None
+    best, n = marks.most_common(1)[0]
+    return "decimal_mark", f'"{said}" is declared; {n:,} numbers of {{}} have "{best}".'
+
+
+def _is_contradicted(said: str, counts: Counter[str]) -> bool:
+    """Return whether another form reads clearly more cells than the declared one."""
+    n_most = max(counts.values(), default=0)
+    return said != OPEN and n_most > 0 and counts[said] < _LEAST_SHARE_READ * n_most
 
 
 def revised(written: Written, proposal: Proposal) -> tuple[str, list[str]]:

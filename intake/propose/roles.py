@@ -150,9 +150,9 @@ def share_of_terms(column: Column, kind: str) -> float:
 
 
 def topic_of(table: Table) -> str:
-    """Return the column that says what each record of a table is about; "" where none is told.
+    """Return the column that says what each record of a table is about; "" where nothing says it.
 
-    The name of its sheet or file tells it. A table that holds scores is of visits.
+    The name of its sheet or file says it. A table that holds scores is of visits.
     """
     filled = [column.header for column in table.columns if column.n_filled]
     if any(words_of(header, code) >= SET_FROM for header in filled for code in score_ranges()):

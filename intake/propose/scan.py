@@ -191,7 +191,7 @@ def _without_remarks(
     """Leave out the lines between records that hold one text unlike the cells of its column.
 
     A patient with an identifier and nothing else stays: the identifier is written like the others.
-    Without a column that tells both apart nothing is left out.
+    Without a column that distinguishes both nothing is left out.
     """
     lone = [number for number, row in enumerate(records) if len([t for t in row if t]) == 1]
     if not 0 < len(lone) <= _MOST_REMARKS * len(records) or len(headers) < _LEAST_WIDTH_OF_REMARKS:

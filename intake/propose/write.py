@@ -110,8 +110,8 @@ def use_lines(use: Use, numbers: Iterator[int]) -> list[str]:
     lines.append("        columns:")
     for name, setting in use.columns.items():
         lines += setting_lines(name, setting, 10, numbers)
-    told = {*use.columns, *(["nominal_timepoint"] if "timepoints" in use.keys else [])}
-    unfed = [name for name in column_names(use.export) if name not in told]
+    fed = {*use.columns, *(["nominal_timepoint"] if "timepoints" in use.keys else [])}
+    unfed = [name for name in column_names(use.export) if name not in fed]
     if unfed:
         lines.append(f"          # not in this file: {', '.join(unfed)}")
     return lines

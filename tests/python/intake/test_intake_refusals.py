@@ -273,7 +273,7 @@ def test_too_many_faulty_records_refuse_the_file(tmp_path, n_bad, n, is_refused)
 
 def test_a_file_of_which_most_records_are_faulty_is_not_read_to_its_end(tmp_path, monkeypatch):
     """A small archive of line ends would otherwise be read for hours."""
-    monkeypatch.setattr("intake.csv_reader.MOST_FAULTY_READ", 50)
+    monkeypatch.setattr("intake.csv_blocks.MOST_FAULTY_READ", 50)
     monkeypatch.setattr("intake.records.MOST_FAULTY_READ", 50)
     write_delivery(tmp_path)
     text = as_csv(table("visits", 20)).encode()
