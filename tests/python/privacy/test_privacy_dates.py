@@ -139,3 +139,27 @@ def test_within_a_season_no_window_ends_and_no_age_grows_but_at_new_year(nights)
 
 def test_a_window_is_never_over_before_its_last_day(nights):
     assert n_of(nights, "select count(*) from nights where is_over and not is_over_on_the_day") == 0
+
+
+def test_what_the_last_recorded_day_leaves_of_a_season(warehouse: Path):
+    """Day 0 was no later than the extraction less that day; the page on privacy says for how many."""
+    with duckdb.connect(str(warehouse), read_only=True) as db:
+        n_less, n_a_month, n_earlier = db.execute("""
+            with latest as (
+                select
+                    index_season_start_date as first_date,
+                    index_season_start_date + interval 3 months as end_date,
+                    (select extraction_date from cohort.cohort_delivery)
+                    - cast(last_recorded_day as integer) as latest_date
+                from marts.fct_follow_up
+                inner join marts.dim_patients using (patient_id)
+            )
+            select
+                count(*) filter (latest_date < end_date - interval 1 day),
+                count(*) filter (latest_date < first_date + interval 1 month),
+                count(*) filter (latest_date < first_date)
+            from latest
+        """).fetchone()
+    page = " ".join((ROOT / "docs" / "privacy.md").read_text(encoding="utf-8").split())
+    assert f"{n_less} of the 342 patients less than their season, and {n_a_month} of them" in page
+    assert n_earlier == 0
