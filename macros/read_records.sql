@@ -37,8 +37,8 @@
     key: columns that two records of one fact share; one that is no identifier is compared as a term.
     records: relation that clean_records made. cells: relation that judge_cells made.
     repeated_keys: relation with the key_hash values that more than one record has.
-    not_before: column -> [other column, rule]: the last day that the first may mean must not lie before the
-    first day that the other may mean. alternatives: required column -> [other column, code of it that is none]:
+    not_before: column -> [other column, rule, what it costs (none: as any fault of the column)]: the last day that the
+    first may mean must not lie before the first day that the other may mean. alternatives: required column -> [other column, code of it that is none]:
     where the other has another code, the first may be empty. kept: further columns of `records` that stay as they are.
     Comes out: source_file, record_number, line_number; identifiers, columns and kept under their own names;
     for every day is_<column>_partial, <column>_first_day and <column>_last_day; content (the cells as one value);
@@ -60,7 +60,7 @@
         {%- endfor %}
         {%- for column, reading in columns.items() %}
         {%- if column in not_before %}
-        {%- set other, rule = not_before[column] %}
+        {%- set other, rule = not_before[column][:2] %}
         case when {{ column }}_cell.last_day < {{ other }}_cell.first_day then '{{ rule }}' else {{ column }}_cell.rule_code end
             as {{ column }}_rule,
         case when {{ column }}_rule is null then {{ column }}_cell.{{ reading }} end as {{ column }},
@@ -104,7 +104,12 @@
             when coalesce({{ rules | join(', ') }}) is not null
                 then list_filter([
                     {%- for column, (rule, cell) in judged.items() %}
-                    {{ fault("'" ~ column ~ "'", rule, "fault_scopes['" ~ column ~ "']", cell) }}{{ ',' if not loop.last }}
+                    {%- set scope = "fault_scopes['" ~ column ~ "']" %}
+                    {%- set between = not_before.get(column, []) %}
+                    {%- if between | length == 3 %}
+                    {%- set scope = "if(" ~ rule ~ " = '" ~ between[1] ~ "', '" ~ between[2] ~ "', " ~ scope ~ ")" %}
+                    {%- endif %}
+                    {{ fault("'" ~ column ~ "'", rule, scope, cell) }}{{ ',' if not loop.last }}
                     {%- endfor %}
                 ], each -> each.rule_code is not null)
         end as faults,

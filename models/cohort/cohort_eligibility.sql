@@ -69,9 +69,10 @@ early_visits as (
 ),
 
 -- On a systemic anti-inflammatory drug on any of these days, first and last day included; perhaps
--- on it, where only the month or year of its start or end is known. A drug that is not recognised
--- does not exclude: it is counted on the worklist. Neither does a course that was over before day
--- 0, or one without a start, unless it ended on one of these days: fct_treatment_courses has them.
+-- on it, where only the month or year of its start or end is known, or its end could not be read. A
+-- drug that is not recognised does not exclude: it is counted on the worklist. Neither does a
+-- course that was over before day 0, or one without a start, unless it ended on one of these days:
+-- fct_treatment_courses has them.
 concomitant_patients as (
     select distinct cohort_index_dates.patient_id
     from cohort_index_dates

@@ -1,6 +1,6 @@
 -- The prescribed courses with the drug that each is of, and the possible days of its start and end:
 -- of an exact date one day, of a month or a year all its days, without a start any day up to the
--- end. One row per prescription line.
+-- end, of an end that could not be read any day from the start on. One row per prescription line.
 
 with stg_pharmacy__prescriptions as (
     select * from {{ ref('stg_pharmacy__prescriptions') }}

@@ -1,9 +1,9 @@
 -- What an evaluable patient was on at an attended timepoint: two flags from the courses active on
 -- the day of the visit (end day included, no end date = ongoing), and the four-level regimen
 -- derived from them. Where topical therapy was not reviewed at the visit, no prescription is not
--- proof of no treatment; a course with a partial date or without a start may have been active or
--- not, and one of a drug on no list may be of either kind: not evaluable. One row per evaluable
--- patient and attended timepoint.
+-- proof of no treatment; a course with a partial date, without a start or with an end that could
+-- not be read may have been active or not, and one of a drug on no list may be of either kind: not
+-- evaluable. One row per evaluable patient and attended timepoint.
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}

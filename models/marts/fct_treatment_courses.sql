@@ -39,11 +39,15 @@ final as (
             cohort_prescriptions.earliest_end_date != cohort_prescriptions.latest_end_date, false
         ) as is_partial,
         cohort_prescriptions.is_earlier_only,
-        -- Of a course without a start, and of one that was over before day 0, no end says nothing.
+        -- Of a course without a start, and of one that was over before day 0, no end says nothing;
+        -- an end that could not be read has a first possible day and no last one.
         case
             when cohort_prescriptions.is_earlier_only then false
             when cohort_prescriptions.latest_end_date is not null then false
-            when not cohort_prescriptions.is_undated then true
+            when
+                not cohort_prescriptions.is_undated
+                and cohort_prescriptions.earliest_end_date is null
+                then true
         end as is_ongoing,
         cast(
             case

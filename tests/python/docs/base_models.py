@@ -105,6 +105,8 @@ class Verdicts:
         Columns by which repeats are found.
     costs : dict
         Column -> "record" or "value"; a column that is never judged is absent.
+    own_costs : dict
+        Rule -> what it costs, where that is not what another fault of its column costs.
     rules : dict
         Column -> the rules that can refuse a cell of it.
     patient_rules : set
@@ -115,6 +117,7 @@ class Verdicts:
 
     key: list[str]
     costs: dict[str, str]
+    own_costs: dict[str, str]
     rules: dict[str, set[str]]
     patient_rules: set[str]
     always_keeps_first: bool
@@ -128,11 +131,15 @@ def verdicts(export: str) -> Verdicts:
         patient_rules.add("before_birth")
     columns = declared(export)
     rules = {name: _rules_of(row) for name, row in columns.items()}
-    for column, (_, rule) in settings.get("not_before", {}).items():
+    own_costs: dict[str, str] = {}
+    for column, (_, rule, *own_cost) in settings.get("not_before", {}).items():
         rules[column].add(rule)
+        if own_cost:
+            own_costs[rule] = own_cost[0]
     return Verdicts(
         key=settings["key"],
         costs={name: row["fault_scope"] for name, row in columns.items() if row["fault_scope"]},
+        own_costs=own_costs,
         rules={name: found for name, found in rules.items() if found},
         patient_rules=patient_rules,
         always_keeps_first=settings.get("keep_first", False),

@@ -123,7 +123,7 @@ def test_every_rule_is_listed_once_with_what_it_costs() -> None:
         found = verdicts(export)
         for column, rules in found.rules.items():
             for rule in rules:
-                costs[rule].add(found.costs[column])
+                costs[rule].add(found.own_costs.get(rule, found.costs[column]))
     for rule in PATIENT_RULES:
         costs[rule].add("record")
     for rule, cost in REPEAT_RULES.items():

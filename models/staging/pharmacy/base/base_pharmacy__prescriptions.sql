@@ -1,6 +1,8 @@
 -- Every record of the prescription export, typed and judged. Refused records stay here with their
--- faults. Seed export_columns says how each column is read and what a fault costs. An end date that
--- cannot be read costs the record: without it the course would look as if it went on.
+-- faults. Seed export_columns says how each column is read and what a fault costs. A course whose
+-- end cannot be read may have ended on any day from its start on: it has a first possible end and
+-- no last one; an ongoing course has neither. One whose start cannot be read is a course without a
+-- start. A course that ends before it starts is refused: either day may be the wrong one.
 {% set identifiers = ['prescription_id', 'patient_id'] %}
 {% set key = ['prescription_id'] %}
 {% set columns = {
@@ -60,7 +62,7 @@ read_records as not materialized (
         records='cleaned',
         repeated_keys='repeated_keys',
         cells='cells',
-        not_before={'end_date': ['start_date', 'end_before_start']}
+        not_before={'end_date': ['start_date', 'end_before_start', 'record']}
     ) }}
 ),
 
@@ -95,10 +97,16 @@ final as (
         end_date,
         start_date_first_day as earliest_start_date,
         start_date_last_day as latest_start_date,
-        end_date_first_day as earliest_end_date,
         end_date_last_day as latest_end_date,
         record_disposition,
-        faults
+        faults,
+        case
+            when
+                end_date_first_day is null
+                and list_contains(list_transform(faults, each -> each.column_name), 'end_date')
+                then start_date_first_day
+            else end_date_first_day
+        end as earliest_end_date
     from judged
 )
 
