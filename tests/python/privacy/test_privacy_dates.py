@@ -142,7 +142,7 @@ def test_a_window_is_never_over_before_its_last_day(nights):
 
 
 def test_what_the_last_recorded_day_leaves_of_a_season(warehouse: Path):
-    """Day 0 was no later than the extraction less that day; the page on privacy says for how many."""
+    """Day 0 was no later than the extraction less that day, for as many as the page says."""
     with duckdb.connect(str(warehouse), read_only=True) as db:
         n_less, n_a_month, n_earlier = db.execute("""
             with latest as (
