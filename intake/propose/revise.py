@@ -216,6 +216,7 @@ def revised(written: Written, proposal: Proposal) -> tuple[str, list[str]]:
     added: list[str] = []
     numbers = iter(range(1 + written.text.count("# QUESTION "), 10_000))
     for use in proposal.uses:
+        added += _add_codes(written, use, lines)
         known = seen.get(use.table.name, set())
         new = {header for header in use.headers if header not in known}
         if not new:
@@ -261,6 +262,25 @@ def _add_labels(
     more = [f"{scalar(n)}: {codes[n]}" if end == "}" else scalar(n) for n in new]
     lines[number] = ", ".join([lines[number].rstrip()[:-1], *more]) + end
     return [f"{use.export}: {key.removesuffix('s')} {label}" for label in new]
+
+
+def _add_codes(written: Written, use: Use, lines: list[str]) -> list[str]:
+    """Write new codes of a lookup file at the end of ``labels: {...}``; return what was added."""
+    match = _same_use(written, use)
+    path, old = match if match is not None else ((), {})
+    added = []
+    for name, setting in use.columns.items():
+        source = (old.get("columns") or {}).get(name)
+        known = source.get("labels") if isinstance(source, dict) else None
+        proposed = setting.value.get("labels", {}) if isinstance(setting.value, dict) else {}
+        new = {code: text for code, text in proposed.items() if code not in (known or {})}
+        number = written.lines.get((*path, "columns", name), 0) - 1
+        if not known or not new or not lines[number].rstrip().endswith("}}"):
+            continue
+        more = "".join(f", {scalar(code)}: {scalar(text)}" for code, text in new.items())
+        lines[number] = lines[number].rstrip()[:-2] + more + "}}"
+        added.append(f"{use.export}: {name}: codes {', '.join(new)}")
+    return added
 
 
 def _same_use(written: Written, use: Use) -> tuple[tuple[str, ...], dict[str, Any]] | None:

@@ -60,6 +60,11 @@ def test_codes_of_lookup_files_are_read_as_their_labels(tmp_path):
     text = (tmp_path / "ours.yml").read_text()
     assert "Rossi" not in text
     assert "tblArzt.csv, 2 records" in text
+    with (tmp_path / "d" / "tblMedikament.csv").open("a", encoding="utf-8", newline="") as file:
+        file.write("4;Elidel\r\n")
+    again = propose(tmp_path / "d", str(tmp_path / "ours.yml"))
+    assert again.added == ["prescriptions: drug_name: codes 4"]
+    assert '"3": Ciclosporin, "4": Elidel}}' in again.path.read_text()
 
 
 def test_a_list_of_patients_is_no_lookup_file(tmp_path):
