@@ -15,6 +15,7 @@ import pytest
 from invented import Shape, deliver, passed_report, refresh
 
 from core.stop import ExitCode, Stop, Terminated
+from expectations.outcomes import CheckReport
 from refresh import folders, manifest, publish, publish_rules, summary, versions
 from refresh.build import BuildResult, RanTests
 from refresh.summary import Summary
@@ -364,6 +365,15 @@ def test_an_expectation_that_failed_or_did_not_run_stops_the_publish(
         refresh(settings, report=passed_report(state, severity))
     assert (stop.value.code, stop.value.rule) == (ExitCode.CHECKS_FAILED, rule)
     assert not settings.current.exists()
+
+
+def test_a_stop_names_every_expectation_that_has_to_be_accepted(settings):
+    (outcome,) = passed_report("failed").outcomes
+    codes = [f"rule_{n}" for n in range(5)]
+    outcomes = tuple(dataclasses.replace(outcome, expectation_code=code) for code in codes)
+    with pytest.raises(Stop) as stop:
+        publish_rules.require_expectations_passed(settings, CheckReport(outcomes, 5), {})
+    assert all(f"--accept {each.name}" in stop.value.todo for each in outcomes)
 
 
 def test_fewer_outcomes_than_expectations_stop_the_publish(settings):
