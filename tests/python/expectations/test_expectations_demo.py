@@ -1,9 +1,13 @@
-"""The demo meets every expectation; each kind of bad delivery breaks its own."""
+"""The demo meets every expectation; each kind of bad delivery breaks its own.
+
+Bad deliveries are judged by the plain gate, which gives the report of Great Expectations.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 
+import plain_gate
 import pytest
 from changed_files import changed, known_of, refuse
 
@@ -24,7 +28,7 @@ def known(built):
 
 def states_of(file, known, suite_name):
     suites = [suite for suite in gate.all_suites(known) if suite.name == suite_name]
-    report = gate.run(file, known, suites)
+    report = plain_gate.run(file, known, suites)
     assert not report.of_state("error"), report.of_state("error")
     return {outcome.expectation_code: outcome.state_code for outcome in report.outcomes}
 
@@ -258,11 +262,11 @@ def test_gates_of_a_study_judge_only_a_source_that_follows_it(built, known, tmp_
             "delete from marts.fct_patient_timepoints where timepoint_code = 'week_52'",
         ],
     )
-    found = gate.run(other, known_of(other))
+    found = plain_gate.run(other, known_of(other))
     states = {each.expectation_code: each.state_code for each in found.outcomes}
     assert set(known.gates) <= set(states), "a gate of the seed that no suite judges"
     assert {states[code] for code in known.gates} == {"not_applicable"}
-    assert found.n_expected == len(gate.run(built, known).outcomes)
+    assert found.n_expected == len(plain_gate.run(built, known).outcomes)
 
 
 def test_a_start_that_is_not_known_is_none_that_never_was(built, known, tmp_path):
@@ -282,7 +286,7 @@ def test_a_start_that_is_not_known_is_none_that_never_was(built, known, tmp_path
 )
 def test_one_condition_everywhere_is_a_warning(built, known, tmp_path, export, column):
     statement = f"update staging.stg_clinic__{export} set {column} = 'asma, rinite'"
-    report = gate.run(changed(built, tmp_path, [statement]), known)
+    report = plain_gate.run(changed(built, tmp_path, [statement]), known)
     failed = {each.expectation_code: each.severity_code for each in report.of_state("failed")}
     assert failed[f"{column}_varied"] == "warning"
 
@@ -351,7 +355,7 @@ def test_a_month_with_another_level_or_grain_is_named(
 ):
     """Two months side by side share their evidence: neither of the last case would do alone."""
     suites = [suite for suite in gate.all_suites(known) if suite.name == "export_visits_by_month"]
-    report = gate.run(changed(built, tmp_path, statements), known, suites)
+    report = plain_gate.run(changed(built, tmp_path, statements), known, suites)
     [found] = report.of_state("failed")
     assert (found.expectation_code, found.severity_code) == (f"{column}_by_month", "warning")
     assert found.observed_value == months.count("2019")
@@ -405,7 +409,7 @@ def test_courses_and_reviews_that_are_not_known_are_named(built, known, tmp_path
     assert set(states.values()) == {"failed"}
     states = states_of(file, known, "mart_fct_topical_regimens")
     assert states["topical_therapy_reviewed"] == "failed"
-    report = gate.run(file, known, [s for s in gate.all_suites(known) if "prescr" in s.name])
+    report = plain_gate.run(file, known, [s for s in gate.all_suites(known) if "prescr" in s.name])
     [dated] = [each for each in report.outcomes if each.expectation_code == "courses_dated"]
     assert (dated.state_code, dated.severity_code, dated.n_unexpected) == ("failed", "warning", 1)
 
@@ -419,7 +423,7 @@ def test_a_rule_with_too_little_to_judge_is_not_applicable(built, known, tmp_pat
         "update marts.fct_patient_timepoints set is_attended = false, easi_score = null, "
         "not_attended_reason_code = 'window_after_extraction' where timepoint_number > 0",
     ]
-    found = gate.run(changed(built, tmp_path, statements), known).of_state("not_applicable")
+    found = plain_gate.run(changed(built, tmp_path, statements), known).of_state("not_applicable")
     names = {outcome.name for outcome in found}
     of_no_export = {name for name in names if name.startswith("export_scores.")}
     assert of_no_export, "the demo has no export of further scores"
@@ -444,7 +448,7 @@ def test_a_share_is_reported_with_its_number_and_denominator(built, known, tmp_p
     suites = [suite for suite in gate.all_suites(known) if suite.name == "export_visits"]
     [found] = [
         outcome
-        for outcome in gate.run(file, known, suites).outcomes
+        for outcome in plain_gate.run(file, known, suites).outcomes
         if outcome.expectation_code == "poem_score_refused"
     ]
     assert (found.state_code, found.n_unexpected, found.n_judged) == ("failed", 30, 350)
@@ -455,7 +459,7 @@ def test_a_share_is_reported_with_its_number_and_denominator(built, known, tmp_p
 def test_the_newest_visit_of_the_load_before_is_not_written_anywhere(built, known):
     given = dataclasses.replace(known, newest_visit_before="2019-09-17")
     suites = [suite for suite in gate.all_suites(given) if suite.name == "export_visits"]
-    report = gate.run(built, given, suites)
+    report = plain_gate.run(built, given, suites)
     assert "2019-09-17" not in repr(report)
     [found] = [o for o in report.outcomes if o.expectation_code == "newest_visit"]
     assert (found.state_code, found.observed_value) == ("passed", 0)

@@ -1,6 +1,6 @@
 """The gate without Great Expectations, which takes a second per delivery for three kinds of rule.
 
-`test_short_road.py` shows that both give the same report.
+`faults/test_short_road.py` shows that both give the same report.
 """
 
 from __future__ import annotations
