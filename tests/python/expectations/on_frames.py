@@ -180,6 +180,8 @@ class Export:
     def _variety(self, name: str) -> int | None:
         column = next(c for c in (name, f"{name}_score", f"{name}_code") if c in self.staged)
         least = 50 if name == "sex" else 20
+        if name == "drug_name" and self.staged["patient_id"].is_unique:
+            return None  # one course for each patient
         return self.staged[column].nunique() if self.staged[column].count() >= least else None
 
     def _default(self, column: str) -> tuple[float | None, int, int | None]:

@@ -431,6 +431,20 @@ def test_fewer_tests_than_at_the_last_publish_stop(settings):
     assert (stop.value.code, stop.value.rule) == (ExitCode.CHECKS_FAILED, "fewer_checks")
 
 
+def test_what_no_export_takes_is_named(settings):
+    def load(given):
+        invented.write_warehouse(given.work_file, Shape())
+        with duckdb.connect(str(given.work_file)) as db:
+            db.execute(
+                "insert into raw.delivery_notices (source_file, notice_code, detail) "
+                "values ('scores.csv', 'unselected_word', 'parameter: HADS (12 records)')"
+            )
+
+    summary = refresh(settings, chosen=dataclasses.replace(invented.steps(Shape()), load=load))
+    named = "not read, no export takes it: scores.csv, parameter: HADS (12 records)"
+    assert named in summary.notes
+
+
 def test_an_unbalanced_ledger_stops(settings):
     def load(given):
         invented.write_warehouse(given.work_file, Shape())
