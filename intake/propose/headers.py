@@ -11,7 +11,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,13 +76,15 @@ class Candidate(NamedTuple):
     reason: str
 
 
+@lru_cache(maxsize=20_000)
 def words_of(header: str, role: str) -> float:
     """Return how well a header fits the words of a role, 0 to 1.
 
     1 for the phrase itself, with or without blanks; less where it is a part of a longer header, by
     the share of letters that it covers; less for a misspelling.
     """
-    return max((_fit(folded(header), phrase) for phrase in phrases().get(role, ())), default=0.0)
+    wanted = folded(header)
+    return max((_fit(wanted, phrase) for phrase in phrases().get(role, ())), default=0.0)
 
 
 def _fit(header: str, phrase: str) -> float:
@@ -91,12 +93,15 @@ def _fit(header: str, phrase: str) -> float:
     glued, glued_phrase = header.replace(" ", ""), phrase.replace(" ", "")
     if glued == glued_phrase:
         return 1.0
-    if re.search(rf"(?:^| ){re.escape(phrase)}(?: |$)", header):
+    if f" {phrase} " in f" {header} ":
         return 0.5 + 0.4 * len(glued_phrase) / len(glued)
     if min(len(glued), len(glued_phrase)) >= _SHORTEST_FUZZY:
         if glued_phrase in glued:
             return 0.4 + 0.4 * len(glued_phrase) / len(glued)
-        likeness = difflib.SequenceMatcher(None, glued, glued_phrase).ratio()
+        matcher = difflib.SequenceMatcher(None, glued, glued_phrase)
+        if matcher.real_quick_ratio() < _LEAST_LIKENESS or matcher.quick_ratio() < _LEAST_LIKENESS:
+            return 0.0
+        likeness = matcher.ratio()
         return 0.8 * likeness if likeness >= _LEAST_LIKENESS else 0.0
     return 0.0
 
