@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "python" / "analyses"))
 
-from report_warehouses import add_quarantine, twin_marts  # noqa: E402
 from edge_cohorts import no_patient, no_scores, one_patient, only_women_start  # noqa: E402
+from report_warehouses import add_quarantine, twin_marts  # noqa: E402
 from twin_frames import build_frames  # noqa: E402
 from warehouse_files import write_warehouse  # noqa: E402
 

@@ -8,17 +8,17 @@ One change goes through dbt itself, from the file of the seed.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
+import short_road
 from builds import ROOT, Build, run_dbt
 from seed_files import seed_paths
+from short_road import ShortRoad
 
 from intake.mapping import load_mapping
-
-SCHEMAS = ("marts", "cohort", "quarantine", "staging")
 
 
 def update(seed: str, where: str, **values: str) -> str:
@@ -39,40 +39,10 @@ def move_ciclosporin(level: str) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Statements:
-    """What dbt ran: models in the order of their parents, and data tests as counts of failures."""
-
-    models: tuple[str, ...]
-    tests: dict[str, str]
-
-
 @pytest.fixture(scope="module")
-def statements(demo_build: Build) -> Statements:
-    manifest = demo_build.manifest
-    nodes = manifest["nodes"]
-    order: list[str] = []
-
-    def add(unique_id: str) -> None:
-        if unique_id not in order and nodes.get(unique_id, {}).get("resource_type") == "model":
-            for parent in manifest["parent_map"][unique_id]:
-                add(parent)
-            order.append(unique_id)
-
-    for unique_id in nodes:
-        add(unique_id)
-    run = demo_build.target / "run" / manifest["metadata"]["project_name"]
-    return Statements(
-        models=tuple(
-            (run / nodes[name]["original_file_path"]).read_text().replace('__dbt_tmp"', '"')
-            for name in order
-        ),
-        tests={
-            node["name"]: f"select {node['config']['fail_calc']} from ({node['compiled_code']})"
-            for node in nodes.values()
-            if node["resource_type"] == "test"
-        },
-    )
+def road(demo_build: Build) -> ShortRoad:
+    """The statements of the demo's build; what no change reaches is copied from it."""
+    return replace(short_road.from_build(demo_build), earlier=demo_build.warehouse)
 
 
 @pytest.fixture
@@ -87,20 +57,6 @@ def changed(warehouse: Path, tmp_path: Path):
             return db
 
         yield change
-
-
-def rebuild(db: duckdb.DuckDBPyConnection, statements: Statements) -> None:
-    for schema in SCHEMAS:
-        db.execute(f"drop schema {schema} cascade")
-        db.execute(f"create schema {schema}")
-    for model in statements.models:
-        db.execute(model)
-
-
-def failures(db: duckdb.DuckDBPyConnection, statements: Statements) -> set[str]:
-    return {
-        name for name, query in statements.tests.items() if (db.execute(query).fetchone() or [0])[0]
-    }
 
 
 def value(db: duckdb.DuckDBPyConnection, sql: str) -> object:
@@ -451,29 +407,29 @@ FAILING = {
 
 @pytest.mark.parametrize("name", AGREEING)
 def test_every_mart_agrees_after_a_change(
-    name: str, warehouse: Path, changed, statements: Statements
+    name: str, warehouse: Path, changed, road: ShortRoad
 ) -> None:
     _, change, disagreements, moved = AGREEING[name]
     with duckdb.connect(str(warehouse), read_only=True) as before:
         number_before = value(before, moved)
     db = changed(change)
-    rebuild(db, statements)
+    assert road.run(db) == {}
     assert [value(db, query) for query in disagreements] == [0] * len(disagreements)
     assert value(db, moved) != number_before
-    assert failures(db, statements) == set()
 
 
 @pytest.mark.parametrize("name", FAILING)
-def test_the_build_fails_after_a_contradiction(name: str, changed, statements: Statements) -> None:
+def test_the_build_fails_after_a_contradiction(name: str, changed, road: ShortRoad) -> None:
     _, change, test = FAILING[name]
+    query = next(each.sql for each in road.tests if each.relation[1] == test)
     db = changed("select 1")
-    assert value(db, statements.tests[test]) == 0
+    assert value(db, query) == 0
     changed(change)
-    assert value(db, statements.tests[test]) > 0
+    assert value(db, query) > 0
 
 
 def test_a_new_class_of_ciclosporin_changes_no_number(
-    warehouse: Path, changed, statements: Statements
+    warehouse: Path, changed, road: ShortRoad
 ) -> None:
     columns = ("has_prior_ciclosporin", "has_prior_methotrexate", "has_prior_phototherapy")
     counts = ", ".join(f"count(*) filter ({column})" for column in columns)
@@ -485,14 +441,13 @@ def test_a_new_class_of_ciclosporin_changes_no_number(
         numbers = [before.execute(query).fetchall() for query in queries]
     assert numbers[0][0][0] > 200
     db = changed(move_ciclosporin("substance"))
-    rebuild(db, statements)
+    assert road.run(db) == {}
     classes = {
         row[0]
         for row in db.execute("select treatment_class_code from cohort.cohort_drugs").fetchall()
     }
     assert "calcineurin_inhibitor" in classes
     assert [db.execute(query).fetchall() for query in queries] == numbers
-    assert failures(db, statements) == set()
 
 
 def test_every_protocol_seed_is_changed() -> None:
@@ -532,11 +487,11 @@ def test_dbt_itself_stops_at_a_contradiction(
 
 
 def test_a_later_day_of_a_season_ages_everybody_at_new_year_and_changes_nothing_else(
-    warehouse: Path, changed, statements: Statements
+    warehouse: Path, changed, road: ShortRoad
 ) -> None:
     """Nobody learns a date of a patient by comparing two deliveries."""
     db = changed("update raw.delivery set extraction_date = date '2021-02-28'")
-    rebuild(db, statements)
+    road.run(db)
     db.execute(f"attach '{warehouse}' as before (read_only)")
     tables = db.execute("select table_name from duckdb_tables() where schema_name = 'marts'")
     differing = {
@@ -571,7 +526,7 @@ exports:
 
 
 def test_the_words_of_a_mapping_make_another_drug_the_index_treatment(
-    warehouse: Path, tmp_path: Path, changed, statements: Statements
+    warehouse: Path, tmp_path: Path, changed, road: ShortRoad
 ) -> None:
     """The demo's dupilumab is renamed, code and all: with two words the same patients come out."""
     (tmp_path / "tralokinumab.yml").write_text(TRALOKINUMAB)
@@ -582,7 +537,7 @@ def test_the_words_of_a_mapping_make_another_drug_the_index_treatment(
         "atc_code = if(atc_code is null, null, 'D11AH07') where drug_name ilike 'dup%'"
     )
     db = changed(f"{renamed}; insert into raw.source_words values {rows}")
-    rebuild(db, statements)
+    road.run(db)
     db.execute(f"attach '{warehouse}' as before (read_only)")
     for one, other in (("marts", "before.marts"), ("before.marts", "marts")):
         unlike = f"from {one}.dim_patients except all from {other}.dim_patients"
