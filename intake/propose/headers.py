@@ -95,15 +95,21 @@ def _fit(header: str, phrase: str) -> float:
         return 1.0
     if f" {phrase} " in f" {header} ":
         return 0.5 + 0.4 * len(glued_phrase) / len(glued)
-    if min(len(glued), len(glued_phrase)) >= _SHORTEST_FUZZY:
-        if glued_phrase in glued:
-            return 0.4 + 0.4 * len(glued_phrase) / len(glued)
-        matcher = difflib.SequenceMatcher(None, glued, glued_phrase)
-        if matcher.real_quick_ratio() < _LEAST_LIKENESS or matcher.quick_ratio() < _LEAST_LIKENESS:
+    if min(len(glued), len(glued_phrase)) < _SHORTEST_FUZZY:
+        return 0.0
+    if glued_phrase in glued:
+        return 0.4 + 0.4 * len(glued_phrase) / len(glued)
+    return 0.8 * _likeness(glued, glued_phrase)
+
+
+def _likeness(one: str, other: str) -> float:
+    """Return how alike two words are, 0 where that is less than a misspelling."""
+    matcher = difflib.SequenceMatcher(None, one, other)
+    for ratio in (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio):
+        likeness = ratio()
+        if likeness < _LEAST_LIKENESS:
             return 0.0
-        likeness = matcher.ratio()
-        return 0.8 * likeness if likeness >= _LEAST_LIKENESS else 0.0
-    return 0.0
+    return likeness
 
 
 def candidates(header: str, roles: Iterable[str]) -> list[Candidate]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 import invented
 import pytest
-from builds import ROOT
+from builds import PARSE_CACHE, ROOT
 from invented import Shape, deliver, refresh
 
 from core.settings import Settings
@@ -34,9 +34,11 @@ HOSTILE = "w4'); DROP SCHEMA marts CASCADE; --"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(tmp_path_factory, published_demo):
     """The dbt project with one more data test, which fails when everything else is built."""
     root = tmp_path_factory.mktemp("project")
+    (root / "target").mkdir()
+    shutil.copy(published_demo / "vault" / PARSE_CACHE, root / "target")
     for name in ("models", "seeds", "macros", "tests/dbt"):
         shutil.copytree(ROOT / name, root / name)
     for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
