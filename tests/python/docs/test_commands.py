@@ -86,11 +86,13 @@ COMMANDS = (
     Command("make install"),
     Command("make run"),
     Command("make help"),
+    Command("make build", why_not="the same with a delivery below"),
+    Command(
+        "REGISTRY_DELIVERY=<folder> REGISTRY_MAPPING=<source> make build",
+        "REGISTRY_DELIVERY=exports/demo REGISTRY_MAPPING=clinic make build",
+    ),
     Command("make docs"),
     Command("dbt build", "dbt build --select fct_cohort_attrition --quiet"),
-    Command(
-        "make build", why_not="is `dbt build`; run with another delivery among `Your own exports`"
-    ),
     Command('.venv/bin/dbt test --select "base_clinic__visits,test_type:unit"'),
     Command(
         'dbt test --select "<model>,test_type:unit"', why_not="the same with a model's name above"
@@ -100,10 +102,6 @@ COMMANDS = (
     Command("registry check FOLDER", "registry check exports/demo"),
     Command(
         "registry check <folder> --mapping <source>", "registry check exports/demo --mapping clinic"
-    ),
-    Command(
-        "REGISTRY_DELIVERY=<folder> REGISTRY_MAPPING=<source> make build",
-        why_not="run among `Your own exports`",
     ),
     Command("registry run"),
     Command(
@@ -234,7 +232,7 @@ def own_exports() -> str:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     section = text.split(f"\n{OWN_EXPORTS}\n")[1].split("\n## ")[0]
     blocks = re.findall(r"^```\n(.*?)^```", section, re.M | re.S)
-    assert len(blocks) == 3
+    assert len(blocks) == 2
     return "\n".join(re.sub(r"\s+# .*", "", block) for block in blocks)
 
 
