@@ -7,7 +7,9 @@ itself. Every patient in it is synthetic.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +66,19 @@ def pseudonym(number: int) -> str:
 
 def write_warehouse(file: Path, shape: Shape) -> None:
     """Write raw, quarantine, marts and results tables into a new DuckDB file."""
+    file.write_bytes(_warehouse(shape))
+
+
+@functools.lru_cache(maxsize=64)
+def _warehouse(shape: Shape) -> bytes:
+    """Return the bytes of a warehouse of this shape; most tests have the same ones."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "warehouse.duckdb"
+        _write_statements(file, shape)
+        return file.read_bytes()
+
+
+def _write_statements(file: Path, shape: Shape) -> None:
     with duckdb.connect(str(file)) as db:
         db.execute("begin; create schema raw; create schema quarantine; create schema marts")
         db.execute("create schema results")
