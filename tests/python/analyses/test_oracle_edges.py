@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from builds import Build
 from edge_delivery import MAPPINGS, write_edge_delivery
-from faults.short_road import from_build
 from oracle_agreement import agrees, read_output
+from short_road import from_build
 
 from analysis_py.catalogue import ANALYSES, required_columns
 from analysis_py.frames import at, is_code, is_known, is_true

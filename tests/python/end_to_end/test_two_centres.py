@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import duckdb
 import pytest
-from faults.short_road import from_build
+from short_road import from_build
 
 from intake.delivery import open_delivery
 from intake.loader import load_delivery

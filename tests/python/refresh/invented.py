@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,24 +67,24 @@ def pseudonym(number: int) -> str:
 
 def write_warehouse(file: Path, shape: Shape) -> None:
     """Write raw, quarantine, marts and results tables into a new DuckDB file."""
-    file.write_bytes(_warehouse(shape))
+    people = tuple((n, pseudonym(n)) for n in range(1, shape.n_patients + 1))
+    file.write_bytes(_warehouse(shape, people))
 
 
 @functools.lru_cache(maxsize=64)
-def _warehouse(shape: Shape) -> bytes:
-    """Return the bytes of a warehouse of this shape; most tests have the same ones."""
+def _warehouse(shape: Shape, people: tuple[tuple[int, str], ...]) -> bytes:
+    """Return the bytes of a warehouse of this shape; most tests have the same one."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "warehouse.duckdb"
-        _write_statements(file, shape)
+        _write_statements(file, shape, people)
         return file.read_bytes()
 
 
-def _write_statements(file: Path, shape: Shape) -> None:
+def _write_statements(file: Path, shape: Shape, people: Sequence[tuple[int, str]]) -> None:
     with duckdb.connect(str(file)) as db:
         db.execute("begin; create schema raw; create schema quarantine; create schema marts")
         db.execute("create schema results")
         db.execute("create table people (n integer, pseudonym varchar)")
-        people = [(n, pseudonym(n)) for n in range(1, shape.n_patients + 1)]
         db.executemany("insert into people values (?, ?)", people)
         easi = ", ".join(f"({n}, {value})" for n, value in shape.corrected_easi) or "(-1, 0)"
         others = ", ".join(map(str, shape.other_sex)) or "-1"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from test_analyses_edges import PATIENTS
+from edge_cohorts import PATIENTS
 
 from analysis_py.figures import draw_all
 from analysis_py.report import report_files
