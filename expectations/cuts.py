@@ -105,7 +105,7 @@ def _reaches_last_patient(export: str) -> Measure:
         f"case when count(*) > 0 then (select count(*) from {STAGED['patients']}) end",
         what="patients",
         reason=f"The {export.replace('_', ' ')} end with patients in the middle of the register, "
-        "and nobody after them has a record: the file may have been cut.",
+        "and no later patient has a record: the file may have been cut.",
     )
 
 

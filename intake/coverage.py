@@ -137,7 +137,7 @@ class Coverage:
             yield (
                 "prescriptions",
                 "coverage",
-                "no record of the index treatment with a start: nobody can be enrolled",
+                "no record of the index treatment with a start: no patient can be enrolled",
             )
         if "visits" in self.n_records and not self.n_values["visits", "topical_adherence"]:
             yield (

@@ -27,8 +27,8 @@ _SURELY = 0.6
 def ask_for_index(proposal: Proposal) -> None:
     """Give the index treatment its start, or ask which column holds it.
 
-    Without a start nobody can be enrolled. A date in the group of the drug's header is the start;
-    any other date is a candidate of a question.
+    Without a start no patient can be enrolled. A date in the group of the drug's header is the
+    start; any other date is a candidate of a question.
     """
     courses = [use for use in proposal.uses if use.export == "prescriptions"]
     named = [use for use in courses if "period" not in use.columns and _holds_index(use)]
@@ -119,7 +119,7 @@ def _start(proposal: Proposal, use: Use) -> Setting:
     options = _candidates(proposal, use.table)
     return Setting(
         next(iter(options)) if options else _first_day(proposal),
-        question="when did the index treatment start? Without a start nobody can be enrolled",
+        question="when did the index treatment start? Without a start no patient can be enrolled",
         candidates=tuple(options.values()),
         is_commented=True,
     )
@@ -179,7 +179,7 @@ def _course_to_fill_in(proposal: Proposal, register: Use) -> Setting:
         answers.append(f"the first visit: {flow(first_visit)}")
     return Setting(
         course,
-        question="no column names the index treatment: nobody can be enrolled. Did all these "
+        question="no column names the index treatment: no patient can be enrolled. Did all these "
         "patients start it, and when?",
         candidates=tuple(answers),
         is_commented=True,

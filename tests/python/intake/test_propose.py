@@ -237,7 +237,7 @@ def test_dates_that_two_orders_allow_are_a_question_that_stops_the_loader(tmp_pa
     (line, question, is_open), *others = report.questions
     assert "two orders" in question
     assert is_open
-    assert ["nobody can be enrolled" in each for _, each, _ in others] == [True]
+    assert ["no patient can be enrolled" in each for _, each, _ in others] == [True]
     assert 'date_format: "?"' in report.path.read_text().splitlines()[line - 1]
     with pytest.raises(MappingError, match=f"line {line}: date_format: the question"):
         load_mapping(str(report.path))

@@ -75,7 +75,7 @@ def test_a_source_that_names_no_index_treatment_gets_a_course_to_fill_in(tmp_pat
     assert not is_open
     assert "start_date: First dose given" in lines[line - 1]
     lines[line - 1] = lines[line - 1].replace("# ", "", 1)
-    empty = "no record of the index treatment with a start: nobody can be enrolled"
+    empty = "no record of the index treatment with a start: no patient can be enrolled"
     before = [each.words for each in check(tmp_path / "d", str(report.path)).coverage]
     assert empty in before
     assert "no topical_adherence: the study's question about tacrolimus stays empty" in before
