@@ -1,12 +1,19 @@
-"""The words of a delivery that nothing knows: built by the same models, read, and written down.
+"""The worklist: words of a delivery that no list and no mapping knows, as a CSV to fill in.
 
-The models run into the work folder of the vault and are removed; nothing is published.
+The same models find them in the work folder of the vault and are removed; nothing is published.
+The CSV holds words of patients' records: it belongs into the vault.
 """
 
 from __future__ import annotations
 
+import csv
+import difflib
+import io
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
@@ -15,12 +22,37 @@ from core.duck import quote
 from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
+from intake.contract import EXPORTS, codes_of
 from intake.delivery import open_delivery
-from intake.propose.words import UnknownWord, word_columns, worklist_csv
+from intake.propose.roles import TERM_LISTS, known_words, seed
 from refresh import build, folders, load
 
 _MODELS = ("+cohort_unmapped_terms", "+rejected_records")
 _UNKNOWN = "unknown_code"
+_MOST_NEAREST = 3
+_LEAST_LIKENESS = 0.6
+COLUMNS = ("kind", "word", "n_records", "n_patients", "nearest", "code")
+_CODES = {"drug": "treatment_class_code", "comorbidity": "comorbidity_code",
+          "adverse_event": "adverse_event_code"}  # fmt: skip
+
+
+class UnknownWord(NamedTuple):
+    """A word with how often it occurs.
+
+    Attributes
+    ----------
+    kind : str
+        Kind of word, as a mapping names it.
+    word : str
+        In lower case, without outer blanks.
+    n_records, n_patients : int
+        Records, and patients who have it.
+    """
+
+    kind: str
+    word: str
+    n_records: int
+    n_patients: int
 
 
 @dataclass(frozen=True)
@@ -109,7 +141,13 @@ def unknown_words(db: duckdb.DuckDBPyConnection) -> list[UnknownWord]:
         for row in duck.rows(db, "select * from cohort.cohort_unmapped_terms")
     ]
     by_word: dict[tuple[str, str], tuple[int, int]] = {}
-    for export, column, kind in word_columns():
+    listed = [
+        (export, column.name, column.word_kind)
+        for export, columns in EXPORTS.items()
+        for column in columns
+        if column.word_kind
+    ]
+    for export, column, kind in listed:
         for row in duck.rows(
             db,
             f"""
@@ -134,3 +172,39 @@ def unknown_words(db: duckdb.DuckDBPyConnection) -> list[UnknownWord]:
             )
     found += [UnknownWord(*key, *counts) for key, counts in by_word.items()]
     return found
+
+
+@cache
+def known_terms(kind: str) -> Mapping[str, str]:
+    """Return the words that the lists know for a kind -> what each means ("" where it varies)."""
+    if kind not in TERM_LISTS:
+        return {**{code: code for code in codes_of(kind)}, **known_words(kind)}
+    file, column = TERM_LISTS[kind]
+    return {row[column]: row.get(_CODES[kind], "") for row in seed(file)}
+
+
+@cache
+def nearest(kind: str, word: str) -> tuple[str, ...]:
+    """Return the known words of a kind that look most like a word, best first, with their meaning.
+
+    Examples
+    --------
+    >>> nearest("sex", "femmnia")
+    ('femmina = female', 'femminile = female')
+    """
+    known = known_terms(kind)
+    found = difflib.get_close_matches(word, known, _MOST_NEAREST, _LEAST_LIKENESS)
+    return tuple(f"{each} = {known[each]}" if known[each] else each for each in found)
+
+
+def worklist_csv(words: Iterable[UnknownWord]) -> str:
+    """Return the worklist: most frequent first within a kind, the column ``code`` to be filled in.
+
+    A mapping reads it with ``words_file``; a row without a code is skipped there.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for word in sorted(words, key=lambda each: (each.kind, -each.n_records, each.word)):
+        writer.writerow([*word, "; ".join(nearest(word.kind, word.word)), ""])
+    return text.getvalue()

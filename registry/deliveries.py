@@ -55,7 +55,7 @@ def propose(folder: Path, out: str) -> None:
     Nothing is loaded. What is certain is a setting; what is not is a question in a comment. Where
     the mapping is there already, its decisions stay and only what is new is added.
     """
-    from intake.propose.assistant import propose as write
+    from intake.propose.draft import propose as write
 
     report = write(folder, out)
     verb = "Wrote" if report.is_new else "Revised"

@@ -1,4 +1,8 @@
-"""Draft a mapping for a folder: look at every file, give it a use, and say what would be lost."""
+"""Write a mapping for a delivery, or add to the one that is there.
+
+Every file is looked at and given a use; questions say what is left to do, and comments what is not
+read.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,20 @@ import datetime
 import fnmatch
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from intake.contract import codes_of, required_columns
-from intake.mapping_schema import RELATIVE_DATES
+from core.files import write_whole
+from intake.contract import EXPORTS, codes_of, column_names, required_columns
+from intake.delivery import read_about
+from intake.mapping import MAPPINGS_FOLDER
+from intake.mapping_schema import IDENTIFIER, RELATIVE_DATES
 from intake.propose import redcap
 from intake.propose.blocks import days_by_label, label_of, meanings
 from intake.propose.dictionary import Project, projects_of
 from intake.propose.formats import (
     add_formats,
     ask_for_number_codes,
-    contract_has,
     counted,
     date_columns,
     in_order,
@@ -26,18 +33,127 @@ from intake.propose.headers import is_of_headers
 from intake.propose.index_course import ask_for_index
 from intake.propose.losses import losses
 from intake.propose.plain_cells import without_codes, without_units, write_meanings
-from intake.propose.proposal import Proposal, Setting, Use, headers_in
+from intake.propose.proposal import Proposal, Setting, Use, written
+from intake.propose.revise import contradictions, read_written, revised
 from intake.propose.roles import known_words, names_index
 from intake.propose.scan import scan_folder
 from intake.propose.seen import Seen, look
 from intake.propose.shapes import uses_of
 from intake.propose.tables import Folder, Table
-from intake.refusals import IntakeError, shown_name
+from intake.refusals import IntakeError, MappingError, shown_name
 from intake.yaml_files import OPEN
 
 _DAY_IN_NAME = re.compile(r"(?:19|20)\d{2}[-_.]?(?:0[1-9]|1[0-2])(?:[-_.]?[0-3]\d)?(?!\d)")
 _NO_TOPICALS = "leave it out: no file names a topical drug, so all would count as using none"
 _CALENDAR_CRITERIA = ("is_index_date_in_study_period",)
+_QUESTION = re.compile(r"^\s*# QUESTION \d+: ")
+
+
+@dataclass(frozen=True)
+class ProposeReport:
+    """What a run wrote.
+
+    Attributes
+    ----------
+    path : Path
+        The mapping.
+    is_new : bool
+        Whether it was not there before.
+    added : list of str
+        What was added to a mapping that was there.
+    questions : list of tuple
+        Line, question, and whether the mapping cannot be loaded without its answer.
+    lost : list of str
+        What the proposal does not read, by file.
+    """
+
+    path: Path
+    is_new: bool
+    added: list[str] = field(default_factory=list)
+    questions: list[tuple[int, str, bool]] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+
+def mapping_path(out: str) -> Path:
+    """Return the file of a mapping: a name among ours, or a path that ends in ``.yml``.
+
+    Raises
+    ------
+    MappingError
+        It is neither.
+    """
+    if IDENTIFIER.fullmatch(out):
+        return MAPPINGS_FOLDER / f"{out}.yml"
+    path = Path(out)
+    if path.suffix != ".yml" or not IDENTIFIER.fullmatch(path.stem):
+        raise MappingError(
+            "--out: must be a name in lower snake case, or the path of a file named so "
+            "that ends in .yml."
+        )
+    return path
+
+
+def propose(folder: Path, out: str) -> ProposeReport:
+    """Look at a delivery and write a mapping for it; nothing is loaded.
+
+    Parameters
+    ----------
+    folder : Path
+        The delivery folder.
+    out : str
+        The mapping: a name, or a path. Where it is there already, its decisions stay.
+
+    Returns
+    -------
+    ProposeReport
+
+    Raises
+    ------
+    IntakeError
+        The folder holds nothing usable, or a written decision contradicts its files (with line).
+    """
+    path = mapping_path(out)
+    about = read_about(folder)
+    proposal, found = draft(folder, path.stem, about.extraction_date)
+    if about.centre is not None:
+        _leave_centre_to_the_delivery(proposal)
+    is_new = not path.exists()
+    added: list[str] = []
+    if is_new:
+        text = written(proposal)
+    else:
+        before = read_written(path)
+        problems = contradictions(before, found)
+        if problems:
+            raise MappingError(*problems)
+        text, added = revised(before, proposal)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, text)
+    return ProposeReport(path, is_new, added, questions_of(text), proposal.lost)
+
+
+def _leave_centre_to_the_delivery(proposal: Proposal) -> None:
+    """Take the centre out: delivery.yml names the one centre of the whole delivery."""
+    for use in proposal.uses:
+        use.keys.pop("centre", None)
+
+
+def questions_of(text: str) -> list[tuple[int, str, bool]]:
+    """Return line, words and urgency of every question in a mapping.
+
+    The line is the one to edit. A question whose line holds ``?`` stops the loader.
+    """
+    lines = text.split("\n")
+    found = []
+    for number, line in enumerate(lines):
+        if _QUESTION.match(line):
+            place = number + 1
+            while place < len(lines) - 1 and re.match(r"\s*#   ", lines[place]):
+                place += 1
+            is_read = not lines[place].lstrip().startswith("#")
+            is_open = is_read and f': "{OPEN}"' in lines[place]
+            found.append((place + 1, _QUESTION.sub("", line), is_open))
+    return found
 
 
 def draft(
@@ -201,11 +317,9 @@ def _ask_for_reviews(proposal: Proposal) -> None:
 
 def _may_hold_topicals(use: Use) -> bool:
     """Return whether a use has courses of another drug than the index treatment."""
-    drug = use.columns.get("drug_name")
-    if use.export != "prescriptions" or drug is None or "period" in use.columns:
+    if use.export != "prescriptions" or "period" in use.columns:
         return False
-    headers = headers_in(drug.value, use.labels)
-    columns = [column for column in use.table.columns if column.header.lower() in headers]
+    columns = use.columns_of("drug_name")
     return any(not names_index(text) for column in columns for text in column.values)
 
 
@@ -213,10 +327,10 @@ def _leave_out_what_is_not_ours(proposal: Proposal) -> None:
     """Take out exports and columns that the registry does not have, and name them as lost."""
     kept = []
     for use in proposal.uses:
-        if not contract_has(use.export, "patient_id"):
+        if use.export not in EXPORTS:
             proposal.lost.append(f"{use.table.name}: the registry has no export {use.export}")
             continue
-        absent = [name for name in use.columns if not contract_has(use.export, name)]
+        absent = [name for name in use.columns if not _has_column(use.export, name)]
         for name in absent:
             proposal.lost.append(f"{use.table.name}: {use.export} has no column {name}")
             del use.columns[name]
@@ -231,6 +345,15 @@ def _leave_out_what_is_not_ours(proposal: Proposal) -> None:
     proposal.uses = kept
 
 
+def _has_column(export: str, name: str) -> bool:
+    """Return whether a mapping may name this column of an export.
+
+    A score that visits have no column for is one of them too: the loader reads it as a score.
+    """
+    is_score = export == "visits" and name.removesuffix("_score") in codes_of("score")
+    return is_score or name in column_names(export)
+
+
 def _without_calendar(proposal: Proposal) -> None:
     """Where dates are days, name the criteria that need no calendar, and keep all dates alike."""
     forms = [proposal.defaults, *(use.keys for use in proposal.uses)]
@@ -243,7 +366,6 @@ def _without_calendar(proposal: Proposal) -> None:
     for use in proposal.uses:
         for name, columns in date_columns(use).items():
             if any(column.date_share > 0.5 for column in columns):
-                use.columns[name].is_commented = True
-                use.columns[
-                    name
-                ].question = "a calendar date beside days: the registry reads one kind"
+                setting = use.columns[name]
+                setting.is_commented = True
+                setting.question = "a calendar date beside days: the registry reads one kind"

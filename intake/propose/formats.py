@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from intake.contract import EXPORTS, codes_of
 from intake.mapping_schema import RELATIVE_DATES, STUDY_DAY
-from intake.propose.proposal import Proposal, Setting, Use, headers_in
+from intake.propose.proposal import Proposal, Setting, Use
 from intake.propose.roles import score_ranges
 from intake.propose.tables import PARTIAL_DATE, Column, Table
 from intake.yaml_files import OPEN
@@ -34,25 +33,18 @@ _TIME_ZONES = ("Europe/Rome", "Europe/Berlin", "Europe/London", "UTC")
 
 def date_columns(use: Use) -> dict[str, list[Column]]:
     """Return column of the contract -> columns of the file that hold its dates."""
-    return _columns_of(use, lambda name: name.endswith("_date"))
+    return _columns_of(use, [name for name in use.columns if name.endswith("_date")])
 
 
 def score_columns(use: Use) -> dict[str, list[Column]]:
     """Return column of the contract -> columns of the file that hold its numbers."""
-    return _columns_of(use, lambda name: name.endswith("_score") or name == "value")
+    names = [name for name in use.columns if name.endswith("_score") or name == "value"]
+    return _columns_of(use, names)
 
 
-def _columns_of(use: Use, is_wanted: object) -> dict[str, list[Column]]:
-    assert callable(is_wanted)
-    labels = use.labels
-    found = {}
-    for name, setting in use.columns.items():
-        if is_wanted(name) and not setting.is_commented:
-            headers = headers_in(setting.value, labels)
-            columns = [c for c in use.table.columns if c.header.lower() in headers]
-            if columns:
-                found[name] = columns
-    return found
+def _columns_of(use: Use, names: Iterable[str]) -> dict[str, list[Column]]:
+    found = {name: use.columns_of(name) for name in names if not use.columns[name].is_commented}
+    return {name: columns for name, columns in found.items() if columns}
 
 
 def add_formats(proposal: Proposal, extraction: datetime.date | None) -> None:
@@ -173,9 +165,7 @@ def _add_marks(uses: Sequence[Use], found: dict[str, Any]) -> None:
 
 def _own_form(use: Use, name: str, key: str, value: object) -> None:
     """Give one column a form of its own."""
-    setting = use.columns[name]
-    source = setting.value if isinstance(setting.value, dict) else {"column": setting.value}
-    setting.value = {**source, key: value}
+    use.columns[name].value = {**use.source(name), key: value}
 
 
 def _add_dates(
@@ -246,10 +236,9 @@ def settle_days(proposal: Proposal) -> None:
         if "date_format" in form and form["date_format"].value in RELATIVE_DATES:
             form["date_format"] = setting
     for use in proposal.uses:
-        for each in use.columns.values():
-            is_own = isinstance(each.value, dict) and each.value.get("date_format")
-            if is_own and is_own in RELATIVE_DATES:
-                each.value["date_format"] = setting.value
+        for name in use.columns:
+            if use.source(name).get("date_format") in RELATIVE_DATES:
+                _own_form(use, name, "date_format", setting.value)
 
 
 def date_form(columns: Sequence[Column]) -> Setting | None:
@@ -298,16 +287,6 @@ def _are_plain_days(columns: Iterable[Column]) -> bool:
 def counted(n: int, noun: str) -> str:
     """Return a number with its noun: 1 date, 2 dates."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
-def contract_has(export: str, column: str) -> bool:
-    """Return whether a mapping may name this column of an export.
-
-    A score that visits have no column for is one of them too: the loader reads it as a score.
-    """
-    if export == "visits" and column.removesuffix("_score") in codes_of("score"):
-        return True
-    return any(each.name == column for each in EXPORTS.get(export, ()))
 
 
 def in_order(tables: Iterable[Table]) -> list[str]:

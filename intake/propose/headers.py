@@ -22,8 +22,6 @@ _LEAST_LIKENESS = 0.86
 _SHORTEST_FUZZY = 5
 """A word of fewer letters is compared as it is: ``iga`` is not ``ida``."""
 
-TIMEPOINT_ROLES = ("week", "month", "baseline", "visit_number")
-
 
 def folded(text: str) -> str:
     """Return words in lower case without accents and signs, one blank between them.

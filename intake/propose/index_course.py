@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from intake.propose.formats import date_columns, days_of
 from intake.propose.headers import folded, phrases, words_of
-from intake.propose.proposal import Proposal, Setting, Use, headers_in
+from intake.propose.proposal import Proposal, Setting, Use, flow, headers_in
 from intake.propose.roles import (
     INDEX_CODE,
     index_products,
@@ -16,7 +16,6 @@ from intake.propose.roles import (
 )
 from intake.propose.seen import Seen
 from intake.propose.tables import Column, Table
-from intake.propose.write import flow
 from intake.yaml_files import OPEN
 
 _MOST_CANDIDATES = 6
@@ -93,26 +92,18 @@ def _is_set(use: Use, name: str) -> bool:
     return name in use.columns and not use.columns[name].is_commented
 
 
-def _drug_columns(use: Use) -> list[Column]:
-    setting = use.columns.get("drug_name")
-    headers = headers_in(setting.value, use.labels) if setting is not None else set()
-    return [column for column in use.table.columns if column.header.lower() in headers]
-
-
 def _holds_index(use: Use) -> bool:
     """Return whether the drugs of a use are or include the index treatment."""
-    setting = use.columns.get("drug_name")
-    source = setting.value if setting is not None else None
-    if isinstance(source, dict):
-        is_constant = folded(str(source.get("constant", ""))) in index_products()
-        if is_constant or INDEX_CODE in source.get("words", {}).values():
-            return True
-    return any(share_of_index(column) > 0 for column in _drug_columns(use))
+    source = use.source("drug_name")
+    is_constant = folded(str(source.get("constant", ""))) in index_products()
+    if is_constant or INDEX_CODE in source.get("words", {}).values():
+        return True
+    return any(share_of_index(column) > 0 for column in use.columns_of("drug_name"))
 
 
 def _start(proposal: Proposal, use: Use) -> Setting:
     """Return the start of a course: a date of the group of its drug, or a question."""
-    groups = {folded(column.header).split()[0] for column in _drug_columns(use)}
+    groups = {folded(column.header).split()[0] for column in use.columns_of("drug_name")}
     same = [column for column in _dates(use.table) if folded(column.header).split()[0] in groups]
     if same and use.table.header_lines > 1:
         return Setting(same[0].header, "the date in the group of the drug")
@@ -218,8 +209,7 @@ def _course_from_first_visit(proposal: Proposal, register: Table) -> dict[str, o
         records: dict[str, object] = {column.header: "not_empty"} if use.labels else {}
         label = use.column_of("nominal_timepoint")
         if label is not None:
-            value = use.columns["nominal_timepoint"].value
-            own = value.get("words", {}) if isinstance(value, dict) else {}
+            own = use.source("nominal_timepoint").get("words", {})
             first = [
                 text
                 for text in label.values

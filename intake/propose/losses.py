@@ -164,7 +164,7 @@ def _lost_words(table: Table, uses: Sequence[Use]) -> Iterable[str]:
             column = use.column_of(name)
             if kind is None or column is None or setting.is_commented:
                 continue
-            own = setting.value.get("words", {}) if isinstance(setting.value, dict) else {}
+            own = use.source(name).get("words", {})
             known = known_words(kind).keys() | {word.strip().lower() for word in own}
             known |= set(codes_of(kind))
             unknown = {t: n for t, n in column.values.items() if t.strip().lower() not in known}

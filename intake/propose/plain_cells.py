@@ -125,7 +125,7 @@ def write_meanings(proposal: Proposal) -> None:
             if column is None:
                 continue
             labels, units = use.table.labels.get(column.header), use.table.units.get(column.header)
-            source = setting.value if isinstance(setting.value, dict) else {"column": setting.value}
+            source = use.source(name)
             if labels:
                 setting.value = {**source, "labels": labels}
             if units and (name.endswith("_score") or name in ("value", "age_at_index_years")):

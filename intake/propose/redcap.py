@@ -169,17 +169,14 @@ def _fit_to_project(project: Project, scope: _Scope, seen: Seen, use: Use) -> No
             parts += [part for part in old_parts["join"] if isinstance(part, dict)]
         if len(parts) > 1:
             use.columns[key] = Setting({"join": parts})
-    for role, setting in use.columns.items():
-        _add_choices(project, role, setting)
+    for role in use.columns:
+        _add_choices(project, use, role)
 
 
 def _headers(use: Use) -> set[str]:
     """Return the headers whose values make a record one of this use."""
-    return {
-        setting.value["column"] if isinstance(setting.value, dict) else setting.value
-        for name, setting in use.columns.items()
-        if name != "patient_id" and (isinstance(setting.value, str) or "column" in setting.value)
-    }
+    sources = [use.source(name) for name in use.columns if name != "patient_id"]
+    return {source["column"] for source in sources if "column" in source}
 
 
 def _events_with(project: Project, table: Table, event: Column, headers: set[str]) -> list[str]:
@@ -237,14 +234,9 @@ def _timepoints(project: Project, event: Column, names: Sequence[str]) -> Settin
     )
 
 
-def _add_choices(project: Project, role: str, setting: Setting) -> None:
+def _add_choices(project: Project, use: Use, role: str) -> None:
     """Give a column the words of its choices: code and label of the dictionary."""
-    kind = WORD_KIND_OF.get(role)
-    header = (
-        setting.value["column"]
-        if isinstance(setting.value, dict) and "column" in setting.value
-        else setting.value
-    )
+    kind, header = WORD_KIND_OF.get(role), use.source(role).get("column")
     info = project.info(header) if kind and isinstance(header, str) else None
     if info is None or kind is None or not info.choices:
         return
@@ -258,6 +250,7 @@ def _add_choices(project: Project, role: str, setting: Setting) -> None:
             continue
         written = [code, f"{code}.0", label] if code.isdecimal() else [code, label]
         words |= {text: meaning for text in written if known.get(text.lower()) != meaning}
+    setting = use.columns[role]
     setting.comment = "choices of the dictionary"
     if words:
         setting.value = {"column": header, "words": words}

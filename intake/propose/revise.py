@@ -16,9 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from intake.propose.formats import BUILT_IN
-from intake.propose.proposal import Proposal, Use, headers_in
+from intake.propose.proposal import (
+    NOT_READ,
+    SEEN,
+    Proposal,
+    Use,
+    headers_in,
+    scalar,
+    setting_lines,
+    tail,
+    use_lines,
+)
 from intake.propose.tables import Column, Folder, Table
-from intake.propose.write import NOT_READ, SEEN, scalar, setting_lines, tail, use_lines
 from intake.refusals import MappingError, shown_name
 from intake.yaml_files import OPEN, read_yaml
 
@@ -269,10 +278,10 @@ def _add_codes(written: Written, use: Use, lines: list[str]) -> list[str]:
     match = _same_use(written, use)
     path, old = match if match is not None else ((), {})
     added = []
-    for name, setting in use.columns.items():
+    for name in use.columns:
         source = (old.get("columns") or {}).get(name)
         known = source.get("labels") if isinstance(source, dict) else None
-        proposed = setting.value.get("labels", {}) if isinstance(setting.value, dict) else {}
+        proposed = use.source(name).get("labels", {})
         new = {code: text for code, text in proposed.items() if code not in (known or {})}
         number = written.lines.get((*path, "columns", name), 0) - 1
         if not known or not new or not lines[number].rstrip().endswith("}}"):

@@ -49,6 +49,12 @@ WORD_KIND_OF = {
 """Column whose cells are words of a list -> kind of the words."""
 TOPICS = {"event_term": "adverse_event", "drug_name": "drug", "comorbidity_term": "comorbidity"}
 """Column that says what a record is about -> kind of its terms."""
+TERM_LISTS = {
+    "drug": ("codelists/drug_products.csv", "product_name"),
+    "comorbidity": ("codelists/comorbidity_terms.csv", "term"),
+    "adverse_event": ("codelists/adverse_event_terms.csv", "term"),
+}
+"""Kind of terms -> seed and its column."""
 _FILE_WORDS = {
     "event_term": "events_file", "drug_name": "courses_file", "comorbidity_term": "illnesses_file",
 }  # fmt: skip
@@ -106,11 +112,7 @@ def known_words(kind: str) -> dict[str, str]:
 @cache
 def terms(kind: str) -> frozenset[str]:
     """Return the terms of a code list, folded: drug, comorbidity or adverse_event."""
-    file, column = {
-        "drug": ("codelists/drug_products.csv", "product_name"),
-        "comorbidity": ("codelists/comorbidity_terms.csv", "term"),
-        "adverse_event": ("codelists/adverse_event_terms.csv", "term"),
-    }[kind]
+    file, column = TERM_LISTS[kind]
     return frozenset(folded(row[column]) for row in seed(file))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +10,7 @@ from intake.mapping_schema import NUMBER_SLOT
 from intake.propose.headers import folded, words_of
 from intake.propose.index_course import index_courses
 from intake.propose.numbered import Numbered
-from intake.propose.proposal import Setting, Use, headers_in
+from intake.propose.proposal import Setting, Use
 from intake.propose.roles import (
     ASKED_FROM,
     known_words,
@@ -31,8 +32,8 @@ _COURSE_FACTS = (
 )  # fmt: skip
 _EVENT_FACTS = ("event_term", "onset_date", "is_serious", "outcome")
 _KEY_OF = {"prescriptions": "prescription_id", "adverse_events": "adverse_event_id"}
-_SEPARATORS = (";", ",", "+", "/", "\n")
 _LEAST_SHARE_SPLIT = 0.05
+_DECIMAL_MARK = re.compile(r"(?<=\d),(?=\d)")
 
 
 def uses_of(seen: Sequence[Seen], has_register: bool = True) -> list[Use]:
@@ -121,23 +122,14 @@ def _add_centre(seen: Seen, use: Use) -> None:
 def separators_of(column: Column) -> list[str]:
     """Return the marks between several facts of one cell, where they occur in more than a few.
 
-    A comma between digits is a decimal mark; a slash and a plus belong to doses and combinations.
+    A comma between digits is a decimal mark.
     """
     found = []
     for mark in (";", ","):
-        n = sum(n for text, n in column.values.items() if mark in without_numbers(text))
+        n = sum(n for text, n in column.values.items() if mark in _DECIMAL_MARK.sub(" ", text))
         if n > _LEAST_SHARE_SPLIT * column.n_filled:
             found.append(mark)
     return found
-
-
-def without_numbers(text: str) -> str:
-    """Return a text without decimal numbers, whose comma divides no facts."""
-    letters = [
-        " " if c == "," and i and text[i - 1].isdigit() and text[i + 1 : i + 2].isdigit() else c
-        for i, c in enumerate(text)
-    ]
-    return "".join(letters)
 
 
 def _listed(column: Column, is_drug: bool) -> Setting:
@@ -171,13 +163,12 @@ def _prescriptions(seen: Seen, is_register: bool) -> list[Use]:
         use = Use("prescriptions", part, seen.table)
         patient = seen.roles.header("patient_id")
         use.keys["records"] = Setting({column.header: "not_empty"})
-        source = _listed(column, is_drug=True)
         key: list[object] = [patient, {"constant": part}]
-        if isinstance(source.value, dict) and "split" in source.value:
-            key.append({"piece": True})
         use.columns["prescription_id"] = Setting({"join": key})
         use.columns["patient_id"] = Setting(patient)
-        use.columns["drug_name"] = source
+        use.columns["drug_name"] = _listed(column, is_drug=True)
+        if "split" in use.source("drug_name"):
+            key.append({"piece": True})
         if role == "prior_treatments":
             use.columns["period"] = Setting({"constant": "before_index"})
         else:
@@ -188,21 +179,18 @@ def _prescriptions(seen: Seen, is_register: bool) -> list[Use]:
 
 def _date_by_visit(seen: Seen, use: Use) -> None:
     """Propose the day of the visit for a drug that is named at visits, with a question."""
-    visit, drug = seen.roles.header("visit_date"), use.columns["drug_name"]
-    headers = sorted(headers_in(drug.value, []))
+    visit, columns = seen.roles.header("visit_date"), use.columns_of("drug_name")
     is_of_visits = visit is not None and seen.block is None
-    if not is_of_visits or seen.has("start_date", "end_date") or len(headers) != 1:
+    if not is_of_visits or seen.has("start_date", "end_date") or len(columns) != 1:
         return
     use.columns["start_date"] = Setting(
         visit,
         question="the drug is named at a visit: was it in use on that day? Else remove both lines",
     )
     use.columns["end_date"] = Setting(visit)
-    column = seen.table.column(headers[0])
-    assert column is not None
-    use.keys.setdefault("records", Setting({column.header: "not_empty"}))
+    use.keys.setdefault("records", Setting({columns[0].header: "not_empty"}))
     key = use.columns["prescription_id"]
-    is_split = isinstance(drug.value, dict) and "split" in drug.value
+    is_split = "split" in use.source("drug_name")
     parts = [seen.roles.header("patient_id"), visit, {"constant": use.part}]
     key.value = {"join": [*parts, {"piece": True}] if is_split else parts}
     key.question = ""
@@ -286,8 +274,7 @@ def _keep_keys_apart(uses: list[Use]) -> None:
     """Give the constants in keys of an export numbers: two sheets of one shape share no key."""
     taken: Counter[tuple[str, str]] = Counter()
     for use in uses:
-        key = use.columns.get(_KEY_OF.get(use.export, ""))
-        join = key.value.get("join", []) if key is not None and isinstance(key.value, dict) else []
+        join = use.source(_KEY_OF.get(use.export, "")).get("join", [])
         for part in (part for part in join if isinstance(part, dict) and "constant" in part):
             taken[use.export, part["constant"]] += 1
             n = taken[use.export, part["constant"]]

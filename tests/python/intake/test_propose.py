@@ -14,10 +14,9 @@ from intake.contract import EXPORTS
 from intake.delivery import open_delivery
 from intake.loader import load_delivery
 from intake.mapping import load_mapping
-from intake.propose.assistant import ProposeReport, mapping_path, propose, questions_of
-from intake.propose.proposal import Setting
+from intake.propose.draft import ProposeReport, mapping_path, propose, questions_of
+from intake.propose.proposal import Setting, flow
 from intake.propose.roles import known_words
-from intake.propose.write import flow
 from intake.refusals import IntakeError, MappingError
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -10,8 +10,7 @@ from test_propose_roles import table_of
 
 from intake.delivery import open_delivery
 from intake.loader import load_delivery
-from intake.propose.assistant import propose
-from intake.propose.draft import draft
+from intake.propose.draft import draft, propose
 from intake.refusals import MappingError
 
 N = range(1, 9)

@@ -12,8 +12,7 @@ from test_propose_roles import table_of
 from intake.check import check
 from intake.delivery import open_delivery
 from intake.loader import load_delivery
-from intake.propose.assistant import propose
-from intake.propose.draft import draft
+from intake.propose.draft import draft, propose
 
 
 def day(patient: int, after: int = 0) -> str:

@@ -11,12 +11,11 @@ from intake_deliveries import KEY
 
 from intake.delivery import open_delivery
 from intake.loader import load_delivery
-from intake.propose.assistant import propose
-from intake.propose.draft import draft
+from intake.propose.draft import draft, propose
+from intake.propose.proposal import written
 from intake.propose.scan import Table, scan_folder
 from intake.propose.seen import look
 from intake.propose.shapes import uses_of
-from intake.propose.write import written
 from intake.refusals import MappingError
 
 

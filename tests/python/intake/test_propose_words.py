@@ -8,9 +8,8 @@ import duckdb
 import propose_sources as sources
 
 from intake.mapping import load_mapping
-from intake.propose.assistant import propose
-from intake.propose.words import UnknownWord, nearest, worklist_csv
-from refresh.worklist import unknown_words
+from intake.propose.draft import propose
+from refresh.worklist import UnknownWord, nearest, unknown_words, worklist_csv
 
 
 def test_the_nearest_terms_are_those_of_the_kind_with_their_meaning():
