@@ -12,15 +12,11 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from analysis_py.errors import AnalysisError
+from core.stop import ExitCode, Stop
 
 if TYPE_CHECKING:
     from analysis_py.frames import Frames
     from analysis_py.results import Estimate
-
-
-class UnknownAnalysisError(AnalysisError):
-    """No analysis has this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +90,8 @@ def find(name: str) -> Analysis:
 
     Raises
     ------
-    UnknownAnalysisError
-        With the nearest names, if there are any.
+    Stop
+        No analysis has this name; with the nearest names, if there are any.
     """
     wanted = name.strip().lower().replace("-", "_")
     by_name = {}
@@ -107,8 +103,9 @@ def find(name: str) -> Analysis:
         return by_name[wanted]
     near = get_close_matches(wanted, by_name, n=3, cutoff=0.5)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
-    raise UnknownAnalysisError(
-        f"no analysis is called {name!r}{hint} `registry analyse --list` shows them all."
+    raise Stop(
+        ExitCode.ENVIRONMENT,
+        f"no analysis is called {name!r}{hint} `registry analyse --list` shows them all.",
     )
 
 

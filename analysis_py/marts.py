@@ -17,8 +17,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis_py.errors import AnalysisError
 from core import duck
+from core.stop import ExitCode, Stop
 
 SCHEMA = "marts"
 KEYS = ("patient_id", "timepoint_code")
@@ -61,8 +61,11 @@ _UNKNOWN_CAUSE = (
 )
 
 
-class MartsError(AnalysisError):
+class MartsError(Stop):
     """A warehouse file that cannot be read; the text is meant for people."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(ExitCode.ENVIRONMENT, what)
 
 
 class Marts:

@@ -11,22 +11,18 @@ from pathlib import Path
 
 from analysis_py import published
 from analysis_py.catalogue import ANALYSES, Analysis, required_columns
-from analysis_py.errors import AnalysisError
 from analysis_py.frames import Frames, codes
 from analysis_py.marts import Marts, MartsError
 from analysis_py.published import Compared
 from analysis_py.results import Results
 from analysis_py.vocabulary import INDEX_TREATMENT
+from core.stop import ExitCode, Stop
 
 PACKAGES = ("duckdb", "pandas", "numpy", "scipy", "statsmodels", "lifelines")
 SYNTHETIC = "SYNTHETIC DATA, no real patients"
 REAL = "Registry data"
 
 Progress = Callable[[str], None]
-
-
-class ReasonsError(AnalysisError):
-    """A file of reasons that cannot be used; the text is meant for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +124,7 @@ def run_study(
     ------
     MartsError
         If the file cannot be read.
-    ReasonsError
+    Stop
         If a reason is given for a number that the ledger does not have.
     """
     progress("Reading the marts")
@@ -141,7 +137,10 @@ def run_study(
     known = ledger[published.LEDGER]["result_id"].astype(str)
     strange = sorted(set(reasons or {}) - set(known))
     if strange:
-        raise ReasonsError(f"the paper's ledger has no {', '.join(strange)}: correct the reasons.")
+        raise Stop(
+            ExitCode.ENVIRONMENT,
+            f"the paper's ledger has no {', '.join(strange)}: correct the reasons.",
+        )
     results = run_analyses(frames, ANALYSES, progress)
     progress("Comparing with the paper")
     compared = published.compare(results, ledger, reasons)
@@ -158,18 +157,23 @@ def read_reasons(path: Path) -> dict[str, str]:
 
     Raises
     ------
-    ReasonsError
+    Stop
         If the file is missing, has other columns, or an empty cell in one of them.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError):
-        raise ReasonsError(f"{path} could not be read as a UTF-8 CSV file of reasons.") from None
+        raise Stop(
+            ExitCode.ENVIRONMENT, f"{path} could not be read as a UTF-8 CSV file of reasons."
+        ) from None
     reasons: dict[str, str] = {}
     for number, row in enumerate(rows, start=2):
         key, reason = (row.get("result_id") or "").strip(), (row.get("reason") or "").strip()
         if not key or not reason:
-            raise ReasonsError(f"{path}, line {number}: needs the columns result_id and reason.")
+            raise Stop(
+                ExitCode.ENVIRONMENT,
+                f"{path}, line {number}: needs the columns result_id and reason.",
+            )
         reasons[key] = reason
     return reasons

@@ -16,9 +16,19 @@ import click
 import yaml
 
 from benchmarks import numbers
-from benchmarks.contenders import BY_NAME, CONTENDERS, DBT, PYTHON, Contender, dbt_places
+from benchmarks.contenders import (
+    BY_NAME,
+    CONTENDERS,
+    DBT,
+    PYTHON,
+    ROOT,
+    Contender,
+    Cost,
+    dbt_places,
+    run_measured,
+    tail,
+)
 from benchmarks.numbers import Run
-from benchmarks.processes import ROOT, Cost, run_measured, tail
 
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -89,15 +87,3 @@ def point_link(link: Path, target: str) -> None:
     os.symlink(target, new)
     os.replace(new, link)
     sync_folder(link.parent)
-
-
-@contextmanager
-def working_copy(file: Path) -> Iterator[Path]:
-    """Copy a file beside itself under its own name, in a private folder that is removed."""
-    folder = file.parent / f".copy_of_{file.stem}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
-    try:
-        yield Path(shutil.copyfile(file, folder / file.name))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

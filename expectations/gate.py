@@ -24,15 +24,16 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 from core import duck
 from expectations import exports, marts, periods
 from expectations.facts import Facts
-from expectations.outcomes import (
+from expectations.rules import (
     ERROR,
     FAILED,
     NOT_APPLICABLE,
     PASSED,
     CheckOutcome,
     CheckReport,
+    Rule,
+    Suite,
 )
-from expectations.rules import Rule, Suite
 
 RESULT_FORMAT = {
     "result_format": "BASIC",

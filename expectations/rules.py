@@ -1,4 +1,4 @@
-"""Rules over Great Expectations' classes: what is expected of a delivery or a mart, and why.
+"""Rules over Great Expectations' classes: what is expected and why, and what became of it.
 
 A rule says what is expected, how much may break it, why, how bad a failure is, and which kind of
 data quality it is about after Kahn et al. 2016 (doi 10.13063/2327-9214.1244): conformance,
@@ -17,6 +17,8 @@ from expectations.facts import Facts
 CONFORMANCE, COMPLETENESS, PLAUSIBILITY = "conformance", "completeness", "plausibility"
 VERIFICATION, VALIDATION = "verification", "validation"
 CRITICAL, WARNING = "critical", "warning"
+PASSED, FAILED, ERROR, NOT_APPLICABLE = "passed", "failed", "error", "not_applicable"
+STATES = (PASSED, FAILED, ERROR, NOT_APPLICABLE)
 SOME, MANY = 20, 50
 """Records that a mean or a share needs to mean something, and those without which a value that all
 of them share may be chance: a rule with fewer is not applicable."""
@@ -192,3 +194,54 @@ def study_gate(
     rule = no_rows(code, query, category, gate.reason, f"{within} {gate.unit}")
     judged = f"(select max(n) from (select count(*) as n {rows}))"
     yield rule.at_least(gate.least_rows, judged).only_if(gate.is_followed)
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """The result of one expectation; the fields are the columns of quality.expectation_results.
+
+    Attributes
+    ----------
+    state_code : str
+        passed, failed, error (it could not be evaluated) or not_applicable.
+    n_unexpected, n_judged : int or None
+        Rows that broke the expectation, and rows judged.
+    observed_value : float or None
+        The aggregate, where the expectation is on one; never a value of a patient.
+    threshold : str
+        What was allowed, in words.
+    cause : str
+        For an error: its kind, never its words.
+    """
+
+    suite_name: str
+    expectation_code: str
+    column_name: str | None
+    state_code: str
+    severity_code: str
+    subject_code: str
+    kahn_category_code: str
+    kahn_context_code: str
+    reason: str
+    n_unexpected: int | None
+    n_judged: int | None
+    observed_value: float | None
+    threshold: str
+    cause: str = ""
+
+    @property
+    def name(self) -> str:
+        """Suite and expectation, as a person writes them."""
+        return f"{self.suite_name}.{self.expectation_code}"
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """All outcomes of a gate, and how many there should be."""
+
+    outcomes: tuple[CheckOutcome, ...]
+    n_expected: int
+
+    def of_state(self, *states: str) -> list[CheckOutcome]:
+        """Return the outcomes in any of the given states."""
+        return [outcome for outcome in self.outcomes if outcome.state_code in states]

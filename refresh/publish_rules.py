@@ -14,7 +14,7 @@ import duckdb
 
 from core.settings import Settings
 from core.stop import ExitCode, Stop
-from expectations.outcomes import CheckOutcome, CheckReport
+from expectations.rules import CheckOutcome, CheckReport
 from refresh import manifest, quality
 from refresh.load import DeliveryFacts
 from refresh.manifest import Entry

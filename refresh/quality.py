@@ -14,7 +14,7 @@ import duckdb
 
 from core import duck
 from core.duck import DescribedTable, create_tables
-from expectations.outcomes import CheckOutcome, CheckReport
+from expectations.rules import CheckOutcome, CheckReport
 
 EARLIER_BUILDS = 60
 """Builds whose expectation results are copied into the next version."""

@@ -20,7 +20,7 @@ from core import duck, files
 from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop, Terminated
-from expectations.outcomes import CheckReport
+from expectations.rules import CheckReport
 from privacy import leaks
 from refresh import (
     compare,

@@ -17,7 +17,7 @@ from core import files
 from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
-from expectations.outcomes import CheckReport
+from expectations.rules import CheckReport
 from intake.uses import NOT_SELECTED, SKIPPED
 from refresh import build, load, versions
 from refresh.build import BuildResult
@@ -121,13 +121,13 @@ def _analyse(settings: Settings, progress: Progress) -> None:
     """Compute every estimate and write schema results into the work file."""
     from analysis_py import store, study  # noqa: PLC0415 - heavy
     from analysis_py.catalogue import ANALYSES  # noqa: PLC0415
-    from analysis_py.errors import AnalysisError  # noqa: PLC0415
+    from analysis_py.marts import MartsError  # noqa: PLC0415
 
     n_steps = len(ANALYSES) + 3
     try:
         done = study.run_study(settings.work_file, lambda name: progress.advance(name, n_steps))
         store.write_results(settings.work_file, done)
-    except AnalysisError as error:
+    except MartsError as error:
         raise Stop(
             ExitCode.CHECKS_FAILED,
             f"the analyses could not be run: {shown(str(error))}",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -45,16 +43,6 @@ def warehouse_path(given: Path | None) -> Path:
     )
 
 
-@contextmanager
-def _analysis_errors() -> Iterator[None]:
-    from analysis_py.errors import AnalysisError
-
-    try:
-        yield
-    except AnalysisError as error:
-        raise Stop(ExitCode.ENVIRONMENT, str(error)) from None
-
-
 @click.command(short_help="Run one analysis or all.")
 @click.argument("name", required=False)
 @click.option("--list", "is_list", is_flag=True, help="Show the analyses and stop.")
@@ -78,20 +66,19 @@ def analyse(
     if is_list:
         show.analyses(ANALYSES)
         return
-    with _analysis_errors():
-        if name is None:
-            _analyse_all(warehouse_path(warehouse), save)
-            return
-        analysis = find(name)
-        from analysis_py.study import run_some
+    if name is None:
+        _analyse_all(warehouse_path(warehouse), save)
+        return
+    analysis = find(name)
+    from analysis_py.study import run_some
 
-        with show.progress(total=2) as step:
-            delivery, results = run_some(warehouse_path(warehouse), [analysis], step)
-        if style == "csv":
-            show.as_csv(results)
-        else:
-            show.header(delivery)
-            show.estimates(analysis, results)
+    with show.progress(total=2) as step:
+        delivery, results = run_some(warehouse_path(warehouse), [analysis], step)
+    if style == "csv":
+        show.as_csv(results)
+    else:
+        show.header(delivery)
+        show.estimates(analysis, results)
 
 
 def _analyse_all(path: Path, is_saved: bool) -> None:
@@ -129,10 +116,9 @@ def compare(reasons: Path | None, warehouse: Path | None) -> int:
     from analysis_py.study import read_reasons, run_study
     from registry import show
 
-    with _analysis_errors():
-        known = read_reasons(reasons) if reasons else {}
-        with show.progress(total=len(ANALYSES) + READ_AND_COMPARE) as step:
-            study = run_study(warehouse_path(warehouse), step, known)
+    known = read_reasons(reasons) if reasons else {}
+    with show.progress(total=len(ANALYSES) + READ_AND_COMPARE) as step:
+        study = run_study(warehouse_path(warehouse), step, known)
     different = published.with_status(study.compared, published.DIFFERS)
     show.header(study.delivery)
     show.comparison_counts(published.counts(study.compared))
@@ -159,7 +145,7 @@ def report(out: Path, warehouse: Path | None) -> None:
     from analysis_py.report import write_report
     from registry import show
 
-    with _analysis_errors(), show.progress(total=1) as step:
+    with show.progress(total=1) as step:
         step("Writing the report")
         page = write_report(warehouse_path(warehouse), out)
     click.echo(f"Report: {page}")

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from analysis_py.errors import AnalysisError
 from analysis_py.figures import Figure, draw_all
 from analysis_py.report import appendix, first_screen, sections
 from analysis_py.report.blocks import Drawn, Section
@@ -21,13 +20,10 @@ from analysis_py.rows import records
 from analysis_py.tables import Table, build_all
 from analysis_py.tables.files import word_file, workbook
 from core.spreadsheet import csv_bytes
+from core.stop import ExitCode, Stop
 
 REPORT_PAGE, QUALITY_PAGE = "report.html", "quality.html"
 WORKBOOK, WORD_FILE = "tables.xlsx", "tables.docx"
-
-
-class ReportError(AnalysisError):
-    """The report could not be written; the text is meant for people."""
 
 
 def write_report(
@@ -51,7 +47,7 @@ def write_report(
 
     Raises
     ------
-    AnalysisError
+    Stop
         If the warehouse cannot be read, or the folder cannot be written.
     """
     source = read_source(Path(warehouse), progress)
@@ -61,9 +57,10 @@ def write_report(
         out_dir.mkdir(parents=True, exist_ok=True)
         _write(report_files(source, progress), out_dir)
     except OSError as error:
-        raise ReportError(
+        raise Stop(
+            ExitCode.ENVIRONMENT,
             f"the report could not be written to {out_dir}: {error.strerror or error}. "
-            "Name another folder with --out, or free disk space."
+            "Name another folder with --out, or free disk space.",
         ) from None
     return out_dir / REPORT_PAGE
 

@@ -15,8 +15,7 @@ import pytest
 
 from expectations import gate
 from expectations.facts import Facts
-from expectations.outcomes import CheckOutcome, CheckReport
-from expectations.rules import Rule, Suite
+from expectations.rules import CheckOutcome, CheckReport, Rule, Suite
 
 GREAT_EXPECTATIONS = gate.run
 

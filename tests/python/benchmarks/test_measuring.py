@@ -12,9 +12,9 @@ from builds import ROOT
 from click.testing import CliRunner
 
 from benchmarks import numbers
+from benchmarks.contenders import run_measured
 from benchmarks.numbers import Run, exponent, summarise
 from benchmarks.page import draw, number, seconds, table, write_page
-from benchmarks.processes import run_measured
 
 runner = importlib.import_module("benchmarks.__main__")
 SIZES = (342, 10_000, 100_000, 1_000_000)

@@ -14,8 +14,15 @@ from sqlalchemy.engine import Engine
 
 from expectations import gate
 from expectations.facts import Facts, Gate
-from expectations.outcomes import STATES
-from expectations.rules import CONFORMANCE, Rule, Suite, no_rows, rows_between, value_between
+from expectations.rules import (
+    CONFORMANCE,
+    STATES,
+    Rule,
+    Suite,
+    no_rows,
+    rows_between,
+    value_between,
+)
 from intake.contract import EXPORTS
 
 with (Path(__file__).parents[3] / "seeds/protocol/study_gates.csv").open(encoding="utf-8") as rows:

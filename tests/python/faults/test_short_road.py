@@ -14,7 +14,7 @@ from own_faults import OwnFault, both, make_own
 from short_road import ROOMS
 
 from expectations.facts import gather
-from expectations.outcomes import FAILED, NOT_APPLICABLE, PASSED
+from expectations.rules import FAILED, NOT_APPLICABLE, PASSED
 from simulator.faults.cases import MAKERS
 
 

@@ -19,7 +19,7 @@ import duckdb
 from core import files
 from core.progress import Progress
 from core.settings import PROJECT_ROOT, Settings
-from expectations.outcomes import CheckOutcome, CheckReport
+from expectations.rules import CheckOutcome, CheckReport
 from refresh import manifest, pack, publish
 from refresh.build import BuildResult, RanTests
 from refresh.manifest import Entry

@@ -15,7 +15,7 @@ import pytest
 from invented import Shape, deliver, passed_report, refresh
 
 from core.stop import ExitCode, Stop, Terminated
-from expectations.outcomes import CheckReport
+from expectations.rules import CheckReport
 from refresh import folders, manifest, publish, publish_rules, summary, versions
 from refresh.build import BuildResult, RanTests
 from refresh.summary import Summary

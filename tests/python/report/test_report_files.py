@@ -12,12 +12,12 @@ import pytest
 from report_warehouses import SECRET, publish, twin_marts
 from warehouse_files import write_warehouse
 
-from analysis_py.errors import AnalysisError
-from analysis_py.report import ReportError, report_files, write_report
+from analysis_py.report import report_files, write_report
 from analysis_py.report.account import Quality, read_quality
 from analysis_py.report.data_quality import FILE_HAS_NO_QUALITY, data_quality
 from analysis_py.report.source import COMPUTED, STORED, ReportSource, read_source
 from analysis_py.store import write_results
+from core.stop import Stop
 
 
 def quiet(_: str) -> None:
@@ -146,16 +146,16 @@ def test_a_report_replaces_the_one_before(published: Path, tmp_path: Path) -> No
 def test_a_folder_that_is_a_file_is_refused_in_words(published: Path, tmp_path: Path) -> None:
     taken = tmp_path / "taken"
     taken.write_text("a file")
-    with pytest.raises(ReportError, match=r"could not be written to .*taken"):
+    with pytest.raises(Stop, match=r"could not be written to .*taken"):
         write_report(published, taken)
     assert taken.read_text() == "a file"
 
 
 def test_a_file_that_is_missing_or_no_warehouse_is_refused_in_words(tmp_path: Path) -> None:
-    with pytest.raises(AnalysisError, match="there is no warehouse file"):
+    with pytest.raises(Stop, match="there is no warehouse file"):
         write_report(tmp_path / "nowhere.duckdb", tmp_path / "out")
     other = tmp_path / "notes.duckdb"
     other.write_text("not a database " * 1000)
-    with pytest.raises(AnalysisError, match="is not a DuckDB file"):
+    with pytest.raises(Stop, match="is not a DuckDB file"):
         write_report(other, tmp_path / "out")
     assert not (tmp_path / "out").exists()
