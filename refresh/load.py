@@ -21,6 +21,7 @@ from core.settings import Settings, is_inside
 from core.stop import ExitCode, Stop
 from intake.delivery import open_delivery
 from intake.loader import load_delivery
+from intake.refusals import MappingError
 from privacy.pseudonyms import key_path, load_key
 from refresh import erased
 from refresh.messages import shown
@@ -57,8 +58,7 @@ class DeliveryFacts:
 
 
 def fingerprint(settings: Settings) -> str:
-    """Return one hash for the bytes, names and mapping of a delivery, without parsing it."""
-    parts = [f"mapping={settings.mapping}"]
+    """Return one hash for the files of a delivery, its mapping and the mapping's file of words."""
     try:
         names = sorted(os.listdir(settings.delivery))
     except OSError:
@@ -68,6 +68,11 @@ def fingerprint(settings: Settings) -> str:
             "name the folder that holds the exports with --delivery or REGISTRY_DELIVERY",
             "no_delivery",
         ) from None
+    try:
+        mapping = open_delivery(settings.delivery, settings.mapping).mapping
+        parts = [f"mapping={mapping.name}={mapping.sha256}"]
+    except MappingError:
+        parts = [f"mapping={settings.mapping}"]  # intake refuses it, and says why
     for name in names:
         path = settings.delivery / name
         try:
@@ -90,13 +95,14 @@ def code_state(root: Path) -> dict[str, Any]:
 
 
 def _code_fingerprint(root: Path) -> str:
-    """Return one hash for everything that decides what a delivery becomes."""
+    """Return one hash for everything but the mapping that decides what a delivery becomes."""
     digest = hashlib.sha256()
     paths = [root / name for name in CODE_FILES]
     for folder in CODE_FOLDERS:
         paths += (root / folder).rglob("*")
+    mappings = root / "intake" / "mappings"
     for path in sorted(paths):
-        if path.suffix in CODE_SUFFIXES and path.is_file():
+        if mappings not in path.parents and path.suffix in CODE_SUFFIXES and path.is_file():
             digest.update(f"{path.relative_to(root)}={files.sha256_of(path)}\n".encode())
     return digest.hexdigest()[:16]
 

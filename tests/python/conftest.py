@@ -10,13 +10,15 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker per core: their threads would only wait
 
 import pytest
+import short_road
 from builds import ROOT, Build, load_build, run_dbt, save_build
 from filelock import FileLock
+from short_road import ShortRoad
 
 LONG_FILES = (
-    "refresh/test_refresh_real.py",
-    "faults/test_faults_of_keys.py",
     "docs/test_commands.py",
+    "faults/test_faults_of_keys.py",
+    "refresh/test_refresh_real.py",
     "faults/test_own_faults.py",
     "refresh/test_refresh_run.py",
     "end_to_end/test_demo_build.py",
@@ -87,6 +89,12 @@ def demo_build(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Buil
             save_build(build, folder)
     assert build.returncode == 0, build.output[-4000:]
     return build
+
+
+@pytest.fixture(scope="session")
+def road(demo_build: Build) -> ShortRoad:
+    """The statements that dbt left for the demo."""
+    return short_road.from_build(demo_build)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 import fault_endings
 import pytest
 import short_road
-from builds import ROOT, Build
+from builds import ROOT
 from fault_checks import Track
 from plain_gate import plain_gate
 from short_road import ShortRoad
@@ -36,12 +36,6 @@ def judged_without_great_expectations() -> Iterator[None]:
     """In this room alone; others meet the gate as it is."""
     with plain_gate():
         yield
-
-
-@pytest.fixture(scope="session")
-def road(demo_build: Build) -> ShortRoad:
-    """The statements that dbt left for the demo."""
-    return short_road.from_build(demo_build)
 
 
 @pytest.fixture(scope="session")

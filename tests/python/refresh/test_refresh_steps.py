@@ -8,6 +8,7 @@ import types
 
 import invented
 import pytest
+from builds import ROOT
 from invented import Shape
 
 from core.progress import Progress
@@ -78,3 +79,19 @@ def test_a_missing_delivery_folder_is_refused_in_one_line(settings):
     with pytest.raises(Stop) as stop:
         invented.refresh(gone, chosen=steps.real_steps())
     assert stop.value.code == ExitCode.DELIVERY_REFUSED
+
+
+def test_a_changed_mapping_or_file_of_words_is_another_delivery(settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("REGISTRY_VAULT", str(settings.vault))
+    mapping = tmp_path / "ours.yml"
+    given = dataclasses.replace(settings, mapping=str(mapping))
+    clinic = (ROOT / "intake" / "mappings" / "clinic.yml").read_text(encoding="utf-8")
+    words = settings.vault / "words.csv"
+    seen = []
+    for code in ("index_treatment", "other_biologic"):
+        for end in ("", "# answered\n"):
+            words.write_text(f"kind,word,code\ndrug,dupixent,{code}\n")
+            mapping.write_text(f"{clinic}\nwords_file: words.csv\n{end}")
+            seen.append(load.fingerprint(given))
+    assert len(set(seen)) == 4
+    assert load.fingerprint(given) == seen[-1]
