@@ -41,32 +41,27 @@ names as (
     select product_name as written_name from drug_products
 ),
 
--- The words of a name are its runs of letters and digits; a question mark stays with its word:
--- "tacrolimus ung. 0,1%" is tacrolimus, ung, 0, 1.
+-- The words of a name are its runs of letters and digits; a question mark stays with its word, and
+-- a stroke between two letters is left out: "tacrolimus 0,1% s/c" is tacrolimus, 0, 1, sc.
 split_names as (
     select
         written_name,
-        string_to_array(trim(regexp_replace(written_name, '[^\pL\pM\d?]+', ' ', 'g')), ' ') as parts
+        regexp_extract_all(
+            regexp_replace(written_name, '\b([a-z])/([a-z])\b', '\1\2', 'g'), '[\pL\pM\d?]+'
+        ) as parts
     from names
 ),
 
 -- The words of each drug, and what follows each of them.
-name_parts as (
+placed_words as (
     select
         written_drugs.drug_number,
-        split_names.parts
+        split_names.parts,
+        unnest(split_names.parts) as word,
+        generate_subscripts(split_names.parts, 1) as word_place
     from written_drugs
     inner join split_names
         on written_drugs.drug_name = split_names.written_name
-),
-
-placed_words as (
-    select
-        drug_number,
-        parts,
-        unnest(parts) as word,
-        generate_subscripts(parts, 1) as word_place
-    from name_parts
 ),
 
 name_words as (
@@ -76,7 +71,6 @@ name_words as (
         word_place,
         array_to_string(parts[word_place:], ' ') || ' ' as text_from_here
     from placed_words
-    where word != ''
 ),
 
 -- Where no route is recorded, a word of the name may tell it: ointment, tablets. Two routes tell
@@ -102,30 +96,22 @@ routed_drugs as (
         on written_drugs.drug_number = name_routes.drug_number
 ),
 
-product_words as (
+product_meanings as (
     select
-        drug_products.*,
-        split_names.parts
+        drug_products.route_code,
+        drug_products.atc_code,
+        cohort_atc_classes.steroid_potency_code,
+        split_names.parts[1] as first_word,
+        array_to_string(split_names.parts, ' ') || ' ' as product_text,
+        array_length(split_names.parts, 1) as n_words,
+        coalesce(drug_products.treatment_class_code, cohort_atc_classes.treatment_class_code)
+            as treatment_class_code,
+        coalesce(drug_products.substance_code, cohort_atc_classes.substance_code) as substance_code
     from drug_products
     inner join split_names
         on drug_products.product_name = split_names.written_name
-),
-
-product_meanings as (
-    select
-        product_words.route_code,
-        product_words.atc_code,
-        cohort_atc_classes.steroid_potency_code,
-        product_words.parts[1] as first_word,
-        array_to_string(product_words.parts, ' ') || ' ' as product_text,
-        array_length(product_words.parts, 1) as n_words,
-        coalesce(
-            product_words.treatment_class_code, cohort_atc_classes.treatment_class_code
-        ) as treatment_class_code,
-        coalesce(product_words.substance_code, cohort_atc_classes.substance_code) as substance_code
-    from product_words
     left join cohort_atc_classes
-        on product_words.atc_code = cohort_atc_classes.atc_code
+        on drug_products.atc_code = cohort_atc_classes.atc_code
 ),
 
 -- Where a name has the words of a product, whatever its route.
@@ -221,12 +207,28 @@ several_drugs as (
     having count(*) > 1 and not bool_and(is_of_decided_drug)
 ),
 
--- What is no product must be a form, a strength or a schedule. Numbers are strengths, but a year
--- is a remark, as "stopped" and "never" are. Any other word is not understood.
+-- What the marks of a name say: a date, which may be that of a stop (10/20 before a unit is a
+-- strength); or no, as "(-)", ": 0" and a cross do.
+name_marks as (
+    select
+        drug_number,
+        regexp_matches(
+            drug_name,
+            '(^|\D)(19[5-9]\d|20(0[1-9]|[1-4]\d))(\D|$)'
+            || '|(^|[^\d.,/])(0?[1-9]|[12]\d|3[01])[./-](0?[1-9]|1[0-2])[./-]\d\d(\D|$)'
+            || '|(^|[^\d.,/])(0?[1-9]|1[0-2])/[0-3]\d\s*($|[^\s\d/.,%\pL])|[''’´`][0-3]\d(\D|$)'
+        ) as has_date,
+        regexp_matches(drug_name, '[✗✘❌†]|\(\s*[-–—]\s*\)|[\s:=(]0\s*(\)|$)') as has_denial
+    from written_drugs
+),
+
+-- What is no product must be a form, a strength or a schedule. Numbers are strengths; "stopped" and
+-- "never" are remarks, as is a question mark. Any other word is not understood.
 other_words as (
     select
         name_words.drug_number,
-        bool_or(drug_name_words.meaning_code = 'remark') as has_remark
+        bool_or(drug_name_words.meaning_code = 'remark' or name_words.word like '%?%')
+            as has_remark
     from name_words
     left join drug_name_words
         on regexp_replace(name_words.word, '^\d+|\d+$', '', 'g') = drug_name_words.word
@@ -235,10 +237,7 @@ other_words as (
     where
         word_list.word is null
         and (drug_name_words.word is null or drug_name_words.meaning_code = 'remark')
-        and (
-            not regexp_full_match(name_words.word, '\d+')
-            or regexp_full_match(name_words.word, '20(0[1-9]|[1-4]\d)')
-        )
+        and not regexp_full_match(name_words.word, '\d+')
         and not exists (
             select 1
             from named_places
@@ -273,12 +272,16 @@ final as (
         mentioned_products.steroid_potency_code,
         mentioned_products.drug_number is not null
         and several_drugs.drug_number is null
-        and other_words.drug_number is null as is_understood,
+        and other_words.drug_number is null
+        and not name_marks.has_date
+        and not name_marks.has_denial as is_understood,
         -- A name without further words has no remark, and one without a second drug has no code of
         -- one of two.
-        coalesce(other_words.has_remark, false) as has_remark,
+        coalesce(other_words.has_remark, false) or name_marks.has_denial as has_remark,
         coalesce(several_drugs.is_code_of_one, false) as is_code_of_one_of_two
     from written_drugs
+    inner join name_marks
+        on written_drugs.drug_number = name_marks.drug_number
     left join mentioned_products
         on written_drugs.drug_number = mentioned_products.drug_number
     left join several_drugs

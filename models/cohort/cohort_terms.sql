@@ -26,15 +26,18 @@ stg_intake__source_words as (
     select * from {{ ref('stg_intake__source_words') }}
 ),
 
+-- A full stop or comma at the end is no part of a term.
 written_terms as (
     select distinct
         'comorbidity' as term_kind,
-        comorbidity_term as term
+        comorbidity_term as term,
+        rtrim(comorbidity_term, ' .,;:') as bare_term
     from stg_clinic__comorbidities
     union all
     select distinct
         'adverse_event' as term_kind,
-        event_term as term
+        event_term as term,
+        rtrim(event_term, ' .,;:') as bare_term
     from stg_clinic__adverse_events
 ),
 
@@ -65,14 +68,14 @@ openings as (
         written_terms.term_kind,
         written_terms.term,
         left(
-            written_terms.term, length(written_terms.term) - length(listed_terms.term) - 1
+            written_terms.bare_term, length(written_terms.bare_term) - length(listed_terms.term) - 1
         ) as opening,
         false as is_whole_term
     from written_terms
     inner join listed_terms
         on
             written_terms.term_kind = listed_terms.term_kind
-            and ends_with(written_terms.term, ' ' || listed_terms.term)
+            and ends_with(written_terms.bare_term, ' ' || listed_terms.term)
 ),
 
 opening_words as (
@@ -130,7 +133,7 @@ final as (
     left join listed_terms
         on
             written_terms.term_kind = listed_terms.term_kind
-            and written_terms.term = listed_terms.term
+            and written_terms.bare_term = listed_terms.term
     left join denied_terms
         on
             written_terms.term_kind = denied_terms.term_kind

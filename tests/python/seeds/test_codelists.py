@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import defaultdict
 
 import pytest
-from seed_files import column, seed
+from seed_files import SEEDS, column, seed
 
 POTENCY_OF_GROUP = {"A": "mild", "B": "moderate", "C": "potent", "D": "very_potent"}
 ATC_PREFIX = re.compile(r"[A-Z]([0-9]{2}([A-Z]([A-Z]([0-9]{2})?)?)?)?")
@@ -157,6 +158,14 @@ def test_words_are_lower_case_and_every_code_is_its_own_word() -> None:
         for row in seed("word_list")
         if (row["word_kind"], row["code"]) not in words
     ] == []
+
+
+def test_what_intake_reads_as_a_stop_is_a_remark_beside_a_drug() -> None:
+    with (SEEDS.parent / "intake" / "remark_words.csv").open(encoding="utf-8", newline="") as file:
+        stops = {row["word"] for row in csv.DictReader(file) if row["kind"] == "stop"}
+    remarks = {r["word"] for r in seed("drug_name_words") if r["meaning_code"] == "remark"}
+    assert {"sospeso", "stopped", "abgesetzt", "arrêté"} <= stops
+    assert stops - remarks == set()
 
 
 @pytest.mark.parametrize(
