@@ -83,8 +83,8 @@ def compare_table(
     _count_changes(db, before, after, shared, comparison, patient=patient)
     if has_patients and comparison == "mart":
         coded = [name for name in shared if CODED.fullmatch(name)]
-        _count_replaced(db, before, after, coded)
-        _count_emptied(db, before, after, shared)
+        _count_lost(db, before, after, "replaced", coded, placeholders=PLACEHOLDERS)
+        _count_lost(db, before, after, "emptied", shared)
         db.execute(
             """
             insert into row_changes
@@ -254,50 +254,28 @@ def _count_changes(
             )  # fmt: skip
 
 
-def _count_replaced(
-    db: duckdb.DuckDBPyConnection, before: Side, after: Side, columns: list[str]
+def _count_lost(
+    db: duckdb.DuckDBPyConnection,
+    before: Side,
+    after: Side,
+    change: str,
+    columns: Sequence[str],
+    *,
+    placeholders: Sequence[str] = (),
 ) -> None:
-    """Count patients whose code or set flag became another value.
+    """Count patients with a value that became another one (``replaced``) or none (``emptied``).
 
-    Denominator: patients in both versions who had a value other than a placeholder before. A rare
-    code is thus judged by the patients who have it.
-    """
-    placeholders = list(PLACEHOLDERS)
-    for column in columns:
-        old, new = quote("before " + column), quote("after " + column)
-        n_records, n_patients = db.execute(
-            f"select count(*), count(distinct patient_id) from joined where {IN_BOTH} "
-            f"and {old} <> {new} and not list_contains(?, {old}::varchar)",
-            [placeholders],
-        ).fetchall()[0]
-        if not n_records:
-            continue
-        n_with_value = duck.scalar(
-            db,
-            f"select count(distinct patient_id) from {before.relation} "
-            f"where {quote(column)} is not null and not list_contains(?, "
-            f"{quote(column)}::varchar) "
-            f"and patient_id in (select patient_id from {after.relation})",
-            [placeholders],
-        )
-        db.execute(
-            "insert into quality.changes values ('mart', ?, ?, 'replaced', ?, ?, ?)",
-            [after.table, column, n_records, n_patients, n_with_value],
-        )
-
-
-def _count_emptied(
-    db: duckdb.DuckDBPyConnection, before: Side, after: Side, columns: list[str]
-) -> None:
-    """Count patients with a value that became missing.
-
-    Denominator: patients in both versions who had a value before.
+    Denominator: patients in both versions who had a value before that is no placeholder.
     """
     for column in columns:
         old, new = quote("before " + column), quote("after " + column)
+        is_lost = (
+            f"{old} <> {new}" if change == "replaced" else f"{old} is not null and {new} is null"
+        )
         n_records, n_patients = db.execute(
             "select count(*), count(distinct patient_id) from joined "
-            f"where {IN_BOTH} and {old} is not null and {new} is null"
+            f"where {IN_BOTH} and {is_lost} and not list_contains(?::varchar[], {old}::varchar)",
+            [list(placeholders)],
         ).fetchall()[0]
         if not n_records:
             continue
@@ -305,9 +283,11 @@ def _count_emptied(
             db,
             f"select count(distinct patient_id) from {before.relation} "
             f"where {quote(column)} is not null "
+            f"and not list_contains(?::varchar[], {quote(column)}::varchar) "
             f"and patient_id in (select patient_id from {after.relation})",
+            [list(placeholders)],
         )
         db.execute(
-            "insert into quality.changes values ('mart', ?, ?, 'emptied', ?, ?, ?)",
-            [after.table, column, n_records, n_patients, n_with_value],
+            "insert into quality.changes values ('mart', ?, ?, ?, ?, ?, ?)",
+            [after.table, column, change, n_records, n_patients, n_with_value],
         )

@@ -8,6 +8,7 @@ manifest.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import duckdb
@@ -163,39 +164,34 @@ def about_changes(db: duckdb.DuckDBPyConnection) -> list[Finding]:
     """Compare quality.changes of the open work file with the largest plausible shares."""
     findings: list[Finding] = []
     reported: set[tuple[str, str]] = set()
+    recoded = {
+        (table, column): counts
+        for table, column, *counts in _changes_of(db, "recoded", LARGEST_SHARE)
+    }
     for table, columns in LARGEST_SHARE.items():
         for column, largest in columns.items():
-            row = db.execute(
-                "select n_patients, n_patients_compared from quality.changes "
-                "where comparison_code = 'mart' and table_name = ? and column_name = ? "
-                "and change_code = 'recoded'",
-                [table, column],
-            ).fetchone()
-            if row and _is_large(row[0], row[1], largest):
+            n, n_compared = recoded.get((table, column), (0, 0))
+            if _is_large(n, n_compared, largest):
                 reported.add((table, column))
                 findings.append(
                     Finding(
                         "recode",
-                        f"{table}.{column} changed for {row[0]} of {row[1]} patients in both "
-                        f"versions ({row[0] / row[1]:.0%}; at most {largest:.0%} is plausible): "
+                        f"{table}.{column} changed for {n} of {n_compared} patients in both "
+                        f"versions ({n / n_compared:.0%}; at most {largest:.0%} is plausible): "
                         "was a code list or a column swapped?",
                     )
                 )
     findings += _about_replaced_values(db, reported)
     findings += _about_emptied_values(db)
-    row = db.execute(
-        "select n_patients, n_patients_compared from quality.changes "
-        "where comparison_code = 'mart' and table_name = 'dim_patients' "
-        "and change_code = 'vanished' and column_name is null"
-    ).fetchone()
-    if row and _is_large(row[0], row[0] + row[1], LARGEST_VANISHED_SHARE):
-        findings.append(
-            Finding(
-                "vanished",
-                f"{row[0]} of {row[0] + row[1]} enrolled patients are missing: was a filter left "
-                "on in the source system?",
-            )
+    findings += [
+        Finding(
+            "vanished",
+            f"{n} of {n + n_kept} enrolled patients are missing: was a filter left on in the "
+            "source system?",
         )
+        for _, _, n, n_kept in _changes_of(db, "vanished", ["dim_patients"])
+        if _is_large(n, n + n_kept, LARGEST_VANISHED_SHARE)
+    ]
     return findings
 
 
@@ -203,12 +199,6 @@ def _about_replaced_values(
     db: duckdb.DuckDBPyConnection, reported: set[tuple[str, str]]
 ) -> list[Finding]:
     """Find codes and flags that became another value for many of the patients who had one."""
-    rows = db.execute(
-        "select table_name, column_name, n_patients, n_patients_compared from quality.changes "
-        "where comparison_code = 'mart' and change_code = 'replaced' "
-        "and list_contains(?, table_name) order by list_position(?, table_name), column_name",
-        [list(WATCHED_FOR_REPLACED)] * 2,
-    ).fetchall()
     return [
         Finding(
             "recode",
@@ -216,7 +206,7 @@ def _about_replaced_values(
             f"({n / n_held:.0%}; at most {LARGEST_REPLACED_SHARE:.0%} is plausible): was a code "
             "list or a column swapped?",
         )
-        for table, column, n, n_held in rows
+        for table, column, n, n_held in _changes_of(db, "replaced", WATCHED_FOR_REPLACED)
         if _is_large(n, n_held, LARGEST_REPLACED_SHARE) and (table, column) not in reported
     ]
 
@@ -226,13 +216,6 @@ def _about_emptied_values(db: duckdb.DuckDBPyConnection) -> list[Finding]:
 
     The reason why something is missing goes when it is filled in.
     """
-    rows = db.execute(
-        "select table_name, column_name, n_patients, n_patients_compared from quality.changes "
-        "where comparison_code = 'mart' and change_code = 'emptied' "
-        "and not ends_with(column_name, '_reason_code') "
-        "and list_contains(?, table_name) order by list_position(?, table_name), column_name",
-        [list(WATCHED_FOR_EMPTIED)] * 2,
-    ).fetchall()
     return [
         Finding(
             "emptied",
@@ -240,9 +223,22 @@ def _about_emptied_values(db: duckdb.DuckDBPyConnection) -> list[Finding]:
             f"({n / n_held:.0%}; at most {LARGEST_EMPTIED_SHARE:.0%} is plausible): was a column "
             "left out or renamed at the source?",
         )
-        for table, column, n, n_held in rows
-        if _is_large(n, n_held, LARGEST_EMPTIED_SHARE)
+        for table, column, n, n_held in _changes_of(db, "emptied", WATCHED_FOR_EMPTIED)
+        if _is_large(n, n_held, LARGEST_EMPTIED_SHARE) and not column.endswith("_reason_code")
     ]
+
+
+def _changes_of(
+    db: duckdb.DuckDBPyConnection, change: str, marts: Iterable[str]
+) -> list[tuple[str, str, int, int]]:
+    """Return mart, column, patients concerned and patients compared, in the order of the marts."""
+    rows = db.execute(
+        "select table_name, column_name, n_patients, n_patients_compared from quality.changes "
+        "where comparison_code = 'mart' and change_code = $1 "
+        "and list_contains($2, table_name) order by list_position($2, table_name), column_name",
+        [change, list(marts)],
+    ).fetchall()
+    return rows
 
 
 def about_unmapped_terms(
