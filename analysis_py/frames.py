@@ -83,7 +83,6 @@ def wide(frame: pd.DataFrame, value: str, timepoints: Sequence[str]) -> pd.DataF
         With patient_id, timepoint_code and the column `value`; unique per patient and timepoint.
     value : str
         Column to spread: numbers or text.
-    timepoints : sequence of str
 
     Returns
     -------

@@ -73,11 +73,6 @@ class Marts:
 
     Use as a context manager; the file is closed at the end of the block.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        A DuckDB file.
-
     Raises
     ------
     MartsError
@@ -125,8 +120,6 @@ class Marts:
 
         Parameters
         ----------
-        mart : str
-            Name of a table or view of schema marts.
         columns : sequence of str, optional
             All columns when left out.
         rows : tuple of str, optional

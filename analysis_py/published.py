@@ -150,8 +150,6 @@ def compare(
 
     Parameters
     ----------
-    results : Results
-        Of all analyses.
     frames : mapping
         Marts of :data:`COLUMNS` and, where they exist, :data:`OPTIONAL_COLUMNS`.
     reasons : mapping, optional

@@ -29,13 +29,6 @@ def is_missing(value: float | None) -> TypeIs[None]:
 def round_half_up(value: float, decimals: int) -> Decimal:
     """Round half-up.
 
-    Parameters
-    ----------
-    value : float
-        Finite number.
-    decimals : int
-        Digits after the decimal point, 0 or more.
-
     Returns
     -------
     decimal.Decimal

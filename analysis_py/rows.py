@@ -46,8 +46,6 @@ class ResultRows:
 
     Parameters
     ----------
-    results : Results
-        Estimates in the order in which the analyses made them.
     timepoints : sequence of Timepoint
         Of the study, the first one being baseline.
     index_treatment : str

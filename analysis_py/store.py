@@ -47,8 +47,6 @@ def write_results(warehouse: Path, study: Study) -> None:
     ----------
     warehouse : pathlib.Path
         An existing file with the marts that no other program has open.
-    study : Study
-        From :func:`analysis_py.study.run_study`.
 
     Raises
     ------

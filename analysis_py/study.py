@@ -78,7 +78,6 @@ def run_analyses(
     ----------
     frames : mapping
         Marts with the columns of :func:`analysis_py.catalogue.required_columns`.
-    analyses : sequence of Analysis
     progress : callable
         Called with the title of each analysis before it runs.
     """

@@ -113,8 +113,6 @@ def run_measured(command: Sequence[str], log: Path, environment: Mapping[str, st
 
     Parameters
     ----------
-    log : Path
-        File for its output.
     environment : mapping
         Variables in addition to those of this process.
     """

@@ -51,7 +51,6 @@ def csv_bytes(header: Sequence[str], lines: Iterable[Sequence[object]]) -> bytes
 
     Parameters
     ----------
-    header : sequence of str
     lines : iterable of sequences
         Text is made safe; a number is written unrounded; None is an empty cell.
     """

@@ -85,13 +85,7 @@ class Stop(Exception):  # noqa: N818 - a stop is a decision, not an error
 
 
 class Terminated(BaseException):
-    """The process was asked to end (SIGTERM, SIGHUP); raised so that every ``finally`` is reached.
-
-    Parameters
-    ----------
-    number : int
-        The signal.
-    """
+    """The process was asked to end (SIGTERM, SIGHUP); raised so that every finally is reached."""
 
     def __init__(self, number: int = signal.SIGTERM) -> None:
         super().__init__()

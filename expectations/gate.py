@@ -50,13 +50,7 @@ records that each rule judges."""
 
 
 def all_suites(facts: Facts) -> list[Suite]:
-    """Return every suite in the order in which they are judged.
-
-    Parameters
-    ----------
-    facts : Facts
-        What volumes, dates and means are compared with.
-    """
+    """Return every suite in the order in which they are judged."""
     return [*exports.suites(facts), periods.suite(facts), *marts.suites(facts)]
 
 
@@ -67,8 +61,6 @@ def run(work_file: Path, facts: Facts, suites: list[Suite] | None = None) -> Che
     ----------
     work_file : Path
         The DuckDB file, closed; opened read-only here and released again.
-    facts : Facts
-        What volumes, dates and means are compared with.
     suites : list of Suite, optional
         Default: all.
 

@@ -34,8 +34,6 @@ class Rule:
         Name within the suite, lower snake case.
     expectation : str
         Class name in great_expectations.expectations.
-    arguments : dict
-        Its arguments.
     needs : str or None
         A column without any value makes the rule not applicable.
     counts : tuple of str, optional

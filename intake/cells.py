@@ -41,18 +41,7 @@ class InexactNumberError(ValueError):
 
 
 def private_copy(blocks: Iterable[bytes]) -> IO[bytes]:
-    """Read a whole file into an unnamed copy, for formats that are not read in order.
-
-    Parameters
-    ----------
-    blocks : iterable of bytes
-        The file.
-
-    Returns
-    -------
-    file
-        In memory when small, else an unnamed file that is removed with the process.
-    """
+    """Read a whole file into an unnamed copy, for formats that are not read in order."""
     copy = tempfile.SpooledTemporaryFile(max_size=_COPY_IN_MEMORY_BYTES)  # noqa: SIM115
     for block in blocks:
         copy.write(block)
@@ -87,8 +76,6 @@ def render(value: Any, form: CellForm) -> str:
     ----------
     value : object
         Text, number, boolean, date, time or None.
-    form : CellForm
-        Declared decimal mark and date format.
 
     Returns
     -------
@@ -156,12 +143,6 @@ class TableReader:
 
     Attributes
     ----------
-    copy : file
-        Private copy of the file.
-    contract : HeaderContract
-        Headers that the file must and may have.
-    forms : CellForms
-        Declared decimal marks and date formats.
     tally, notices, layout
         Filled while the file is read.
     """

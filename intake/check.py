@@ -19,8 +19,6 @@ class CheckLine(NamedTuple):
 
     Attributes
     ----------
-    name : str
-        The file.
     verdict : str
         accepted, REFUSED or notice; of an export: coverage or words.
     words : str
@@ -62,16 +60,10 @@ def check(folder: Path, mapping: str = "", progress: FileProgress | None = None)
 
     Parameters
     ----------
-    folder : Path
-        The delivery folder.
     mapping : str
         Name of the mapping; "" takes source_system of delivery.yml, else ``clinic``.
     progress : callable, optional
         Called with the name of a file and the number of its bytes that were just read.
-
-    Returns
-    -------
-    CheckReport
 
     Raises
     ------

@@ -101,6 +101,18 @@ def column_names(export_name: str) -> list[str]:
     return [column.name for column in EXPORTS[export_name]]
 
 
+KINDS_OF_TERMS = {
+    "event_term": "adverse_event", "drug_name": "drug", "comorbidity_term": "comorbidity",
+}  # fmt: skip
+"""Column that says what a record is about -> kind of its terms."""
+
+
+def word_kind(export_name: str, column_name: str) -> str:
+    """Return the kind of the words or terms of a column; "" where it has none."""
+    kinds = {column.name: column.word_kind for column in EXPORTS[export_name]}
+    return KINDS_OF_TERMS.get(column_name) or kinds[column_name]
+
+
 def unexpected_columns(export_name: str) -> list[str]:
     """Return the columns whose absence from a file with our own headers means nothing."""
     return [column.name for column in EXPORTS[export_name] if not column.is_expected]

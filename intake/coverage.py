@@ -176,11 +176,6 @@ class UnselectedWords:
     """What the records that no use of a file selects have where its uses name what they take.
 
     Scores in a long table that the registry does not have, or events of a REDCap project.
-
-    Parameters
-    ----------
-    uses : sequence of FileUse
-        Of one file.
     """
 
     uses: Sequence[FileUse]

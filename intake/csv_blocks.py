@@ -46,8 +46,6 @@ class BlockReader:
 
     Attributes
     ----------
-    layout : Layout
-        The file's columns.
     delimiter : str
         One character.
     tally : Tally

@@ -40,8 +40,6 @@ class CsvReader:
     ----------
     blocks : iterator of bytes
         UTF-8 text with LF or CRLF line ends.
-    contract : HeaderContract
-        Headers that the file must and may have.
     form : FileForm
         The declared delimiter, or "auto": the one by which the header fits the contract; lines
         above the header and of the header.

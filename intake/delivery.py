@@ -44,12 +44,8 @@ class Delivery:
 
     Attributes
     ----------
-    folder : Path
-        As the user gave it.
     about : DeliveryFile
         Content of delivery.yml, or its defaults.
-    mapping : Mapping
-        The mapping by which the files are read.
     """
 
     folder: Path
@@ -73,8 +69,6 @@ class PlannedFile:
 
     Attributes
     ----------
-    name, file_format, n_bytes, modified_ns
-        The file in the folder.
     sheet : str or None
         Sheet of a workbook; None where the mapping names none.
     uses : list of FileUse
@@ -147,8 +141,6 @@ class FolderPlan:
 
     Attributes
     ----------
-    files : list of PlannedFile
-        The files to read.
     notices : list of tuple
         File, notice code and detail.
     refusals : list of FileRefusedError
@@ -167,12 +159,8 @@ def open_delivery(
 
     Parameters
     ----------
-    folder : Path
-        The delivery folder.
     mapping_name : str
         Name of the mapping; "" takes source_system of delivery.yml, else ``clinic``.
-    mappings_folder : Path
-        Folder of the mapping files.
 
     Raises
     ------

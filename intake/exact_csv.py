@@ -29,8 +29,6 @@ class ExactReader:
 
     Attributes
     ----------
-    layout : Layout
-        The file's columns.
     delimiter : str
         One character.
     line_at : callable

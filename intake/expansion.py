@@ -28,6 +28,7 @@ from intake.mapping_schema import (
     FileSource,
     FormatKeys,
     RecordFilter,
+    in_slot,
 )
 from intake.refusals import shown_name
 from intake.uses import (
@@ -238,7 +239,7 @@ def _slots(path: Path, use: FileUse) -> Iterator[tuple[Path, FileUse]]:
                 "numbered": (),
                 "columns": columns,
                 "records": {
-                    _named(header, label): _filter_in_slot(wanted, label)
+                    in_slot(header, label): _filter_in_slot(wanted, label)
                     for header, wanted in source.records.items()
                 },
             }
@@ -250,10 +251,6 @@ def _has_slot(text: str) -> bool:
     return SLOT in text or NUMBER_SLOT in text
 
 
-def _named(text: str, label: str) -> str:
-    return text.replace(SLOT, label).replace(NUMBER_SLOT, label)
-
-
 def _in_slot(source: ColumnSource, label: str) -> ColumnSource | None:
     """Return a column's source at one timepoint or number; None where it has none there."""
     if source.by_timepoint:
@@ -263,7 +260,7 @@ def _in_slot(source: ColumnSource, label: str) -> ColumnSource | None:
     parts = tuple(
         part.model_copy(
             update={
-                key: _named(text, label)
+                key: in_slot(text, label)
                 for key in ("header", "constant")
                 if (text := getattr(part, key)) is not None
             }
@@ -271,7 +268,7 @@ def _in_slot(source: ColumnSource, label: str) -> ColumnSource | None:
         for part in source.join
     )
     texts = {
-        key: _named(text, label)
+        key: in_slot(text, label)
         for key in ("column", "constant")
         if (text := getattr(source, key)) is not None
     }
@@ -280,7 +277,7 @@ def _in_slot(source: ColumnSource, label: str) -> ColumnSource | None:
 
 def _filter_in_slot(wanted: RecordFilter, label: str) -> RecordFilter:
     texts = {
-        key: tuple(_named(text, label) for text in found)
+        key: tuple(in_slot(text, label) for text in found)
         for key in ("one_of", "none_of")
         if (found := getattr(wanted, key)) is not None
     }

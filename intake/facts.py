@@ -8,10 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from intake.contract import EXPORTS, INTAKE_CONTRACT_VERSION
+from intake.contract import EXPORTS, INTAKE_CONTRACT_VERSION, word_kind
 from intake.delivery import Delivery, FolderPlan
 from intake.judgement import FileJudgement, Projection
-from intake.mapping_checks import word_kind
 from intake.mapping_schema import DATE_FORMATS
 from intake.raw_tables import (
     DELIVERY,
@@ -33,12 +32,6 @@ def delivery_row(
 
     Parameters
     ----------
-    delivery : Delivery
-        The folder and its mapping.
-    plan : FolderPlan
-        Which file feeds which export.
-    key : PseudonymKey
-        Key of the pseudonyms.
     hashes : dict
         File name -> sha256 of its bytes.
     """

@@ -75,8 +75,6 @@ class SourceBytes:
     ----------
     folder_handle : int
         Open handle of the delivery folder: a file is looked up there and nowhere else.
-    name : str
-        Name in that folder.
     progress : callable, optional
         Called with the size of every block.
 
@@ -180,12 +178,8 @@ def check_kind(head: bytes, file_format: str, encoding: str = "utf-8") -> None:
 
     Parameters
     ----------
-    head : bytes
-        Its first bytes.
     file_format : str
         csv, csv_gz, xlsx or parquet.
-    encoding : str
-        Declared encoding, for csv.
 
     Raises
     ------
@@ -286,8 +280,6 @@ def to_utf8(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
 
     Parameters
     ----------
-    blocks : iterator of bytes
-        The text.
     encoding : str
         Python's name of the declared encoding.
 

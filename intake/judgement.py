@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +17,6 @@ from intake.coverage import UnselectedWords
 from intake.csv_reader import CsvReader
 from intake.delivery import Delivery, FolderPlan, PlannedFile
 from intake.file_bytes import (
-    Progress,
     SourceBytes,
     check_first_line,
     check_kind,
@@ -74,12 +75,8 @@ class FileJudgement:
 
     Attributes
     ----------
-    planned : PlannedFile
-        Name, format and uses.
     sha256, n_bytes
         Hash of exactly the bytes that were read, and their number.
-    tally : Tally
-        Records and faults.
     projections : list of Projection
         One per use of the file, with its counts; more for records that no use takes, if any.
     unselected : UnselectedWords
@@ -114,10 +111,6 @@ def judge_files(
 
     Parameters
     ----------
-    delivery : Delivery
-        The folder and its mapping.
-    plan : FolderPlan
-        Its files.
     key : PseudonymKey, optional
         Key of the pseudonyms; None makes none.
     progress : callable, optional
@@ -147,8 +140,6 @@ def judged_rows(
     judgement : FileJudgement
         Names the file and its uses; the rest is filled in and complete when the rows end. With a
         refusal the rows that were yielded are void.
-    folder_handle : int
-        Open handle of the delivery folder.
     key : PseudonymKey, optional
         For the patients' pseudonyms; None makes none.
     progress : callable, optional
@@ -160,30 +151,23 @@ def judged_rows(
         A projection of the file and rows of its raw table.
     """
     planned = judgement.planned
-    source = None
+    of_file = None if progress is None else partial(progress, planned.name)
     try:
-        source = SourceBytes(folder_handle, planned.name, _progress_of(planned.name, progress))
-        reader = _reader(planned, source)
-        judgement.tally, judgement.notices = reader.tally, reader.notices
-        for batch in reader.batches():
+        with closing(SourceBytes(folder_handle, planned.name, of_file)) as source:
+            reader = _reader(planned, source)
+            judgement.tally, judgement.notices = reader.tally, reader.notices
+            for batch in reader.batches():
+                if not judgement.projections:
+                    judgement.projections = _projections(planned, reader.layout, key)
+                yield from _projected(judgement, batch, reader.layout, key)
             if not judgement.projections:
                 judgement.projections = _projections(planned, reader.layout, key)
-            yield from _projected(judgement, batch, reader.layout, key)
-        if not judgement.projections:
-            judgement.projections = _projections(planned, reader.layout, key)
-        _note_columns(judgement, reader.layout)
-        _judge_whole(judgement)
-        judgement.sha256, judgement.n_bytes = source.sha256, source.n_bytes
+            _note_columns(judgement, reader.layout)
+            _judge_whole(judgement)
+            judgement.sha256, judgement.n_bytes = source.sha256, source.n_bytes
     except FileRefusedError as refusal:
         refusal.file_name = shown_name(planned.shown)
         judgement.refusal = refusal
-    finally:
-        if source is not None:
-            source.close()
-
-
-def _progress_of(name: str, progress: FileProgress | None) -> Progress | None:
-    return None if progress is None else lambda n_bytes: progress(name, n_bytes)
 
 
 def _reader(

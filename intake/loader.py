@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -36,10 +37,6 @@ def load_delivery(
 
     Parameters
     ----------
-    delivery : Delivery
-        The folder and its mapping.
-    key : PseudonymKey
-        Key of the pseudonyms.
     cursor : duckdb.DuckDBPyConnection
         A cursor of its own on the warehouse.
     working_folder : Path, optional
@@ -116,17 +113,12 @@ def _loaded_row(
 
 def _hash(handle: int, name: str) -> str:
     """Return the hash of a file; an empty one when it cannot be read, which judging will report."""
-    source = None
     try:
-        source = SourceBytes(handle, name)
-        for _ in source.blocks():
-            pass
-        return source.sha256
+        with closing(SourceBytes(handle, name)) as source:
+            deque(source.blocks(), maxlen=0)
+            return source.sha256
     except FileRefusedError:
         return ""
-    finally:
-        if source is not None:
-            source.close()
 
 
 def _write(

@@ -142,8 +142,6 @@ class Mapping:
     ----------
     name : str
         The file's name without ending; with the hash, part of the load id.
-    content : MappingContent
-        What it says.
     sha256 : str
         Of the bytes of the mapping, and of its file of words where it names one.
     words : dict

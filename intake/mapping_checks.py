@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from intake.contract import EXPORTS, codes_of, column_names, required_columns
+from intake.contract import EXPORTS, codes_of, column_names, required_columns, word_kind
 from intake.mapping_schema import NUMBER_SLOT, RELATIVE_DATES, SLOT, ColumnSource, FileSource
 from intake.refusals import shown_name
 from intake.uses import NOT_SELECTED, NUMBERS, SKIPPED, FileUse, file_key
@@ -122,19 +122,6 @@ def _check_shape(path: Path, where: str, export_name: str, source: FileSource) -
             raise PlacedError(place, f"{where}: {name}: unit: is no number")
         if column.remarks and name != "drug_name":
             raise PlacedError(place, f"{where}: {name}: remarks are read behind drug_name only")
-
-
-_KINDS_OF_TERMS = {
-    "drug_name": "drug",
-    "comorbidity_term": "comorbidity",
-    "event_term": "adverse_event",
-}
-
-
-def word_kind(export_name: str, column_name: str) -> str:
-    """Return the kind of the words of a contract column; "" where it has none."""
-    kinds = {column.name: column.word_kind for column in EXPORTS[export_name]}
-    return _KINDS_OF_TERMS.get(column_name) or kinds[column_name]
 
 
 def _check_words(path: Path, where: str, kind: str, column: ColumnSource) -> None:

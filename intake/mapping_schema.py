@@ -43,6 +43,12 @@ SLOT = "{t}"
 NUMBER_SLOT = "{n}"
 """Stands for the number of a column in the strings of a use with numbered columns."""
 
+
+def in_slot(text: str, label: str) -> str:
+    """Return a text at one timepoint or number."""
+    return text.replace(SLOT, label).replace(NUMBER_SLOT, label)
+
+
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,40}")
 CENTRE_PATTERN = "[a-z0-9][a-z0-9_-]{0,40}"
 """Code of a centre, after blanks around it are off and letters are lower case."""
@@ -107,8 +113,6 @@ class CellKeys(StrictModel):
         One of ALL_DATE_FORMATS.
     two_digit_years : int or None
         Pivot: years up to it are of the 2000s, later ones of the 1900s; None refuses them.
-    missing_codes : tuple of str or None
-        Texts that mean missing.
     """
 
     decimal_mark: Literal[".", ","] | None = None
@@ -135,10 +139,6 @@ class FormatKeys(CellKeys):
         Whether a course may have partial dates.
     time_zone : str or None
         IANA name; timestamps with an offset become the date that they have there.
-    preamble_lines : int or None
-        Lines above the header.
-    header_lines : int or None
-        Lines of the header.
     """
 
     encoding: str | None = None
@@ -191,8 +191,6 @@ class ColumnSource(CellKeys):
 
     Attributes
     ----------
-    column : str or None
-        Header in the file.
     join : tuple of JoinPart
         Parts whose texts are joined, to make a key that the source does not have.
     constant : str or None
@@ -256,8 +254,6 @@ class RecordFilter(StrictModel):
 
     Attributes
     ----------
-    one_of, none_of : tuple of str or None
-        Texts.
     is_empty : bool or None
         Whether the cell must be empty (a missing code counts as empty), or must not.
     """

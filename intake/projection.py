@@ -28,12 +28,6 @@ class Projection:
 
     Parameters
     ----------
-    use : FileUse
-        Export, columns and filter.
-    file_name : str
-        Name of the file in the delivery folder.
-    layout : Layout
-        Columns of the batches.
     key : PseudonymKey or None
         For the patients' pseudonyms; None makes none.
     takes_faulty : bool

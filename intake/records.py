@@ -121,17 +121,6 @@ def fits(cells: Sequence[str], contract: HeaderContract) -> bool:
 def judge_header(cells: Sequence[str], contract: HeaderContract) -> Layout:
     """Compare a header line with the contract.
 
-    Parameters
-    ----------
-    cells : sequence of str
-        The fields of the header line.
-    contract : HeaderContract
-        What the file must hold.
-
-    Returns
-    -------
-    Layout
-
     Raises
     ------
     FileRefusedError
@@ -206,8 +195,6 @@ def judge_fields(fields: Sequence[str], layout: Layout) -> list[str] | Fault:
     ----------
     fields : sequence of str
         All fields in the order of the file; undecodable bytes as lone surrogates.
-    layout : Layout
-        The file's columns.
 
     Returns
     -------
@@ -345,7 +332,7 @@ def batch_of_rows(
     lines: Iterable[int],
     layout: Layout,
 ) -> pa.Table:
-    """Return records that were judged one by one as a batch.
+    """Return records that were judged one by one as a batch with the columns of ``batch_schema``.
 
     Parameters
     ----------
@@ -353,13 +340,6 @@ def batch_of_rows(
         Result of ``judge_fields`` per record.
     numbers, lines : iterable of int
         Record number and physical line of each record.
-    layout : Layout
-        The file's columns.
-
-    Returns
-    -------
-    pyarrow.Table
-        With the columns of ``batch_schema``.
     """
     faults = [row if isinstance(row, Fault) else None for row in rows]
     blank = [None] * len(layout.keys)

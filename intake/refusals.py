@@ -140,8 +140,6 @@ def shown_name(name: str, limit: int = 60) -> str:
 
     Parameters
     ----------
-    name : str
-        Text from a file or a folder.
     limit : int
         Longest text shown, in characters.
 

@@ -34,10 +34,6 @@ def pieces(text: str | None, marks: tuple[str, ...], missing: tuple[str, ...]) -
     ----------
     text : str or None
         The cell; None for a record that cannot be read.
-    marks : tuple of str
-        The declared separators.
-    missing : tuple of str
-        Texts that mean missing.
     """
     if text is None or not text.strip() or text.strip() in missing:
         return [text]
@@ -97,8 +93,6 @@ def read_remark(text: str, form: CellForm, *, is_past: bool, has_dose: bool) -> 
     ----------
     text : str
         The cell, or a piece of it.
-    form : CellForm
-        Form of full dates.
     is_past : bool
         Whether the course is an earlier treatment; elsewhere a stop stays in the name.
     has_dose : bool

@@ -27,12 +27,8 @@ class CellForm:
 
     Attributes
     ----------
-    decimal_mark, date_format : str
-        As the mapping names them.
     two_digit_years : int or None
         Pivot of two-digit years; None refuses them.
-    missing_codes : tuple of str
-        Texts that mean missing.
     partial_dates : bool
         Whether a course may have partial dates.
     time_zone : str or None
@@ -78,12 +74,8 @@ class FileUse:
 
     Attributes
     ----------
-    export_name : str
-        The export that it feeds.
     source : FileSource
         File, sheet, part, filters and columns; no timepoints are left in it.
-    file_form : FileForm
-        How the file is read.
     cell_form : CellForm
         How its cells are written, unless a column says otherwise.
     staged_form : CellForm

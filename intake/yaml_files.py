@@ -51,13 +51,6 @@ def read_settings(path: Path, model: type[Model]) -> tuple[Model, str]:
 
     Text stays text ("no" is a word); anchors, aliases and repeated keys are refused.
 
-    Parameters
-    ----------
-    path : Path
-        The file; its name is used in messages.
-    model : type
-        Model of the whole file.
-
     Returns
     -------
     tuple

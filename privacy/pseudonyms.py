@@ -136,10 +136,6 @@ def load_key(is_synthetic: bool, say: Callable[[str], None] | None = None) -> Ps
     say : callable, optional
         Takes the one line about a new key; default: it goes to standard error.
 
-    Returns
-    -------
-    PseudonymKey
-
     Raises
     ------
     Stop

@@ -158,8 +158,6 @@ def compare_exports(
     ----------
     db : duckdb.DuckDBPyConnection
         The work file, writable; the quality tables exist.
-    previous_vault : Path
-        The vault file of the previous version.
     build_number : int
         Rows of the history carry it; rows of an unfinished earlier run are replaced.
     """

@@ -75,12 +75,8 @@ def erase(
 
     Parameters
     ----------
-    patient_id : str
-        The clinic's own identifier.
     reason : str
         Recorded in the manifest; it must not name a person.
-    steps : Steps
-        The parts of the refresh.
     centre_code : str
         Code of the patient's centre, in a registry with centres.
 

@@ -138,10 +138,6 @@ def leave_out(db: duckdb.DuckDBPyConnection, settings: Settings, key: PseudonymK
     ----------
     db : duckdb.DuckDBPyConnection
         The freshly loaded work file, writable.
-    settings : Settings
-        Where the tombstones are.
-    key : PseudonymKey
-        The registry's key.
 
     Returns
     -------
@@ -186,13 +182,8 @@ def without_counts(entry: Entry) -> Entry:
 def finish(settings: Settings) -> bool:
     """Delete what is older than a version without the person; prove that nothing is left.
 
-    Both folders are locked. Nothing happens unless an erasure is under way and the served version
-    was built with all tombstones.
-
-    Returns
-    -------
-    bool
-        Whether an erasure was finished.
+    Both folders are locked. Nothing happens, and False is returned, unless an erasure is under way
+    and the served version was built with all tombstones.
 
     Raises
     ------

@@ -99,11 +99,6 @@ class ReleasedTable:
 def write(settings: Settings, out: Path) -> list[Path]:
     """Write every table as CSV, all of them as one workbook, and a README that says the form.
 
-    Returns
-    -------
-    list of Path
-        The files.
-
     Raises
     ------
     Stop
@@ -162,8 +157,6 @@ def released_tables(
     ----------
     db : duckdb.DuckDBPyConnection
         A published version.
-    labels : dict
-        Labels of the codes by their kind.
     """
     levels = _levels(db, labels)
     scales = {

@@ -47,8 +47,6 @@ class Summary:
     ----------
     status : str
         ``published``, ``already_loaded`` or ``rolled_back``.
-    entry : dict
-        The manifest line.
     notes : list of str
         Repairs that were made and rules that were accepted.
     """

@@ -57,11 +57,6 @@ def facts_of(settings: Settings, version: str) -> dict[str, Any]:
 def follow(settings: Settings, served: Path | None) -> list[str]:
     """Point ``vault/current`` at the served version and remove folders that are not kept.
 
-    Parameters
-    ----------
-    served : Path or None
-        The version file that readers get.
-
     Returns
     -------
     list of str

@@ -63,7 +63,6 @@ class Worklist:
     ----------
     path : Path
         The CSV, readable by its owner only.
-    words : list of UnknownWord
     """
 
     path: Path
@@ -84,11 +83,8 @@ def write(settings: Settings, out: Path | None, progress: Progress) -> Worklist:
 
     Parameters
     ----------
-    settings : Settings
-        Delivery, mapping and vault.
     out : Path or None
         The file; by default ``<mapping>_words.csv`` in the vault.
-    progress : Progress
 
     Raises
     ------

@@ -21,8 +21,6 @@ class Draws:
 
     Parameters
     ----------
-    seed : int
-        The seed of the whole delivery.
     label : str
         The name of the stream, for instance ``"visits/17"``. Streams are independent: a change in
         one patient does not change the others.

@@ -106,12 +106,10 @@ class Figure:
         Stem of its files.
     number : str
         "Figure 1" is in the paper; "Figure S1" and on are ours.
-    title : str
     caption : str
         Population, denominators, intervals and tests.
     alternative : str
         What the figure shows, in words and numbers, for readers who cannot see it.
-    svg, png : bytes
     data : pandas.DataFrame
         The results that were drawn, unrounded.
     """

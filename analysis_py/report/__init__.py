@@ -40,11 +40,6 @@ def write_report(
     progress : callable, optional
         Called with each step before it starts.
 
-    Returns
-    -------
-    pathlib.Path
-        The page ``report.html``.
-
     Raises
     ------
     Stop

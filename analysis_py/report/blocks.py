@@ -78,8 +78,6 @@ class Grid:
 
     Attributes
     ----------
-    caption : str
-    columns : tuple of str
     rows : tuple of tuple of str
         One text per column; the first names the row.
     classes : tuple of str

@@ -45,12 +45,8 @@ class ReportSource:
     ----------
     study : Study
         Results, comparison with the paper, delivery, software.
-    rows : ResultRows
-        The results, indexed.
     delivery : dict
         The one row of dim_delivery.
-    quality : Quality
-    edition : Edition
     origin : str
         Whether the results were stored or computed.
     """

@@ -44,7 +44,6 @@ def workbook(tables: Iterable[Table], results: Results, banner: str) -> bytes:
 
     Parameters
     ----------
-    tables : iterable of Table
     results : Results
         Fill the last sheet.
     banner : str

@@ -30,7 +30,6 @@ class Table:
     ----------
     number : str
         "Table I" and "Table II" are in the paper; "Table S1" and on are ours.
-    title : str
     stub : str
         Head of the first column.
     columns : tuple of str

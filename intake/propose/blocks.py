@@ -41,7 +41,6 @@ class Block:
     patterns : dict
         Role -> header with ``{t}`` in place of the label, or label -> header where they follow no
         pattern or a timepoint is missing.
-    columns : list of Column
     reason : str
         How the meaning of the labels was found.
     is_certain : bool
@@ -151,7 +150,6 @@ def meanings(labels: set[Label], days: dict[Label, float]) -> tuple[dict[Label, 
 
     Parameters
     ----------
-    labels : set of Label
     days : dict
         Label -> median days from the first timepoint, where dates say so.
     """

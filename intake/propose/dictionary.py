@@ -44,7 +44,6 @@ class Project:
 
     Attributes
     ----------
-    data : Table
     fields : dict
         Name of a field -> what the dictionary says.
     events : dict

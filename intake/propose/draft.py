@@ -55,8 +55,6 @@ class ProposeReport:
 
     Attributes
     ----------
-    path : Path
-        The mapping.
     is_new : bool
         Whether it was not there before.
     added : list of str
@@ -98,14 +96,8 @@ def propose(folder: Path, out: str) -> ProposeReport:
 
     Parameters
     ----------
-    folder : Path
-        The delivery folder.
     out : str
         The mapping: a name, or a path. Where it is there already, its decisions stay.
-
-    Returns
-    -------
-    ProposeReport
 
     Raises
     ------
@@ -160,15 +152,6 @@ def draft(
     folder: Path, source_system: str, extraction: datetime.date | None = None
 ) -> tuple[Proposal, Folder]:
     """Return a proposal for the files of a folder, and what was found in them.
-
-    Parameters
-    ----------
-    folder : Path
-        The delivery folder; nothing of it is loaded.
-    source_system : str
-        Name of the mapping.
-    extraction : date, optional
-        Day of the export.
 
     Raises
     ------

@@ -52,8 +52,6 @@ def add_formats(proposal: Proposal, extraction: datetime.date | None) -> None:
 
     Parameters
     ----------
-    proposal : Proposal
-        With its uses.
     extraction : date, optional
         Day of the export: no two-digit year lies after it.
     """

@@ -22,8 +22,6 @@ def losses(
 
     Parameters
     ----------
-    proposal : Proposal
-    found : Folder
     seen : sequence of Seen
         Tables outside REDCap projects.
     beside : sequence of Table

@@ -46,7 +46,6 @@ class Numbered:
         Column of the contract -> header with ``{n}`` in place of the number.
     absent : list of str
         Columns of the contract that some of the numbers lack.
-    columns : list of Column
     """
 
     role: str
@@ -69,7 +68,6 @@ def numbered_columns(table: Table, columns: Sequence[Column]) -> list[Numbered]:
 
     Parameters
     ----------
-    table : Table
     columns : sequence of Column
         Those that belong to no block of timepoints.
     """

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from intake.contract import KINDS_OF_TERMS
 from intake.propose.headers import folded, words_of
 from intake.propose.proposal import Proposal
 from intake.propose.roles import (
     SET_FROM,
-    TOPICS,
     is_identity,
     score_ranges,
     share_of_terms,
@@ -69,7 +69,7 @@ def _codes_and_labels(table: Table) -> tuple[Column, Column] | None:
     codes = [c for c in unique if c not in labels[:1] and c.date_share == 0]
     if not labels or not codes or words_of(_root(codes[0].header), "patient_id") >= SET_FROM:
         return None
-    is_known = max(share_of_terms(labels[0], kind) for kind in TOPICS.values())
+    is_known = max(share_of_terms(labels[0], kind) for kind in KINDS_OF_TERMS.values())
     if is_identity(labels[0].header) and is_known < _LEAST_KNOWN_LABELS:
         return None
     return codes[0], labels[0]

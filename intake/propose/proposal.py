@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from intake.contract import EXPORTS, column_names
-from intake.mapping_schema import NUMBER_SLOT, SLOT
+from intake.mapping_schema import in_slot
 from intake.propose.tables import Column, Table
 from intake.yaml_files import OPEN
 
@@ -67,9 +67,6 @@ class Use:
 
     Attributes
     ----------
-    export, part : str
-        The export; the name of the use.
-    table : Table
     keys : dict
         Keys of the use besides file, sheet, part and columns: records, timepoints, numbered,
         formats.
@@ -122,11 +119,6 @@ class Use:
         return [column for column in self.table.columns if column.header.lower() in headers]
 
 
-def in_slot(text: str, label: str) -> str:
-    """Return a text at one timepoint or number."""
-    return text.replace(SLOT, label).replace(NUMBER_SLOT, label)
-
-
 def headers_in(value: Any, labels: list[str]) -> set[str]:
     """Return the headers, in lower case, that the source of a column names."""
     if isinstance(value, str):
@@ -149,10 +141,8 @@ class Proposal:
 
     Attributes
     ----------
-    source_system, label : str
     defaults : dict
         Format keys of most files.
-    uses : list of Use
     ignored : list of str
         Files that no use reads.
     unread : list of str

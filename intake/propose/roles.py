@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from intake.contract import codes_of, column_names
+from intake.contract import EXPORTS, KINDS_OF_TERMS, codes_of, column_names
 from intake.propose.headers import Candidate, candidates, folded, phrases, words_of
 from intake.propose.tables import NUMBER, PARTIAL_DATE, Column, Table
 
@@ -33,22 +33,6 @@ DATES = (
     "birth_date", "visit_date", "ad_diagnosis_date", "start_date", "end_date", "onset_date",
     "last_contact_date",
 )  # fmt: skip
-WORD_KIND_OF = {
-    "sex": "sex",
-    "disease_course": "disease_course",
-    "clinical_phenotype": "clinical_phenotype",
-    "involves_face": "yes_no",
-    "involves_hands": "yes_no",
-    "involves_genitalia": "yes_no",
-    "nominal_timepoint": "timepoint",
-    "topical_adherence": "topical_adherence",
-    "route": "route",
-    "is_serious": "yes_no",
-    "outcome": "adverse_event_outcome",
-}
-"""Column whose cells are words of a list -> kind of the words."""
-TOPICS = {"event_term": "adverse_event", "drug_name": "drug", "comorbidity_term": "comorbidity"}
-"""Column that says what a record is about -> kind of its terms."""
 TERM_LISTS = {
     "drug": ("codelists/drug_products.csv", "product_name"),
     "comorbidity": ("codelists/comorbidity_terms.csv", "term"),
@@ -77,6 +61,13 @@ TEXTS = (
     "stop_reason", "prior_treatments", "topical_treatments", "treatment_arm", "centre",
     "end_of_observation_reason", "score_name", "redcap_repeat_instrument",
 )  # fmt: skip
+WORD_KIND_OF = {
+    column.name: column.word_kind
+    for columns in EXPORTS.values()
+    for column in columns
+    if column.word_kind and column.name not in (*TEXTS, "period", "score")
+}
+"""Column whose cells are words of a list -> kind of the words."""
 
 
 class ScoreRange(NamedTuple):
@@ -304,7 +295,7 @@ def _by_values(column: Column, already: set[str], topic: str) -> Iterator[Candid
     elif (
         topic
         and topic not in already
-        and share_of_terms(column, TOPICS[topic]) >= _LEAST_KNOWN_TERMS_OF_TOPIC
+        and share_of_terms(column, KINDS_OF_TERMS[topic]) >= _LEAST_KNOWN_TERMS_OF_TOPIC
     ):
         yield Candidate(topic, 0.6, "known terms")
     elif topic and not already and column.date_share > 0.5:
@@ -338,8 +329,6 @@ def roles_of(
 
     Parameters
     ----------
-    table : Table
-        Of the columns.
     columns : sequence of Column
         Those that belong to no block of timepoints.
     aliases : mapping, optional

@@ -10,6 +10,7 @@ import unicodedata
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from intake.cells import InexactNumberError, private_copy, render
 from intake.file_bytes import SourceBytes, inflate, open_folder
 from intake.propose.headers import MISSING_WORDS, TOTAL_WORDS, folded
 from intake.propose.tables import DATE, NUMBER, Column, Folder, Table
-from intake.records import BYTE_ORDER_MARK
+from intake.records import BYTE_ORDER_MARK, joined_headers
 from intake.refusals import FileRefusedError
 from intake.uses import DEFAULT_CELL_FORM, FORMATS
 
@@ -65,8 +66,7 @@ def _endings() -> list[str]:
 
 
 def _tables(handle: int, name: str, file_format: str) -> Iterator[Table]:
-    source = SourceBytes(handle, name)
-    try:
+    with closing(SourceBytes(handle, name)) as source:
         if file_format == "xlsx":
             yield from _sheets(name, private_copy(source.blocks()))
         elif file_format == "parquet":
@@ -74,8 +74,6 @@ def _tables(handle: int, name: str, file_format: str) -> Iterator[Table]:
         else:
             blocks = source.blocks() if file_format == "csv" else inflate(source.blocks())
             yield _csv(name, file_format, blocks)
-    finally:
-        source.close()
 
 
 def _csv(name: str, file_format: str, blocks: Iterator[bytes]) -> Table:
@@ -287,24 +285,6 @@ def _repeats_below(upper: Sequence[str], lower: Sequence[str]) -> bool:
         and len(lower_texts) >= 2
         and sum(map(_looks_like_data, lower_texts)) <= _MOST_DATA_SHARE * len(lower_texts)
     )
-
-
-def joined_headers(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Return one header per column: with two lines the group, carried to the right, and the name.
-
-    A line break inside a header is a blank.
-    """
-    plain = [[" ".join(text.split()) for text in line] for line in lines]
-    if len(plain) == 1:
-        return plain[0]
-    upper, lower = plain
-    width = max(len(upper), len(lower))
-    upper, lower = (line + [""] * (width - len(line)) for line in (upper, lower))
-    group, names = "", []
-    for above, below in zip(upper, lower, strict=True):
-        group = above or (group if below else "")
-        names.append(f"{group} {below}".strip())
-    return names
 
 
 def _is_total(row: Sequence[str]) -> bool:

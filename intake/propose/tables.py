@@ -156,7 +156,6 @@ class Table:
         As a mapping writes them; "" where the format has none.
     preamble_lines, header_lines : int
         Lines above the header; lines of the header.
-    columns : list of Column
     records : list of list of str
         At most MOST_RECORDS_READ, without footers.
     n_records : int

@@ -61,10 +61,6 @@ def draw_cohort_block(
 
     Parameters
     ----------
-    effects : dict
-        The declared truth, as ``load_effects`` returns it.
-    n : int
-        Patients in the block.
     seed, block : int
         Every block has its own stream (numpy PCG64): the first patients of a cohort do not depend
         on its size.

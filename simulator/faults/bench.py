@@ -35,10 +35,6 @@ class Bench:
 
     Attributes
     ----------
-    folder : Path
-        Where the bad delivery is written.
-    tables : dict of Table
-        The five exports.
     touched : list of dict
         Records that the fault changed: export, record_number (1 is the first record after the
         header) and column (None for the whole record).

@@ -69,8 +69,6 @@ def make_fault(case_id: str, source: Path, out: Path, *, overwrite: bool = False
         A clean CSV delivery, which is not changed.
     out : Path
         Output folder: the delivery ``d1`` (for some cases also ``d2``) and ``expected.json``.
-    overwrite : bool
-        Whether a folder that is not empty may be used.
 
     Raises
     ------

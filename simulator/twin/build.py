@@ -41,8 +41,6 @@ def build_twin(seed: int = SEED, with_bad_records: bool = True) -> Delivery:
     ----------
     seed : int
         Seed of dates, courses and events. The printed numbers do not depend on it.
-    with_bad_records : bool
-        Whether the bad records of the demonstration are added.
     """
     delivery = Delivery(LABEL, CLOSING_DAY.isoformat())
     patients = read_patients()
