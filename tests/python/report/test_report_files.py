@@ -36,27 +36,38 @@ def published(
     return publish(build_file, tmp_path_factory.mktemp("published") / "quality.duckdb", source)
 
 
-def test_the_report_of_a_published_file_is_written_beside_its_files(
-    published: Path, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def written(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an old report, after the report of the read-only published file."""
+    folder = tmp_path_factory.mktemp("written") / "new" / "folder"
+    (folder / "figures").mkdir(parents=True)
+    (folder / "figures" / "figure_1_easi_bands.svg").write_text("old")
+    (folder / "report.html").write_text("old")
     before = hashlib.sha256(published.read_bytes()).hexdigest()
     published.chmod(0o444)
-    page = write_report(published, tmp_path / "new" / "folder")
-    assert page == tmp_path / "new" / "folder" / "report.html"
+    assert write_report(published, folder) == folder / "report.html"
     assert hashlib.sha256(published.read_bytes()).hexdigest() == before
     assert not published.with_name(published.name + ".wal").exists()
-    names = sorted(path.name for path in page.parent.iterdir())
+    return folder
+
+
+def test_the_report_of_a_published_file_is_written_beside_its_files(written: Path) -> None:
+    names = sorted(path.name for path in written.iterdir())
     assert names == ["figures", "quality.html", "report.html", "tables.docx", "tables.xlsx"]
-    assert {path.suffix for path in (page.parent / "figures").iterdir()} == {".csv", ".png", ".svg"}
+    assert {path.suffix for path in (written / "figures").iterdir()} == {".csv", ".png", ".svg"}
 
 
-def test_the_report_and_the_quality_page_show_the_same_section(
-    published: Path, tmp_path: Path
-) -> None:
-    page = write_report(published, tmp_path)
+def test_a_report_replaces_the_one_before(written: Path) -> None:
+    for path in written.rglob("*.*"):
+        assert path.read_bytes() != b"old", path
+
+
+def test_the_report_and_the_quality_page_show_the_same_section(written: Path) -> None:
     sections = [
         re.search(r'<section aria-labelledby="data-quality">.*?</section>', text, re.DOTALL).group()
-        for text in (page.read_text(encoding="utf-8"), (tmp_path / "quality.html").read_text())
+        for text in (
+            (written / name).read_text("utf-8") for name in ("report.html", "quality.html")
+        )
     ]
     assert sections[0] == sections[1]
     assert SECRET not in sections[0], "a name that no code list knows is text of the clinic"
@@ -132,15 +143,6 @@ def test_the_same_file_gives_the_same_bytes(build_file: Path, files: dict[str, b
     again = report_files(read_source(build_file, quiet), quiet)
     assert list(again) == list(files)
     assert [name for name in files if files[name] != again[name]] == []
-
-
-def test_a_report_replaces_the_one_before(published: Path, tmp_path: Path) -> None:
-    (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / "figure_1_easi_bands.svg").write_text("old")
-    (tmp_path / "report.html").write_text("old")
-    write_report(published, tmp_path)
-    for path in tmp_path.rglob("*.*"):
-        assert path.read_bytes() != b"old", path
 
 
 def test_a_folder_that_is_a_file_is_refused_in_words(published: Path, tmp_path: Path) -> None:
