@@ -60,7 +60,7 @@ def format_number(value: float | None, decimals: int) -> str:
     return MISSING if is_missing(value) else str(round_half_up(value, decimals))
 
 
-def format_p(p_value: float | None, decimals: int = P_DECIMALS) -> str:
+def format_p(p_value: float | None) -> str:
     """Print a p-value: "<0.001" judged on the raw value, otherwise half-up.
 
     Examples
@@ -72,7 +72,7 @@ def format_p(p_value: float | None, decimals: int = P_DECIMALS) -> str:
         return MISSING
     if Decimal(repr(float(p_value))) < SMALLEST_PRINTED_P:
         return f"<{SMALLEST_PRINTED_P}"
-    return str(round_half_up(p_value, decimals))
+    return str(round_half_up(p_value, P_DECIMALS))
 
 
 def format_interval(lower: float | None, upper: float | None, decimals: int) -> str:
@@ -83,7 +83,7 @@ def format_interval(lower: float | None, upper: float | None, decimals: int) -> 
     return f"{format_number(lower, decimals)}{joint}{format_number(upper, decimals)}"
 
 
-def format_count(n: int | None, denominator: int | None, decimals: int = 1) -> str:
+def format_count(n: int | None, denominator: int | None) -> str:
     """Print a count with its percentage: "20 (6.5)"; a zero count as an en dash, as the paper does.
 
     The percentage is left out where the denominator is 0 or unknown.
@@ -92,4 +92,4 @@ def format_count(n: int | None, denominator: int | None, decimals: int = 1) -> s
         return MISSING
     if not denominator:
         return str(n)
-    return f"{n} ({round_half_up(100 * n / denominator, decimals)})"
+    return f"{n} ({round_half_up(100 * n / denominator, 1)})"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -145,6 +145,22 @@ class ResultRows:
             or row
             for row in self.find(analysis_id, statistic=statistic)
         ]
+
+
+Shown = TypeVar("Shown")
+
+
+def shown_or_reason(
+    makers: Mapping[str, Callable[[ResultRows], Shown]], rows: ResultRows
+) -> dict[str, Shown | NothingToShowError]:
+    """Make every table or figure; one that has nothing to show is the error that says why."""
+    made: dict[str, Shown | NothingToShowError] = {}
+    for name, make in makers.items():
+        try:
+            made[name] = make(rows)
+        except NothingToShowError as reason:
+            made[name] = reason
+    return made
 
 
 def known(value: float | None) -> float:

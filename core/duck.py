@@ -149,7 +149,7 @@ def comment(db: duckdb.DuckDBPyConnection, kind: str, name: str, text: str) -> N
     db.execute(f"comment on {kind} {name} is {literal(text)}")
 
 
-def rewrite_database(file: Path, storage_version: str = VAULT_STORAGE_VERSION) -> None:
+def rewrite_database(file: Path) -> None:
     """Copy a DuckDB file into a new one, which replaces the old one.
 
     Deleted rows stay in a file's bytes, after CHECKPOINT and VACUUM too; only a new file is free
@@ -162,7 +162,7 @@ def rewrite_database(file: Path, storage_version: str = VAULT_STORAGE_VERSION) -
         with connect(None, new_folder / "tmp") as db:
             db.execute(f"attach {literal(file)} as old_file (read_only)")
             db.execute(
-                f"attach {literal(new)} as new_file (storage_version {literal(storage_version)})"
+                f"attach {literal(new)} as new_file (storage_version '{VAULT_STORAGE_VERSION}')"
             )
             db.execute("copy from database old_file to new_file")
             db.execute("checkpoint new_file")

@@ -41,7 +41,7 @@ def measures(export: str, facts: Facts) -> Iterator[Measure]:
     yield _reaches_last_patient(export)
     if export in DATED:
         reaches = _reaches_last_visits(export)
-        yield reaches._replace(rule=reaches.rule.only_if(facts.has_calendar))
+        yield reaches.only_if(facts.has_calendar)
     if export == "visits":
         yield _near_extraction(facts)
         first_window = "(select last_day from reference.visit_windows where timepoint_number = 0)"
@@ -81,7 +81,7 @@ def _missing(
 ) -> Measure:
     """Return the warning that a share of patients or visits has no record of the export."""
     measure = share(code, n, of, most, category=COMPLETENESS, reason=reason, what=what)
-    return measure._replace(rule=measure.rule.as_warning())
+    return measure.as_warning()
 
 
 def _reaches_last_patient(export: str) -> Measure:

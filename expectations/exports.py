@@ -239,7 +239,7 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
             what="filled cells",
         )
         is_warning = column in WARNING_ONLY
-        yield measure._replace(rule=measure.rule.as_warning()) if is_warning else measure
+        yield measure.as_warning() if is_warning else measure
     if export in UNMAPPED:
         column, kind, most = UNMAPPED[export]
         measure = share(
@@ -251,7 +251,7 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
             reason=f"A {kind.replace('_', ' ')} that no code list knows counts as nothing; add its "
             "name to a list or to the words of the mapping.",
         )
-        yield measure._replace(rule=measure.rule.as_warning())
+        yield measure.as_warning()
     if export == "visits":
         measure = share(
             "visit_before_extraction",
@@ -262,7 +262,7 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
             reason="Visits lie before the extraction.",
         )
         is_declared = facts.extraction_date is not None
-        yield measure._replace(rule=measure.rule.only_if(is_declared))
+        yield measure.only_if(is_declared)
     if export == "patients":
         yield share(
             "birth_date_possible",
@@ -301,7 +301,7 @@ def _distributions(export: str, facts: Facts) -> Iterator[Measure]:
             has_several = "count(*) > count(distinct patient_id)"
             varied = varied._replace(sql=f"case when {has_several} then {varied.sql} end")
         if column in MAY_BE_ONE_WORD:
-            varied = varied._replace(rule=varied.rule.as_warning())
+            varied = varied.as_warning()
         yield varied
     if export == "visits":
         for column in STUDY_SCORES:
@@ -328,10 +328,10 @@ def _distributions(export: str, facts: Facts) -> Iterator[Measure]:
             "where such courses were over before the index treatment, the mapping may declare "
             "period: {constant: before_index}.",
         )
-        yield dated._replace(rule=dated.rule.as_warning())
+        yield dated.as_warning()
     if export == "patients":
         sex = _varied("sex_code", "sex", LEAST_PATIENTS_TO_VARY)
-        yield sex._replace(rule=sex.rule.as_warning())
+        yield sex.as_warning()
     if export in DEFAULT_DATES:
         column, condition, few, most = DEFAULT_DATES[export]
         shared = (
@@ -347,7 +347,7 @@ def _distributions(export: str, facts: Facts) -> Iterator[Measure]:
             reason="One date in many records is a default of a form, or the day of a migration.",
             what=f"records with the same date, or {few} records",
         )
-        yield default._replace(rule=default.rule.only_if(facts.has_calendar))
+        yield default.only_if(facts.has_calendar)
 
 
 def _varied(column: str, name: str, least: int) -> Measure:

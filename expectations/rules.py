@@ -145,6 +145,14 @@ class Measure(NamedTuple):
     sql: str
     of: str | None = None
 
+    def as_warning(self) -> Measure:
+        """Return the measure with severity warning."""
+        return self._replace(rule=self.rule.as_warning())
+
+    def only_if(self, is_applicable: bool) -> Measure:
+        """Return the measure, not applicable unless the condition holds."""
+        return self._replace(rule=self.rule.only_if(is_applicable))
+
 
 def share(
     code: str, sql: str, of: str, most: float, *, category: str, reason: str, what: str = "records"

@@ -13,7 +13,7 @@ import secrets
 import stat
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -126,15 +126,13 @@ def key_path(is_synthetic: bool) -> Path:
     return key_folder() / ("demo.key" if is_synthetic else "registry.key")
 
 
-def load_key(is_synthetic: bool, say: Callable[[str], None] | None = None) -> PseudonymKey:
+def load_key(is_synthetic: bool) -> PseudonymKey:
     """Return the key of this user, made on first use.
 
     Parameters
     ----------
     is_synthetic : bool
         Whether the delivery is labelled synthetic; only then the demo's key may be used.
-    say : callable, optional
-        Takes the one line about a new key; default: it goes to standard error.
 
     Raises
     ------
@@ -144,11 +142,10 @@ def load_key(is_synthetic: bool, say: Callable[[str], None] | None = None) -> Ps
     """
     demo, path = key_folder() / "demo.key", key_path(is_synthetic)
     if not os.path.lexists(path) and _create(path):
-        line = (
+        sys.stderr.write(
             f"A new pseudonym key was made: {path} (keep a copy in a safe place: "
-            "with another key every patient gets another pseudonym)."
+            "with another key every patient gets another pseudonym).\n"
         )
-        (say or _say_on_stderr)(line)
     key = _read(path)
     if not is_synthetic and os.path.lexists(demo) and hmac.compare_digest(key, _read(demo)):
         raise _refused(
@@ -156,10 +153,6 @@ def load_key(is_synthetic: bool, say: Callable[[str], None] | None = None) -> Ps
             f"use a key of its own: unset {KEY_FILE_VARIABLE}, or name a new file in it",
         )
     return PseudonymKey(key)
-
-
-def _say_on_stderr(line: str) -> None:
-    print(line, file=sys.stderr)
 
 
 def _refused(what: str, todo: str) -> Stop:

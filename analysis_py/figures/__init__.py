@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import matplotlib as mpl
+
 from analysis_py.figures import cohort_flow, forest, regimens, scores, tacrolimus_start
-from analysis_py.figures.style import Figure, styled
-from analysis_py.rows import NothingToShowError, ResultRows
+from analysis_py.figures.style import RC, Figure
+from analysis_py.rows import NothingToShowError, ResultRows, shown_or_reason
 
 __all__ = ["FIGURES", "Figure", "draw_all"]
 
@@ -27,18 +29,6 @@ FIGURES: dict[str, Callable[[ResultRows], Figure]] = {
 
 
 def draw_all(rows: ResultRows) -> dict[str, Figure | NothingToShowError]:
-    """Draw every figure.
-
-    Returns
-    -------
-    dict
-        Name of :data:`FIGURES` -> figure, or the error that says what is missing.
-    """
-    drawn: dict[str, Figure | NothingToShowError] = {}
-    for name, draw in FIGURES.items():
-        try:
-            with styled():
-                drawn[name] = draw(rows)
-        except NothingToShowError as reason:
-            drawn[name] = reason
-    return drawn
+    """Draw every figure; by its name in :data:`FIGURES`."""
+    with mpl.rc_context(RC):
+        return shown_or_reason(FIGURES, rows)

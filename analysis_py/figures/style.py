@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -124,11 +122,6 @@ class Figure:
     data: pd.DataFrame
 
 
-def styled() -> AbstractContextManager[None]:
-    """Drawing settings, for a with block; they apply to the files written inside it."""
-    return mpl.rc_context(RC)
-
-
 def canvas(height: float) -> Canvas:
     """Empty figure of the given height in inches, outside pyplot's global state."""
     figure = Canvas(figsize=(WIDTH, height))
@@ -136,30 +129,15 @@ def canvas(height: float) -> Canvas:
     return figure
 
 
-def finish(
-    figure: Canvas,
-    *,
-    name: str,
-    number: str,
-    title: str,
-    caption: str,
-    alternative: str,
-    rows: Iterable[Estimate],
-) -> Figure:
-    """Write the drawn canvas into its files, without date and version."""
+def finish(figure: Canvas, *, rows: Iterable[Estimate], **words: str) -> Figure:
+    """Write the drawn canvas into its files, without date and version.
+
+    ``words`` are name, number, title, caption and alternative of the :class:`Figure`.
+    """
     svg, png = io.BytesIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
-    return Figure(
-        name=name,
-        number=number,
-        title=title,
-        caption=caption,
-        alternative=alternative,
-        svg=svg.getvalue(),
-        png=png.getvalue(),
-        data=frame_of(rows),
-    )
+    return Figure(**words, svg=svg.getvalue(), png=png.getvalue(), data=frame_of(rows))
 
 
 def small_text(axes: Axes, x: float, y: float, text: str, on: str = "data", **style: Any) -> None:

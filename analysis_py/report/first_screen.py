@@ -5,6 +5,8 @@ How many patients, how they do, who starts tacrolimus, what is not known.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from analysis_py import published
 from analysis_py.phrases import (
     ASSOCIATION,
@@ -65,7 +67,7 @@ def alerts(rows: ResultRows, quality: Quality) -> tuple[str, ...]:
     if enrolled is not None and not enrolled.n:
         found.append("No patient meets every criterion: there is nothing to analyse.")
     if any(code.endswith("_understood") for code in failed):
-        listed = "; ".join(map(_unrecognised, filter(_has_names, quality["unrecognised"])))
+        listed = "; ".join(_unrecognised(quality))
         found.append(
             f"Many names were not recognised ({listed}). What they say of their patients is not "
             "known, and numbers that depend on it are too small."
@@ -73,18 +75,15 @@ def alerts(rows: ResultRows, quality: Quality) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _has_names(row: dict[str, object]) -> bool:
-    return bool(row["n_terms"])
-
-
-def _unrecognised(row: dict[str, object]) -> str:
-    """Give the names of one kind, counted in records, patients and names."""
-    of_all = f" of {row['n_records_staged']:,}" if row["n_records_staged"] else ""
-    kind = label(str(row["term_kind"])).lower()
-    return (
-        f"{kind} in {row['n_records']:,}{of_all} records of {row['n_patients']:,} patients "
-        f"(different names: {row['n_terms']:,})"
-    )
+def _unrecognised(quality: Quality) -> Iterator[str]:
+    """Yield the names of each kind, counted in records, patients and names."""
+    for row in quality["unrecognised"]:
+        of_all = f" of {row['n_records_staged']:,}" if row["n_records_staged"] else ""
+        if row["n_terms"]:
+            yield (
+                f"{label(row['term_kind']).lower()} in {row['n_records']:,}{of_all} records of "
+                f"{row['n_patients']:,} patients (different names: {row['n_terms']:,})"
+            )
 
 
 def at_a_glance(source: ReportSource) -> Section:
@@ -202,9 +201,8 @@ def _not_known(source: ReportSource) -> Finding | None:
     parts = [
         text for analysis in ("A15", "A18", "A19") if (text := not_known_phrase(rows, analysis))
     ]
-    kinds = [_unrecognised(row) for row in quality["unrecognised"] if row["n_terms"]]
     if "unrecognised" in (quality.tables or {}):
-        parts.append(f"names not recognised: {'; '.join(kinds) if kinds else 'none'}")
+        parts.append(f"names not recognised: {'; '.join(_unrecognised(quality)) or 'none'}")
     refused = sum(int(row["n_records_quarantined"] or 0) for row in quality["ledger"])
     if quality["ledger"]:
         read = sum(int(row["n_records_read"] or 0) for row in quality["ledger"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis_py.rows import NothingToShowError, ResultRows
+from analysis_py.rows import NothingToShowError, ResultRows, shown_or_reason
 from analysis_py.tables import models, patients, scores, tacrolimus, topical_therapy
 from analysis_py.tables.table import Line, Table
 
@@ -34,17 +34,5 @@ TABLES: dict[str, Callable[[ResultRows], Table]] = {
 
 
 def build_all(rows: ResultRows) -> dict[str, Table | NothingToShowError]:
-    """Lay out every table.
-
-    Returns
-    -------
-    dict
-        Name of :data:`TABLES` -> table, or the error that says what is missing.
-    """
-    built: dict[str, Table | NothingToShowError] = {}
-    for name, build in TABLES.items():
-        try:
-            built[name] = build(rows)
-        except NothingToShowError as reason:
-            built[name] = reason
-    return built
+    """Lay out every table; by its name in :data:`TABLES`."""
+    return shown_or_reason(TABLES, rows)

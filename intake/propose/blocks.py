@@ -56,8 +56,8 @@ class Block:
 
 @cache
 def _label_patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    def either(role: str, shortest: int = 1) -> str:
-        words = sorted((w for w in phrases()[role] if len(w) >= shortest), key=len, reverse=True)
+    def either(role: str) -> str:
+        words = sorted(phrases()[role], key=len, reverse=True)
         return "|".join(map(re.escape, words))
 
     start, end = r"(?<![^\W_])", r"(?![^\W_])"

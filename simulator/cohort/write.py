@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -27,31 +26,20 @@ MOST_PATIENTS = 50_000_000
 _CSV_OPTIONS = pa_csv.WriteOptions(include_header=False, quoting_style="none")
 
 
-class _CsvSink:
-    """One CSV file without quotes: no value of a simulated cohort needs them."""
+def _writer(
+    folder: Path, name: str, file_format: str, stack: ExitStack
+) -> pa_csv.CSVWriter | pq.ParquetWriter:
+    """Open an export: Parquet with one row group per block, or CSV without quotes.
 
-    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
-        self._file: BinaryIO = open(path, "wb")  # noqa: SIM115 - closed by close()
-        self._file.write((",".join(columns) + "\n").encode())
-
-    def write(self, table: pa.Table) -> None:
-        pa_csv.write_csv(table, self._file, _CSV_OPTIONS)
-
-    def close(self) -> None:
-        self._file.close()
-
-
-class _ParquetSink:
-    """One Parquet file with typed columns, one row group per block."""
-
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
-
-    def write(self, table: pa.Table) -> None:
-        self._writer.write_table(table)
-
-    def close(self) -> None:
-        self._writer.close()
+    No value of a simulated cohort needs quotes.
+    """
+    schema = exports.SCHEMAS[name]
+    if file_format == "parquet":
+        path = folder / f"{name}.parquet"
+        return stack.enter_context(pq.ParquetWriter(path, schema, compression="zstd"))
+    file = stack.enter_context((folder / f"{name}.csv").open("wb"))
+    file.write((",".join(COLUMNS[name]) + "\n").encode())
+    return stack.enter_context(pa_csv.CSVWriter(file, schema, write_options=_CSV_OPTIONS))
 
 
 def draw_cohort_block(
@@ -120,19 +108,12 @@ def write_cohort(
     console = Console(stderr=True)
     columns = (TextColumn("patients"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with ExitStack() as stack, Progress(*columns, console=console) as progress:
-        sinks = {}
-        for name in COLUMNS:
-            sinks[name] = (
-                _ParquetSink(folder / f"{name}.parquet", exports.SCHEMAS[name])
-                if file_format == "parquet"
-                else _CsvSink(folder / f"{name}.csv", COLUMNS[name])
-            )
-            stack.callback(sinks[name].close)
+        writers = {name: _writer(folder, name, file_format, stack) for name in COLUMNS}
         task = progress.add_task("patients", total=n)
         for block, first in enumerate(range(0, n, BLOCK)):
             size = min(BLOCK, n - first)
             for name, table in draw_cohort_block(effects, size, seed, block, counters).items():
-                sinks[name].write(table)
+                writers[name].write(table)
                 n_comorbidities += table.num_rows if name == "comorbidities" else 0
             progress.advance(task, size)
     (folder / "truth.yml").write_text(truth_text(effects, n, seed), encoding="utf-8")

@@ -26,7 +26,7 @@ def key_of_the_tests(tmp_path_factory: pytest.TempPathFactory):
     apart = tmp_path_factory.mktemp("key") / "test.key"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REGISTRY_KEY_FILE", str(kept))
-        load_key(is_synthetic=True, say=lambda line: None)
+        load_key(is_synthetic=True)
         patch.setenv("REGISTRY_KEY_FILE", str(shutil.copy(kept, apart)))
         yield
 

@@ -70,7 +70,7 @@ def first(tmp_path_factory):
     settings = invented.make_folders(home)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REGISTRY_KEY_FILE", str(home / "key"))
-        key = load_key(True, say=lambda line: None)
+        key = load_key(True)
         patch.setattr(invented, "pseudonym", lambda n: key.pseudonym(f"P{n:04d}"))
         for number in range(N_DELIVERIES):
             invented.deliver(settings, f"delivery {number}")
@@ -270,7 +270,7 @@ def test_another_key_does_not_erase_the_wrong_person(registry, key, tmp_path, mo
     with pytest.raises(Stop, match="is missing"):
         erase_patient(registry, key, "P0007")
     assert not other.exists(), "a lost key is not replaced"
-    load_key(is_synthetic=True, say=lambda line: None)
+    load_key(is_synthetic=True)
     with pytest.raises(Stop) as stopped:
         erase_patient(registry, key, "P0007")
     assert stopped.value.rule == "key_changed"
