@@ -86,10 +86,7 @@ def _patients(facts: Facts) -> Iterator[Rule]:
 
 def _regimens(facts: Facts) -> Iterator[Rule]:
     yield from study_gate(
-        facts,
-        "everybody_on_tacrolimus",
-        "100 * avg(is_on_tacrolimus::int)",
-        "is_regimen_evaluable",
+        facts, "everybody_on_tacrolimus", "100 * avg(is_on_tacrolimus::int)", "is_regimen_evaluable"
     )
     yield no_rows(
         "topical_therapy_reviewed",
@@ -113,10 +110,7 @@ def _regimens(facts: Facts) -> Iterator[Rule]:
 
 def _initiation(facts: Facts) -> Iterator[Rule]:
     yield from study_gate(
-        facts,
-        "event_share",
-        "100 * avg(is_event::int)",
-        "is_on_tacrolimus_at_baseline is not null",
+        facts, "event_share", "100 * avg(is_event::int)", "is_on_tacrolimus_at_baseline is not null"
     )
     yield no_rows(
         "follow_up",

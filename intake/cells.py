@@ -18,13 +18,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from intake.mapping_schema import DATE_FORMATS
-from intake.records import (
-    Fault,
-    HeaderContract,
-    Layout,
-    Tally,
-    batch_of_rows,
-)
+from intake.records import Fault, HeaderContract, Layout, Tally, batch_of_rows
 from intake.refusals import FileRefusedError, shown_name
 from intake.uses import DEFAULT_CELL_FORM, CellForm
 

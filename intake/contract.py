@@ -62,7 +62,7 @@ class ContractColumn:
 
 def _declared_exports() -> dict[str, tuple[ContractColumn, ...]]:
     exports: dict[str, tuple[ContractColumn, ...]] = {}
-    for row in _rows("quality/export_columns.csv"):
+    for row in seed_rows("quality/export_columns.csv"):
         column = ContractColumn(
             row["column_name"],
             row["is_column_required"] == "true",
@@ -76,7 +76,8 @@ def _declared_exports() -> dict[str, tuple[ContractColumn, ...]]:
     return exports
 
 
-def _rows(seed: str) -> Iterator[dict[str, str]]:
+def seed_rows(seed: str) -> Iterator[dict[str, str]]:
+    """Yield the rows of a seed, named by its path in the folder of seeds."""
     with (_SEEDS / seed).open(encoding="utf-8", newline="") as file:
         yield from csv.DictReader(file)
 
@@ -84,11 +85,11 @@ def _rows(seed: str) -> Iterator[dict[str, str]]:
 @cache
 def codes_of(kind: str) -> tuple[str, ...]:
     """Return the codes that a mapping may give to a kind of word, or name as criteria or study."""
-    labels = _rows("codelists/code_labels.csv")
+    labels = seed_rows("codelists/code_labels.csv")
     codes = [row["code"] for row in labels if row["code_kind"] == kind]
     if kind in _CODES:
         seed, column = _CODES[kind]
-        codes = [row[column] for row in _rows(seed)] + codes
+        codes = [row[column] for row in seed_rows(seed)] + codes
     return tuple(dict.fromkeys(codes))
 
 

@@ -12,14 +12,7 @@ from pyarrow import csv as arrow_csv
 
 from intake.exact_csv import ExactReader, MoreLinesNeededError
 from intake.plain_lines import Lines, judge_lines, split_lines
-from intake.records import (
-    MOST_FAULTY_READ,
-    Fault,
-    Layout,
-    Tally,
-    batch_of_rows,
-    batch_schema,
-)
+from intake.records import MOST_FAULTY_READ, Fault, Layout, Tally, batch_of_rows, batch_schema
 
 _PYTHON_BLANKS = "".join(chr(c) for c in range(0x3001) if chr(c).isspace())
 

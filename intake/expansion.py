@@ -42,14 +42,7 @@ from intake.uses import (
 )
 from intake.yaml_files import PlacedError
 
-_OF_READING = (
-    "encoding",
-    "delimiter",
-    "preamble_lines",
-    "header_lines",
-    "skip_records",
-    "centre",
-)
+_OF_READING = ("encoding", "delimiter", "preamble_lines", "header_lines", "skip_records", "centre")
 """What holds for all uses of a file and sheet, because it is read once."""
 
 

@@ -78,10 +78,7 @@ def _code_sha256() -> str:
 
 
 def small_tables(
-    delivery: Delivery,
-    plan: FolderPlan,
-    judgements: list[FileJudgement],
-    row: dict[str, Any],
+    delivery: Delivery, plan: FolderPlan, judgements: list[FileJudgement], row: dict[str, Any]
 ) -> dict[str, pa.Table]:
     """Return the raw tables about the delivery by name; ``row`` is that of raw.delivery."""
     rows = {

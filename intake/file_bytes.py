@@ -51,11 +51,7 @@ _TEXT_KINDS = (
 )
 _WORKBOOK = "an Excel workbook"
 
-EXPECTED_KIND = {
-    "csv_gz": "a gzip archive",
-    "xlsx": _WORKBOOK,
-    "parquet": "a Parquet file",
-}
+EXPECTED_KIND = {"csv_gz": "a gzip archive", "xlsx": _WORKBOOK, "parquet": "a Parquet file"}
 
 
 @contextmanager

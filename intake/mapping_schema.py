@@ -97,8 +97,7 @@ Header = Annotated[
 ]
 Text = Annotated[str, _full_match(r"[^\x00-\x1f\x7f]{0,200}", "must be short text")]
 Label = Annotated[
-    str,
-    _full_match(r"[^\x00-\x1f\x7f{}]{1,40}", "must be the label of a timepoint in the headers"),
+    str, _full_match(r"[^\x00-\x1f\x7f{}]{1,40}", "must be the label of a timepoint in the headers")
 ]
 
 

@@ -123,10 +123,7 @@ def _as_written(value: np.floating, kind: pa.DataType) -> float | None:
 
 
 def _python_value(value: pa.Scalar) -> Any:
-    attempts: tuple[Callable[[], Any], ...] = (
-        value.as_py,
-        lambda: value.cast(pa.string()).as_py(),
-    )
+    attempts: tuple[Callable[[], Any], ...] = (value.as_py, lambda: value.cast(pa.string()).as_py())
     for attempt in attempts:
         try:
             return attempt()

@@ -261,11 +261,7 @@ class Projection:
         return batch.filter(is_chosen)
 
     def _column(
-        self,
-        batch: pa.Table,
-        source: ColumnSource,
-        n_faulty: int,
-        piece_numbers: pa.Array | None,
+        self, batch: pa.Table, source: ColumnSource, n_faulty: int, piece_numbers: pa.Array | None
     ) -> pa.Array | pa.ChunkedArray:
         if source.constant is not None:
             constant = _constant(source.constant, batch.num_rows)

@@ -327,10 +327,7 @@ def batch_schema(layout: Layout) -> pa.Schema:
 
 
 def batch_of_rows(
-    rows: Sequence[list[str] | Fault],
-    numbers: Iterable[int],
-    lines: Iterable[int],
-    layout: Layout,
+    rows: Sequence[list[str] | Fault], numbers: Iterable[int], lines: Iterable[int], layout: Layout
 ) -> pa.Table:
     """Return records that were judged one by one as a batch with the columns of ``batch_schema``.
 

@@ -46,7 +46,7 @@ class Erasure:
         )
         found = [
             "Proved: no column of patients' identifiers in any file of vault and published folder "
-            "holds the person.",
+            "holds the person."
         ]
         if self.mentions:
             found += [

@@ -125,10 +125,7 @@ def write(settings: Settings, out: Path) -> list[Path]:
         contents[READ_ME] = "\n".join([*about, "", *FORM, "", *_titles(tables), ""]).encode()
         for name, content in contents.items():
             (folder / name).write_bytes(content)
-        manifest.append(
-            settings.manifest,
-            {"event": "exported", "released": about[-1]},
-        )
+        manifest.append(settings.manifest, {"event": "exported", "released": about[-1]})
     return [folder / name for name in contents]
 
 

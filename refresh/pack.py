@@ -134,11 +134,7 @@ def content_of(
         f"from {quote(catalog, schema, table)}"
     ).fetchall()[0]
     return TableContent(
-        schema,
-        table,
-        n_rows,
-        _digest(kept, n_rows, content_sum),
-        _digest(columns, n_rows, row_sum),
+        schema, table, n_rows, _digest(kept, n_rows, content_sum), _digest(columns, n_rows, row_sum)
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -63,10 +63,6 @@ class Summary:
     places: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def as_plain(self) -> dict[str, Any]:
-        """Return plain values for ``--json``."""
-        return asdict(self)
-
 
 def read_summary(settings: Settings, status: str, entry: Entry) -> Summary:
     """Collect ledger, refusals, changes and warnings of the version that is being served."""
@@ -82,8 +78,7 @@ def read_summary(settings: Settings, status: str, entry: Entry) -> Summary:
             changes=duck.rows(db, CHANGES),
             result_changes=duck.rows(db, "select * from quality.result_changes order by result_id"),
             unmapped=duck.rows(
-                db,
-                "select * from quality.unmapped_terms where n_records > 0 order by term_kind",
+                db, "select * from quality.unmapped_terms where n_records > 0 order by term_kind"
             )
             if _has_unmapped_terms(db)
             else [],

@@ -22,9 +22,9 @@ from core.duck import quote
 from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
-from intake.contract import EXPORTS, codes_of
+from intake.contract import EXPORTS, codes_of, seed_rows
 from intake.delivery import open_delivery
-from intake.propose.roles import TERM_LISTS, known_words, seed
+from intake.propose.roles import TERM_LISTS, known_words
 from refresh import build, folders, load
 
 _MODELS = ("+cohort_unmapped_terms", "+rejected_records")
@@ -176,7 +176,7 @@ def known_terms(kind: str) -> Mapping[str, str]:
     if kind not in TERM_LISTS:
         return {**{code: code for code in codes_of(kind)}, **known_words(kind)}
     file, column = TERM_LISTS[kind]
-    return {row[column]: row.get(_CODES[kind], "") for row in seed(file)}
+    return {row[column]: row.get(_CODES[kind], "") for row in seed_rows(file)}
 
 
 @cache

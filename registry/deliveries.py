@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,7 @@ def run(as_json: bool, quiet: bool, **given: Any) -> None:
     with Progress(is_quiet=quiet) as progress:
         summary = refresh.run(settings, real_steps(), progress)
     if as_json:
-        click.echo(json.dumps(summary.as_plain(), default=str, sort_keys=True))
+        click.echo(json.dumps(asdict(summary), default=str, sort_keys=True))
     else:
         show(summary)
         sys.stdout.flush()

@@ -27,11 +27,7 @@ POPULATION = "assessed_early"
 # From mild to severe. The printed figure's own bands are not known: the study's cuts (7 and 21)
 # and the published severity strata of EASI are both given.
 BANDS = {
-    "study": {
-        "mild": "EASI < 7",
-        "moderate": "EASI 7 to 21",
-        "severe": "EASI > 21",
-    },
+    "study": {"mild": "EASI < 7", "moderate": "EASI 7 to 21", "severe": "EASI > 21"},
     "leshem": {
         "clear": "Clear (0)",
         "almost_clear": "Almost clear (0.1–1.0)",

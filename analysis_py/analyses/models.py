@@ -190,13 +190,7 @@ def baseline_use(frames: Frames) -> list[Estimate]:
     covariates = np.column_stack([numbers(table[name]) for name in BASELINE_COVARIATES])
     for group, members in (("female", female), ("male", ~female & sex_known)):
         rows += share_of(
-            "A15",
-            "evaluable",
-            "any_tacrolimus",
-            outcome,
-            members,
-            group=group,
-            timepoint=BASELINE,
+            "A15", "evaluable", "any_tacrolimus", outcome, members, group=group, timepoint=BASELINE
         )
     terms = partial(model_rows, "A15", "evaluable", timepoint=BASELINE, n_unknown=n_unknown)
     for i, name in enumerate(BASELINE_COVARIATES):
@@ -264,11 +258,5 @@ def _initiation_rows(frames: Frames, analysis_id: str, timepoint: str) -> list[E
     )
     method = f"logistic regression, {together}"
     return rows + model_rows(
-        analysis_id,
-        population,
-        fit,
-        method,
-        "odds_ratio",
-        timepoint=timepoint,
-        n_unknown=n_unknown,
+        analysis_id, population, fit, method, "odds_ratio", timepoint=timepoint, n_unknown=n_unknown
     )

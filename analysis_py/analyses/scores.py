@@ -78,7 +78,7 @@ READS = {
         "dim_scores": ["score_code", "score_label", "unit"],
         VISITS: ["patient_id", "timepoint_code", "is_attended"],
         "fct_scores": [
-            *("patient_id", "timepoint_code", "score_code", "score_value", "has_response"),
+            *("patient_id", "timepoint_code", "score_code", "score_value", "has_response")
         ],
     },
 }

@@ -23,7 +23,7 @@ from analysis_py.vocabulary import (
 _REGIMENS_OF_VISITS = {
     "dim_timepoints": ["timepoint_code", "timepoint_number"],
     "fct_patient_timepoints": [
-        *("patient_id", "timepoint_code", "is_evaluable", "topical_regimen_code"),
+        *("patient_id", "timepoint_code", "is_evaluable", "topical_regimen_code")
     ],
 }
 READS = {"topical_therapy": _REGIMENS_OF_VISITS, "topical_change": _REGIMENS_OF_VISITS}

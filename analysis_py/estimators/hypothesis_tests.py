@@ -9,12 +9,7 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 
-from analysis_py.estimators.intervals import (
-    NOT_ESTIMABLE,
-    Interval,
-    exact_odds,
-    student,
-)
+from analysis_py.estimators.intervals import NOT_ESTIMABLE, Interval, exact_odds, student
 
 
 @dataclass(frozen=True, slots=True)

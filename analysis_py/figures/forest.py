@@ -90,11 +90,7 @@ def _draw(
 
 
 def _frame(
-    axes: Axes,
-    rows: Sequence[Estimate],
-    n_lines: int,
-    axis_label: str,
-    directions: tuple[str, str],
+    axes: Axes, rows: Sequence[Estimate], n_lines: int, axis_label: str, directions: tuple[str, str]
 ) -> None:
     lowest, highest = _limits(rows)
     axes.set_xscale("log")

@@ -12,15 +12,7 @@ from analysis_py.phrases import (
     typographic,
     value_cell,
 )
-from analysis_py.report.blocks import (
-    Drawn,
-    Finding,
-    Findings,
-    Section,
-    Subheading,
-    Text,
-    finding,
-)
+from analysis_py.report.blocks import Drawn, Finding, Findings, Section, Subheading, Text, finding
 from analysis_py.report.source import ReportSource
 from analysis_py.results import Estimate
 from analysis_py.rows import ResultRows

@@ -147,5 +147,5 @@ def adverse_events(rows: ResultRows) -> Table:
         "Patients with at least one event on or after the first dose; a patient may be counted "
         "in several lines. Percentages of all enrolled patients, regardless of the length of "
         "follow-up. Intervals: Wilson. Events are those that the clinic recorded; patients "
-        f"with an event whose onset is not recorded: {undated.n}.",
+        f"with an event whose onset is not recorded: {undated.n}."
     )

@@ -10,10 +10,7 @@ from analysis_py.tables.table import Table, marked, tested_notes
 from analysis_py.vocabulary import ALL, REGIMENS, label, statistic_heading
 
 COMBINED = ("any_tacrolimus", "any_corticosteroids")
-MARGINS = (
-    *("n_at_baseline", "n_at_visit", "n_stayed", "n_left", "n_entered", "n_never"),
-    "n_lost",
-)
+MARGINS = (*("n_at_baseline", "n_at_visit", "n_stayed", "n_left", "n_entered", "n_never"), "n_lost")
 
 
 def regimens(rows: ResultRows) -> Table:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from statistics import median
 
+from intake.contract import seed_rows
 from intake.propose.headers import candidates, phrases
-from intake.propose.roles import SET_FROM, all_roles, is_identity, seed
+from intake.propose.roles import SET_FROM, all_roles, is_identity
 from intake.propose.tables import DATE, Column, Table
 
 SLOT = "{t}"
@@ -131,7 +132,9 @@ def _name_labels(block: Block, table: Table, of_role: dict[str, dict[Label, Colu
         for label in found:
             written.setdefault((codes[label], label.number), Counter())[label.text] += 1
     slots = {place: texts.most_common(1)[0][0] for place, texts in written.items()}
-    order = {row["timepoint_code"]: n for n, row in enumerate(seed("protocol/visit_windows.csv"))}
+    order = {
+        row["timepoint_code"]: n for n, row in enumerate(seed_rows("protocol/visit_windows.csv"))
+    }
     ranked = sorted(slots, key=lambda place: (place[1], order.get(place[0], 99)))
     block.labels = {slots[place]: place[0] for place in ranked}
     for role, found in of_role.items():
@@ -175,14 +178,14 @@ def meanings(labels: set[Label], days: dict[Label, float]) -> tuple[dict[Label, 
 def _code_of(label: Label, unit: str) -> str:
     number = 0 if label.unit == "baseline" else label.number
     column = "nominal_month" if unit == "month" else "nominal_week"
-    for row in seed("protocol/visit_windows.csv"):
+    for row in seed_rows("protocol/visit_windows.csv"):
         if int(row[column]) == number:
             return row["timepoint_code"]
     return UNSCHEDULED
 
 
 def _code_of_day(day: float) -> str:
-    for row in seed("protocol/visit_windows.csv"):
+    for row in seed_rows("protocol/visit_windows.csv"):
         if int(row["first_day"]) <= day <= int(row["last_day"]):
             return row["timepoint_code"]
     return UNSCHEDULED

@@ -107,8 +107,9 @@ def propose(folder: Path, out: str) -> ProposeReport:
     path = mapping_path(out)
     about = read_about(folder)
     proposal, found = draft(folder, path.stem, about.extraction_date)
-    if about.centre is not None:
-        _leave_centre_to_the_delivery(proposal)
+    if about.centre is not None:  # of the whole delivery
+        for use in proposal.uses:
+            use.keys.pop("centre", None)
     is_new = not path.exists()
     added: list[str] = []
     if is_new:
@@ -122,12 +123,6 @@ def propose(folder: Path, out: str) -> ProposeReport:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, text)
     return ProposeReport(path, is_new, added, questions_of(text), proposal.lost)
-
-
-def _leave_centre_to_the_delivery(proposal: Proposal) -> None:
-    """Take the centre out: delivery.yml names the one centre of the whole delivery."""
-    for use in proposal.uses:
-        use.keys.pop("centre", None)
 
 
 def questions_of(text: str) -> list[tuple[int, str, bool]]:

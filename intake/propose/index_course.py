@@ -31,7 +31,8 @@ def ask_for_index(proposal: Proposal) -> None:
     """
     courses = [use for use in proposal.uses if use.export == "prescriptions"]
     named = [use for use in courses if "period" not in use.columns and _holds_index(use)]
-    if any(_is_set(use, "start_date") for use in named):
+    starts = [use.columns["start_date"] for use in named if "start_date" in use.columns]
+    if not all(setting.is_commented for setting in starts):
         return
     if named:
         named[0].columns["start_date"] = _start(proposal, named[0])
@@ -86,10 +87,6 @@ def _index_drug(seen: Seen, start: Column, named: Sequence[Column]) -> Setting:
 def words_in(text: str) -> set[str]:
     """Return the words of a text, folded."""
     return set(folded(text).split())
-
-
-def _is_set(use: Use, name: str) -> bool:
-    return name in use.columns and not use.columns[name].is_commented
 
 
 def _holds_index(use: Use) -> bool:

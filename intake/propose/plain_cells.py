@@ -15,12 +15,7 @@ from functools import partial
 from intake.contract import KINDS_OF_TERMS
 from intake.propose.headers import folded, words_of
 from intake.propose.proposal import Proposal
-from intake.propose.roles import (
-    SET_FROM,
-    is_identity,
-    score_ranges,
-    share_of_terms,
-)
+from intake.propose.roles import SET_FROM, is_identity, score_ranges, share_of_terms
 from intake.propose.tables import Column, Table
 
 _MOST_CODES = 200
@@ -84,8 +79,9 @@ def _root(header: str) -> str:
 
 def without_units(table: Table) -> None:
     """Take the unit off the numbers of scores that are written with one: ``12,5 points``."""
+    roles = (*score_ranges(), "score_value", "age_at_index_years")
     for column in table.columns:
-        if not any(words_of(column.header, role) >= SET_FROM for role in _roles_of_numbers()):
+        if not any(words_of(column.header, role) >= SET_FROM for role in roles):
             continue
         found = [(_WITH_UNIT.fullmatch(text), n) for text, n in column.values.items()]
         units = Counter[str]()
@@ -96,10 +92,6 @@ def without_units(table: Table) -> None:
             by_word = {unit.lower(): unit for unit in sorted(units, reverse=True)}
             table.units[column.header] = sorted(by_word.values())
             _rewrite(table, column, _number_of)
-
-
-def _roles_of_numbers() -> tuple[str, ...]:
-    return (*score_ranges(), "score_value", "age_at_index_years")
 
 
 def _number_of(text: str) -> str:

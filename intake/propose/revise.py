@@ -163,7 +163,8 @@ def _wrong_columns(
         wrong = _wrong_marks(own, columns) if name.endswith("_score") else wrong
         if wrong is not None:
             key, what = wrong
-            yield written.fault(_form_place(place, path, own, key), f"{key}: {what.format(name)}")
+            at = (*place, key) if key in own[0] else _place(path, levels, key)
+            yield written.fault(at, f"{key}: {what.format(name)}")
     for key in ("records", "skip_records"):
         for header in use.get(key) or {}:
             if table.column(header) is None:
@@ -171,12 +172,6 @@ def _wrong_columns(
                     (*path, key, header),
                     f"{key}: {table.name} has no column {shown_name(header, 40)}.",
                 )
-
-
-def _form_place(
-    place: tuple[str, ...], path: tuple[str, ...], levels: Levels, key: str
-) -> tuple[str, ...]:
-    return (*place, key) if key in levels[0] else _place(path, levels[1:], key)
 
 
 def _wrong_dates(levels: Levels, columns: Iterable[Column]) -> tuple[str, str] | None:

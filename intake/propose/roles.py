@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
-from intake.contract import EXPORTS, KINDS_OF_TERMS, codes_of, column_names
+from intake.contract import EXPORTS, KINDS_OF_TERMS, codes_of, column_names, seed_rows
 from intake.propose.headers import Candidate, candidates, folded, phrases, words_of
 from intake.propose.tables import NUMBER, PARTIAL_DATE, Column, Table
 
@@ -25,7 +23,6 @@ _IDENTITY_FROM = 0.6
 _MOST_RECORDS_OF_ONE_PATIENT = 20
 """A longer file with one identifier names the study there, not a patient."""
 
-_SEEDS = Path(__file__).parents[2] / "seeds"
 SCORES_OF_VISITS = tuple(
     code for code in codes_of("score") if f"{code}_score" in column_names("visits")
 )
@@ -78,25 +75,19 @@ class ScoreRange(NamedTuple):
     step: float
 
 
-def seed(name: str) -> Iterator[dict[str, str]]:
-    """Yield the rows of a seed."""
-    with (_SEEDS / name).open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
-
-
 @cache
 def score_ranges() -> dict[str, ScoreRange]:
     """Return score code -> its range."""
     return {
         row["score_code"]: ScoreRange(*(float(row[c]) for c in ("min_value", "max_value", "step")))
-        for row in seed("protocol/score_definitions.csv")
+        for row in seed_rows("protocol/score_definitions.csv")
     }
 
 
 @cache
 def known_words(kind: str) -> dict[str, str]:
     """Return word in lower case -> our code."""
-    rows = seed("codelists/word_list.csv")
+    rows = seed_rows("codelists/word_list.csv")
     return {row["word"]: row["code"] for row in rows if row["word_kind"] == kind}
 
 
@@ -104,12 +95,12 @@ def known_words(kind: str) -> dict[str, str]:
 def terms(kind: str) -> frozenset[str]:
     """Return the terms of a code list, folded: drug, comorbidity or adverse_event."""
     file, column = TERM_LISTS[kind]
-    return frozenset(folded(row[column]) for row in seed(file))
+    return frozenset(folded(row[column]) for row in seed_rows(file))
 
 
 INDEX_CODE = next(
     row["treatment_class_code"]
-    for row in seed("codelists/treatment_classes.csv")
+    for row in seed_rows("codelists/treatment_classes.csv")
     if row["is_index_treatment"] == "true"
 )
 
@@ -117,7 +108,7 @@ INDEX_CODE = next(
 @cache
 def index_atc_codes() -> frozenset[str]:
     """Return the ATC codes of the index treatment."""
-    rows = seed("codelists/atc_codes.csv")
+    rows = seed_rows("codelists/atc_codes.csv")
     return frozenset(r["atc_prefix"] for r in rows if r["treatment_class_code"] == INDEX_CODE)
 
 
@@ -126,7 +117,7 @@ def index_products() -> frozenset[str]:
     """Return the names of the index treatment, folded."""
     return frozenset(
         folded(row["product_name"])
-        for row in seed("codelists/drug_products.csv")
+        for row in seed_rows("codelists/drug_products.csv")
         if row["treatment_class_code"] == INDEX_CODE
         or (not row["treatment_class_code"] and row["atc_code"] in index_atc_codes())
     )

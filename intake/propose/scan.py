@@ -51,18 +51,14 @@ def scan_folder(folder: Path) -> Folder:
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith((".", "~$")))
     with open_folder(folder) as handle:
         for name in names:
-            file_format = next((FORMATS[e] for e in _endings() if name.lower().endswith(e)), None)
-            if file_format is None:
+            endings = [ending for ending in FORMATS if name.lower().endswith(ending)]
+            if not endings:
                 continue
             try:
-                found.tables += _tables(handle, name, file_format)
+                found.tables += _tables(handle, name, FORMATS[max(endings, key=len)])
             except FileRefusedError as refusal:
                 found.problems.append((name, refusal.cause))
     return found
-
-
-def _endings() -> list[str]:
-    return sorted(FORMATS, key=len, reverse=True)
 
 
 def _tables(handle: int, name: str, file_format: str) -> Iterator[Table]:

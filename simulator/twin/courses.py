@@ -58,16 +58,14 @@ def draw_topical_courses(
         for visit in visits
         if visit.week is not None and patient.regimen(visit.week) is not None
     ]
-    tacrolimus = [
-        course
-        for run in _runs(reviewed, ON_TACROLIMUS)
-        for course in _courses_of_run(run, True, patient, reviewed, draws)
-    ]
-    steroids = [
-        course
-        for run in _runs(reviewed, ON_CORTICOSTEROIDS)
-        for course in _courses_of_run(run, False, patient, reviewed, draws)
-    ]
+    tacrolimus, steroids = (
+        [
+            course
+            for run in _runs(reviewed, letters)
+            for course in _courses_of_run(run, letters == ON_TACROLIMUS, patient, reviewed, draws)
+        ]
+        for letters in (ON_TACROLIMUS, ON_CORTICOSTEROIDS)
+    )
     steroids += _earlier_courses(patient, reviewed[0][0], draws)
     for day, regimen in reviewed:
         for courses, letters in ((tacrolimus, ON_TACROLIMUS), (steroids, ON_CORTICOSTEROIDS)):
