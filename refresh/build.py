@@ -156,7 +156,24 @@ def run_dbt() -> None:
     if parent and os.getppid() != parent:
         sys.exit(1)
     os.umask(0o077)
-    importlib.import_module("dbt.cli.main").cli(prog_name="dbt")
+    dbt = importlib.import_module("dbt.cli.main")
+    # Told by callback: as a log in JSON every event would be written out, six thousand of them.
+    done = dbt.dbtRunner(callbacks=[_pass_on]).invoke([*sys.argv[1:], "--log-level", "none"])
+    if done.exception is not None:
+        _say({"error": str(done.exception)})
+    sys.exit(0 if done.success else 1)
+
+
+def _pass_on(event: Any) -> None:
+    """Say the errors of dbt and each model or test that ended, one line of JSON each."""
+    if event.info.level == "error":
+        _say({"error": event.info.msg})
+    elif event.info.name.endswith("Result") and hasattr(event.data, "total"):
+        _say({"ended": event.data.node_info.node_name, "total": event.data.total})
+
+
+def _say(line: dict[str, Any]) -> None:
+    print(json.dumps(line), flush=True)
 
 
 def _start(settings: Settings, target: Path, locks: tuple[int, ...]) -> subprocess.Popen[str]:
@@ -184,8 +201,7 @@ def _start(settings: Settings, target: Path, locks: tuple[int, ...]) -> subproce
         sys.executable, "-P", "-m", "refresh.build", "build",
         "--project-dir", str(settings.root), "--profiles-dir", str(settings.root),
         "--target-path", str(target), "--log-path", str(settings.work / "logs"),
-        "--log-format", "json", "--log-level-file", "none", "--no-use-colors",
-        *settings.dbt_arguments,
+        "--log-level-file", "none", *settings.dbt_arguments,
     ]  # fmt: skip
     return subprocess.Popen(
         command,
@@ -203,24 +219,23 @@ def _start(settings: Settings, target: Path, locks: tuple[int, ...]) -> subproce
 
 
 def _follow(process: subprocess.Popen[str], progress: Progress) -> list[str]:
-    """Turn dbt's events into progress, and keep the texts of its errors."""
-    errors: list[str] = []
+    """Turn what dbt's process says into progress, and keep the texts of its errors."""
+    errors: dict[str, None] = {}
     for line in process.stdout or ():
-        event = _event(line)
-        info, data = event.get("info", {}), event.get("data", {})
-        if info.get("level") == "error" or not event:
-            errors.append(info.get("msg") or line)
-        if info.get("name", "").endswith("Result") and "total" in data:
-            progress.advance(data.get("node_info", {}).get("node_name", ""), data["total"])
-    return errors
+        said = _said(line)
+        if "ended" in said:
+            progress.advance(said["ended"], said["total"])
+        else:
+            errors[said.get("error", line)] = None  # a line of a crash is no event
+    return list(errors)
 
 
-def _event(line: str) -> dict[str, Any]:
+def _said(line: str) -> dict[str, Any]:
     try:
-        event = json.loads(line)
+        said = json.loads(line)
     except ValueError:
         return {}
-    return event if isinstance(event, dict) else {}
+    return said if isinstance(said, dict) else {}
 
 
 def end(process: subprocess.Popen[str]) -> None:
