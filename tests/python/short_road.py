@@ -14,12 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 from builds import Build, tables_of
 
 from core.progress import Progress
 from core.settings import Settings
+from intake.delivery import Delivery
+from intake.loader import load_delivery
+from privacy.pseudonyms import PseudonymKey
 from refresh.build import BuildResult, RanTests, build
 from refresh.pack import content_of
 
@@ -86,6 +90,20 @@ class ShortRoad:
             ]
         n_tests = len(self.tests)
         return BuildResult(RanTests(n_tests, n_tests, len(failures), tuple(failures)), {})
+
+    def build_delivery(self, delivery: Delivery, key: PseudonymKey, file: Path) -> Path:
+        """Load a delivery into a new file called ``warehouse.duckdb`` and build it.
+
+        Raises
+        ------
+        AssertionError
+            A data test failed.
+        """
+        with duckdb.connect(str(file)) as db:
+            load_delivery(delivery, key, db.cursor())
+        result = self.build(SimpleNamespace(work_file=file), None, ())
+        assert result.tests.n_failed == 0, result.tests.failures
+        return file
 
     def run(
         self, db: duckdb.DuckDBPyConnection, equal_seeds: set[tuple[str, str]] | None = None

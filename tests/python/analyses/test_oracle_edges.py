@@ -5,16 +5,13 @@ What R cannot estimate, we do not estimate either, and say why.
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
-import duckdb
 import pandas as pd
 import pytest
-from builds import Build
 from edge_delivery import MAPPINGS, write_edge_delivery
 from oracle_agreement import agrees, read_output
-from short_road import from_build
+from short_road import ShortRoad
 
 from analysis_py.catalogue import ANALYSES, required_columns
 from analysis_py.frames import at, is_code, is_known, is_true
@@ -22,7 +19,6 @@ from analysis_py.marts import Marts
 from analysis_py.results import Results
 from analysis_py.study import run_analyses
 from intake.delivery import open_delivery
-from intake.loader import load_delivery
 from privacy.pseudonyms import load_key
 
 ORACLE = read_output("edges.csv")
@@ -33,20 +29,15 @@ MORE_COLUMNS = {
 
 
 @pytest.fixture(scope="module")
-def everybody(
-    demo_build: Build, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, pd.DataFrame]:
+def everybody(road: ShortRoad, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     """Frames of the edge delivery: intake, then the statements that dbt wrote for the demo."""
     folder = tmp_path_factory.mktemp("edges")
     delivery = write_edge_delivery(folder / "delivery")
-    warehouse = folder / demo_build.warehouse.name
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REGISTRY_KEY_FILE", str(folder / "test.key"))
         key = load_key(is_synthetic=True)
-    with duckdb.connect(str(warehouse)) as db:
-        load_delivery(open_delivery(delivery, "", folder / MAPPINGS), key, db.cursor())
-    built = from_build(demo_build).build(SimpleNamespace(work_file=warehouse), None, ())
-    assert built.tests.failures == ()
+    opened = open_delivery(delivery, "", folder / MAPPINGS)
+    warehouse = road.build_delivery(opened, key, folder / "warehouse.duckdb")
     wanted = required_columns(ANALYSES)
     for mart, columns in MORE_COLUMNS.items():
         wanted[mart] = list(dict.fromkeys([*wanted[mart], *columns]))

@@ -8,15 +8,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
-import duckdb
 import pytest
-from builds import ROOT, Build
-from short_road import from_build
+from builds import ROOT
+from short_road import ShortRoad
 
 from intake.delivery import open_delivery
-from intake.loader import load_delivery
 from privacy.pseudonyms import load_key
 from simulator.cohort.write import write_cohort
 
@@ -61,15 +58,11 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 
 @pytest.fixture(scope="session")
-def ours(bench: Bench, demo_build: Build) -> Path:
+def ours(bench: Bench, road: ShortRoad) -> Path:
     """The warehouse of the cohort: intake, then the statements that dbt wrote for the demo."""
-    file = bench.folder / "warehouse.duckdb"  # the statements name it
+    delivery = open_delivery(bench.delivery, "")
     key = load_key(is_synthetic=True)
-    with duckdb.connect(str(file)) as db:
-        load_delivery(open_delivery(bench.delivery, ""), key, db.cursor())
-    result = from_build(demo_build).build(SimpleNamespace(work_file=file), None, ())
-    assert result.tests.n_failed == 0, result.tests.failures
-    return file
+    return road.build_delivery(delivery, key, bench.folder / "warehouse.duckdb")
 
 
 @pytest.fixture(scope="session")
