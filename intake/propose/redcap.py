@@ -26,7 +26,7 @@ from intake.propose.roles import (
     terms,
 )
 from intake.propose.seen import Seen
-from intake.propose.shapes import uses_of
+from intake.propose.shapes import not_known, uses_of
 from intake.propose.tables import Column, Table
 
 _TICKED = ("1", "1.0", "Checked")
@@ -55,10 +55,10 @@ def add_uses(proposal: Proposal, project: Project) -> None:
             continue
         for use in uses_of([seen], has_register=not scope.is_repeating):
             _fit_to_project(project, scope, seen, use)
-            if use.export != "patients" or not _has_patients(proposal, project):
+            if use.export != "patients" or _patients_of(proposal, project) is None:
                 proposal.uses.append(use)
         if not scope.is_repeating:
-            proposal.uses += _ticked_uses(project, scope, seen)
+            proposal.uses += _ticked_uses(project, scope, seen, _patients_of(proposal, project))
             _add_areas(project, proposal)
     added = proposal.uses[before:]
     _add_groups(project, added)
@@ -73,8 +73,9 @@ def add_uses(proposal: Proposal, project: Project) -> None:
             use.part = f"{use.part}_{seen_parts[use.part]}"
 
 
-def _has_patients(proposal: Proposal, project: Project) -> bool:
-    return any(u.export == "patients" and u.table is project.data for u in proposal.uses)
+def _patients_of(proposal: Proposal, project: Project) -> Use | None:
+    found = (u for u in proposal.uses if u.export == "patients" and u.table is project.data)
+    return next(found, None)
 
 
 def _scopes(project: Project) -> Iterator[_Scope]:
@@ -259,8 +260,15 @@ def _add_choices(project: Project, use: Use, role: str) -> None:
         setting.candidates = tuple(unknown)
 
 
-def _ticked_uses(project: Project, scope: _Scope, seen: Seen) -> Iterator[Use]:
-    """Yield a use for each ticked box that is a comorbidity or an earlier treatment."""
+def _ticked_uses(
+    project: Project, scope: _Scope, seen: Seen, patients: Use | None
+) -> Iterator[Use]:
+    """Yield a use for each ticked box that is a comorbidity or an earlier treatment.
+
+    A box that is empty in the record of the patient, or beside a ticked code for missing data, does
+    not say whether the patient has it.
+    """
+    own = patients.keys["records"].value if patients and "records" in patients.keys else {}
     for column in project.data.columns:
         choice, info = project.choice(column.header), project.info(column.header)
         if not choice or info is None or not _is_tick_box(column):
@@ -286,6 +294,31 @@ def _ticked_uses(project: Project, scope: _Scope, seen: Seen) -> Iterator[Use]:
         else:
             use.columns["comorbidity_term"] = Setting({"constant": choice})
         yield use
+        yield from _not_known_uses(project, use, column, own or scope.records)
+
+
+def _not_known_uses(
+    project: Project, use: Use, column: Column, own: dict[str, object]
+) -> Iterator[Use]:
+    headers = {each.header: each for each in project.data.columns}
+    chosen = [
+        record
+        for record in project.data.records
+        if all(_passes(record[headers[name].position].strip(), own[name]) for name in own)
+    ]
+    if any(not record[column.position].strip() for record in chosen):
+        yield not_known(use, {column.header: "empty", **own})
+    field, _, _ = column.header.partition("___")
+    for other in headers.values():
+        is_missing_code = other.header.startswith(f"{field}___") and not project.choice(
+            other.header
+        )
+        if is_missing_code and _is_tick_box(other) and other.values.keys() & {*_TICKED}:
+            yield not_known(use, {other.header: list(_TICKED), **own})
+
+
+def _passes(text: str, wanted: object) -> bool:
+    return not text if wanted == "empty" else isinstance(wanted, list) and text in wanted
 
 
 def _is_tick_box(column: Column) -> bool:

@@ -223,7 +223,22 @@ def _comorbidities(seen: Seen) -> list[Use]:
             use.columns["patient_id"] = Setting(patient)
             use.columns["comorbidity_term"] = Setting({"constant": folded(other.header)})
             uses.append(use)
+            if len(yes) < len(other.values):
+                uses.append(not_known(use, {other.header: "empty"}))
     return uses
+
+
+def not_known(use: Use, records: dict[str, object]) -> Use:
+    """Return the use of records that do not say whether the patient has what `use` is about."""
+    other = Use(use.export, f"{use.part}_not_known", use.table)
+    other.keys["records"] = Setting(records, "neither yes nor no: unknown, not absent")
+    other.columns |= use.columns
+    name = "comorbidity_term" if use.export == "comorbidities" else "drug_name"
+    other.columns[name] = Setting({"constant": f"{use.source(name)['constant']}?"})
+    if "prescription_id" in use.columns:
+        parts = [use.columns["patient_id"].value, {"constant": other.part}]
+        other.columns["prescription_id"] = Setting({"join": parts})
+    return other
 
 
 def _events(seen: Seen) -> list[Use]:

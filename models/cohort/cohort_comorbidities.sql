@@ -1,8 +1,18 @@
 -- The comorbidities of patients under our codes; the terms of a patient that no list knows count as
--- one comorbidity, unmapped. One row per patient in the register and comorbidity.
+-- one, unmapped. A refused record may have named any: unmapped too, and not certain. One row per
+-- patient in the register and comorbidity.
 
 with stg_clinic__comorbidities as (
     select * from {{ ref('stg_clinic__comorbidities') }}
+),
+
+base_clinic__comorbidities as (
+    select * from {{ ref('base_clinic__comorbidities') }}
+    where record_disposition = 'quarantined'
+),
+
+stg_clinic__patients as (
+    select * from {{ ref('stg_clinic__patients') }}
 ),
 
 cohort_terms as (
@@ -22,16 +32,34 @@ counted_codes as (
     from comorbidities
 ),
 
-final as (
-    select distinct
+possible_comorbidities as (
+    select
         stg_clinic__comorbidities.patient_id,
         -- Unmapped is no code of the list.
-        coalesce(counted_codes.counted_code, cohort_terms.code) as comorbidity_code
+        coalesce(counted_codes.counted_code, cohort_terms.code) as comorbidity_code,
+        not cohort_terms.is_doubtful as is_certain
     from stg_clinic__comorbidities
     inner join cohort_terms
         on stg_clinic__comorbidities.comorbidity_term = cohort_terms.term
     left join counted_codes
         on cohort_terms.code = counted_codes.comorbidity_code
+    union all
+    select
+        base_clinic__comorbidities.patient_id,
+        'unmapped' as comorbidity_code,
+        false as is_certain
+    from base_clinic__comorbidities
+    inner join stg_clinic__patients
+        on base_clinic__comorbidities.patient_id = stg_clinic__patients.patient_id
+),
+
+final as (
+    select
+        patient_id,
+        comorbidity_code,
+        bool_or(is_certain) as is_certain
+    from possible_comorbidities
+    group by patient_id, comorbidity_code
 )
 
 select * from final

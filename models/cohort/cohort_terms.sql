@@ -1,6 +1,6 @@
 -- What each comorbidity and adverse event term is, as it was written: the mapping's own word first,
 -- our term list second, none where it denies ("no known comorbidities", "no asthma"), unmapped
--- where nothing knows it. One row per kind of term and term.
+-- where nothing knows it. "Asthma?" is asthma, doubtful. One row per kind of term and term.
 
 with stg_clinic__comorbidities as (
     select * from {{ ref('stg_clinic__comorbidities') }}
@@ -26,12 +26,13 @@ stg_intake__source_words as (
     select * from {{ ref('stg_intake__source_words') }}
 ),
 
--- A full stop or comma at the end is no part of a term.
+-- A full stop or comma at the end is no part of a term. Of a comorbidity, a question mark is a
+-- doubt; an adverse event with one stays as it is, on the worklist.
 written_terms as (
     select distinct
         'comorbidity' as term_kind,
         comorbidity_term as term,
-        rtrim(comorbidity_term, ' .,;:') as bare_term
+        rtrim(regexp_replace(comorbidity_term, '\s*\(?\?+\)?$', ''), ' .,;:') as bare_term
     from stg_clinic__comorbidities
     union all
     select distinct
@@ -122,9 +123,14 @@ final as (
         coalesce(
             stg_intake__source_words.code,
             listed_terms.code,
-            case when denied_terms.term is not null then 'none' end,
+            case
+                when denied_terms.term is not null and written_terms.term not like '%?%' then 'none'
+            end,
             'unmapped'
-        ) as code
+        ) as code,
+        written_terms.term like '%?%'
+        and listed_terms.code is not null
+        and stg_intake__source_words.code is null as is_doubtful
     from written_terms
     left join stg_intake__source_words
         on

@@ -35,15 +35,18 @@ arms as (
     group by treatment_arm
 ),
 
+-- A flag is null without a record, and false where only a doubt is recorded.
 comorbidity_flags as (
     select
         patient_id,
         count(*) as n_comorbidities,
+        bool_or(is_certain) as has_certain,
+        bool_or(not is_certain) as has_doubtful,
         bool_or(comorbidity_code = 'unmapped') as has_unmapped,
-        bool_or(comorbidity_code = 'rhinitis') as has_rhinitis,
-        bool_or(comorbidity_code = 'conjunctivitis') as has_conjunctivitis,
-        bool_or(comorbidity_code = 'asthma') as has_asthma,
-        bool_or(comorbidity_code = 'food_allergy') as has_food_allergy
+        bool_or(is_certain) filter (comorbidity_code = 'rhinitis') as has_rhinitis,
+        bool_or(is_certain) filter (comorbidity_code = 'conjunctivitis') as has_conjunctivitis,
+        bool_or(is_certain) filter (comorbidity_code = 'asthma') as has_asthma,
+        bool_or(is_certain) filter (comorbidity_code = 'food_allergy') as has_food_allergy
     from cohort_comorbidities
     group by patient_id
 ),
@@ -140,7 +143,9 @@ final as (
         -- No record of a comorbidity is none where the export has come.
         cast(
             case
-                when not unrecorded.named_comorbidity
+                when
+                    not unrecorded.named_comorbidity
+                    and comorbidity_flags.has_doubtful is not true
                     then coalesce(comorbidity_flags.n_comorbidities, 0)
             end as integer
         ) as n_comorbidities,
@@ -152,13 +157,26 @@ final as (
         cohort_patients.involves_hands,
         cohort_patients.involves_genitalia,
         cohort_patients.index_season_start_date,
-        comorbidity_flags.patient_id is not null or unrecorded.comorbidity as has_comorbidity,
-        comorbidity_flags.has_rhinitis is true or unrecorded.named_comorbidity as has_rhinitis,
-        comorbidity_flags.has_conjunctivitis is true or unrecorded.named_comorbidity
-            as has_conjunctivitis,
-        comorbidity_flags.has_asthma is true or unrecorded.named_comorbidity as has_asthma,
-        comorbidity_flags.has_food_allergy is true or unrecorded.named_comorbidity
-            as has_food_allergy,
+        case
+            when comorbidity_flags.has_certain is null then unrecorded.comorbidity
+            when comorbidity_flags.has_certain then true
+        end as has_comorbidity,
+        case
+            when comorbidity_flags.has_rhinitis is null then unrecorded.named_comorbidity
+            when comorbidity_flags.has_rhinitis then true
+        end as has_rhinitis,
+        case
+            when comorbidity_flags.has_conjunctivitis is null then unrecorded.named_comorbidity
+            when comorbidity_flags.has_conjunctivitis then true
+        end as has_conjunctivitis,
+        case
+            when comorbidity_flags.has_asthma is null then unrecorded.named_comorbidity
+            when comorbidity_flags.has_asthma then true
+        end as has_asthma,
+        case
+            when comorbidity_flags.has_food_allergy is null then unrecorded.named_comorbidity
+            when comorbidity_flags.has_food_allergy then true
+        end as has_food_allergy,
         case
             when prior_treatment_flags.has_prior_ciclosporin is null
                 then unrecorded.prior_treatment

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+
 import duckdb
 import openpyxl
 import pytest
 from intake_deliveries import KEY
+from propose_sources import redcap_project
 from test_propose_roles import table_of
 
 from intake.delivery import open_delivery
@@ -126,3 +129,43 @@ def test_one_workbook_per_visit_and_the_drug_that_is_named_there(tmp_path):
     assert connection.sql(query).fetchall() == [(day, day) for day in days]
     text = (tmp_path / "ours.yml").read_text()
     assert text.count("was it in use on that day?") == 3
+
+
+def test_a_cell_that_is_neither_yes_nor_no_is_a_doubt_not_an_absence(tmp_path):
+    rows = [["Nr", "Geschlecht", "Geburtsdatum", "Asthma", "Rhinitis", "Urticaria"]]
+    cells = ["ja", "nein", "", "n.d."]
+    rows += [[n, "m", f"1970-01-0{n}", cells[n % 4], "ja" if n % 2 else "nein", ""] for n in N]
+    rows[1][5] = rows[2][5] = "x"
+    table_of(tmp_path / "d", "patienten.csv", rows)
+    connection = loaded(tmp_path / "d")
+    query = """
+        select comorbidity_term, list(patient_id order by patient_id) from raw.comorbidities
+        where comorbidity_term is not null group by comorbidity_term order by 1
+    """
+    assert connection.sql(query).fetchall() == [
+        ("asthma", ["4", "8"]),
+        ("asthma?", ["2", "3", "6", "7"]),
+        ("rhinitis", ["1", "3", "5", "7"]),
+    ]
+
+
+def test_an_empty_box_or_a_code_for_missing_data_is_a_doubt(tmp_path):
+    folder = redcap_project(tmp_path / "d")
+    with (folder / "export.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        is_own = (
+            row["redcap_event_name"] == "baseline_arm_1" and not row["redcap_repeat_instrument"]
+        )
+        row["como____99"] = "1" if is_own and row["record_id"] == "4" else "0"
+        if is_own and row["record_id"] == "3":
+            row["como___1"] = row["como___2"] = ""
+    with (folder / "export.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    connection = loaded(folder)
+    query = """
+        select patient_id from raw.comorbidities where comorbidity_term = 'Asthma?' order by 1
+    """
+    assert connection.sql(query).fetchall() == [("3",), ("4",)]
