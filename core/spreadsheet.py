@@ -61,11 +61,12 @@ def csv_bytes(header: Sequence[str], lines: Iterable[Sequence[object]]) -> bytes
     return buffer.getvalue().encode("utf-8-sig")
 
 
-def without_times(office_file: bytes) -> bytes:
-    """Remove the time of writing from an XLSX or DOCX file."""
-    buffer = io.BytesIO()
+def saved(document: Any) -> bytes:
+    """Return an openpyxl workbook or a Word document as a file without the time of writing."""
+    written, buffer = io.BytesIO(), io.BytesIO()
+    document.save(written)
     with (
-        zipfile.ZipFile(io.BytesIO(office_file)) as source,
+        zipfile.ZipFile(written) as source,
         zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target,
     ):
         for name in source.namelist():

@@ -7,7 +7,6 @@ dimension has its row, because a missing row would show that no patient has it.
 from __future__ import annotations
 
 import csv
-import io
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from openpyxl.styles import Font
 
 from core import duck
 from core.settings import Settings, is_inside
-from core.spreadsheet import csv_bytes, without_times, write_cell
+from core.spreadsheet import csv_bytes, saved, write_cell
 from core.stop import ExitCode, Stop
 from privacy.release import FORM, Released, release
 from refresh import folders, manifest
@@ -337,6 +336,4 @@ def _workbook(about: list[str], tables: Sequence[ReleasedTable]) -> bytes:
                 written = write_cell(sheet.cell(row, column), cell)
                 if row == 1 or (row == 3 and name != "README"):
                     written.font = Font(bold=True)
-    buffer = io.BytesIO()
-    book.save(buffer)
-    return without_times(buffer.getvalue())
+    return saved(book)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 
 from docx import Document
@@ -24,7 +23,7 @@ from analysis_py.phrases import typographic
 from analysis_py.results import Results
 from analysis_py.rows import records
 from analysis_py.tables.table import Table
-from core.spreadsheet import safe_text, without_times, write_cell
+from core.spreadsheet import safe_text, saved, write_cell
 
 BOLD = Font(bold=True)
 LINK = Font(color="0B4F83", underline="single")
@@ -66,9 +65,7 @@ def workbook(tables: Iterable[Table], results: Results, banner: str) -> bytes:
     for table in tables:
         _table_sheet(book.create_sheet(table.number), table, banner)
     _results_sheet(book.create_sheet("Results"), results)
-    buffer = io.BytesIO()
-    book.save(buffer)
-    return without_times(buffer.getvalue())
+    return saved(book)
 
 
 def _table_sheet(sheet: Worksheet, table: Table, banner: str) -> None:
@@ -136,9 +133,7 @@ def word_file(tables: Sequence[Table], banner: str) -> bytes:
         section = document.add_section() if number else document.sections[0]
         width = _set_up_page(section, is_wide=len(table.columns) > MOST_COLUMNS_UPRIGHT)
         _write_table(document, table, width)
-    buffer = io.BytesIO()
-    document.save(buffer)
-    return without_times(buffer.getvalue())
+    return saved(document)
 
 
 def _set_up_page(section: Section, *, is_wide: bool) -> int:

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from scipy import stats
 
-from simulator.cohort.effects import FOLLOW_UP, TIMEPOINTS, Tree
-from simulator.cohort.score_grids import SCORES, Grid, make_grids
+from simulator.cohort.effects import FOLLOW_UP, SCORES, TIMEPOINTS, Grid, Tree, make_grids
 
 RESPONSE_POINTS = 4
 MONTHS = (0.0, 1.0, 4.0, 12.0)

@@ -9,9 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simulator.cohort.effects import TIMEPOINTS, Tree
+from simulator.cohort.effects import SCORES, SEVERE_EASI, TIMEPOINTS, Tree
 from simulator.cohort.people import COURSES, PHENOTYPES, People, to_workday
-from simulator.cohort.score_grids import SCORES, SEVERE_EASI
 from simulator.delivery import COLUMNS
 
 _SCHEMAS = {

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.cohort.effects import FOLLOW_UP, TIMEPOINTS, Tree
-from simulator.cohort.score_grids import SCORES, Grid
+from simulator.cohort.effects import FOLLOW_UP, SCORES, TIMEPOINTS, Grid, Tree
 
 COURSES = ("relapsing", "late_onset", "persistent")
 PHENOTYPES = ("generalized", "nodular_prurigo", "nummular", "classic")

@@ -15,10 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from simulator.cohort import exports
-from simulator.cohort.effects import Tree, load_effects
+from simulator.cohort.effects import Tree, load_effects, make_grids
 from simulator.cohort.expected import expected_numbers
 from simulator.cohort.people import draw_people
-from simulator.cohort.score_grids import make_grids
 from simulator.delivery import COLUMNS, SimulatorError, delivery_yml, prepare_folder
 
 BLOCK = 25_000  # patients per block: the unit of drawing and of memory

@@ -9,9 +9,8 @@ import numpy as np
 from scipy import stats
 from starts import COVARIATES, expected_starts, start_cells
 
-from simulator.cohort.effects import FOLLOW_UP, TIMEPOINTS, Tree
+from simulator.cohort.effects import FOLLOW_UP, SCORES, TIMEPOINTS, Grid, Tree, make_grids
 from simulator.cohort.expected import expected_numbers
-from simulator.cohort.score_grids import SCORES, Grid, make_grids
 
 LEVELS = {"easi": "a04", "sleep_nrs": "a06", "itch_nrs": "a07", "dlqi": "a08"}
 CHANGES = {**LEVELS, "easi": "a05"}

@@ -12,9 +12,8 @@ from itertools import product
 
 import numpy as np
 
-from simulator.cohort.effects import FOLLOW_UP, TIMEPOINTS, Tree
+from simulator.cohort.effects import FOLLOW_UP, TIMEPOINTS, Tree, make_grid
 from simulator.cohort.expected import MONTHS, age_probabilities, cox_limit, score_root
-from simulator.cohort.score_grids import make_grid
 
 COVARIATES = ("dlqi", "age", "female", "generalized", "relapsing")
 Terms = dict[str, np.ndarray]  # name of a term in the results -> its value in each cell
