@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from intake.contract import EXPORTS, codes_of, column_names, required_columns, word_kind
-from intake.mapping_schema import NUMBER_SLOT, RELATIVE_DATES, SLOT, ColumnSource, FileSource
+from intake.mapping_schema import NUMBER_SLOT, RELATIVE_DATES, SLOT, FileSource
 from intake.refusals import shown_name
 from intake.uses import NOT_SELECTED, NUMBERS, SKIPPED, FileUse, file_key
 from intake.yaml_files import PlacedError
@@ -31,14 +33,24 @@ def check_parts(uses: list[tuple[Path, FileUse]]) -> None:
 
 def check_columns(path: Path, export_name: str, source: FileSource) -> None:
     """Refuse columns that the export does not have, lacks, or cannot take."""
-    where = f"exports: {export_name}: {source.file}"
+    for checks in (_wrong_columns, _wrong_shape, _wrong_sources):
+        for place, text in checks(path, export_name, source):
+            raise PlacedError(place, f"exports: {export_name}: {source.file}: {text}")
+
+
+Problems = Iterator[tuple[Path, str]]
+"""Place and text of everything that is wrong; the first one is shown."""
+
+
+def _wrong_columns(path: Path, export_name: str, source: FileSource) -> Problems:
+    """Yield columns that the export does not have, and those that are missing or there twice."""
     allowed, required = column_names(export_name), required_columns(export_name)
     for key, names in (("columns", source.columns), ("may_be_absent", source.may_be_absent)):
         for name in names:
             if name not in allowed:
-                raise PlacedError(
+                yield (
                     (*path, key, name),
-                    f"{where}: {shown_name(name)!r} is no column of {export_name}; allowed: "
+                    f"{shown_name(name)!r} is no column of {export_name}; allowed: "
                     + ", ".join(allowed),
                 )
     mapped = set(source.columns)
@@ -46,95 +58,81 @@ def check_columns(path: Path, export_name: str, source: FileSource) -> None:
         mapped.add("start_date")  # from the remark
     if source.timepoints:
         mapped.add("nominal_timepoint")  # the slot
-    absent = [name for name in required if source.columns and name not in mapped]
+    absent = [name for name in required if name not in mapped]
     absent += [
         f"{column.name} or {column.alternative}"
         for column in EXPORTS[export_name]
-        if source.columns
-        and column.alternative
-        and mapped.isdisjoint({column.name, column.alternative})
+        if column.alternative and mapped.isdisjoint({column.name, column.alternative})
     ]
-    if absent:
-        raise PlacedError(
-            (*path, "columns"), f"{where}: required and not mapped: " + ", ".join(absent)
-        )
+    if source.columns and absent:
+        yield (*path, "columns"), "required and not mapped: " + ", ".join(absent)
     needed = [name for name in source.may_be_absent if name in required]
     if needed:
-        raise PlacedError(
-            (*path, "may_be_absent"), f"{where}: may_be_absent: required: " + ", ".join(needed)
-        )
+        yield (*path, "may_be_absent"), "may_be_absent: required: " + ", ".join(needed)
     scores: dict[tuple[str, ...], str] = {}
     for name, column in source.columns.items():
         headers = tuple(
             header.strip().lower() for header in column.headers or column.by_timepoint.values()
         )
         if name.endswith("_score") and scores.setdefault(headers, name) != name:
-            raise PlacedError(
-                (*path, "columns", name),
-                f"{where}: {scores[headers]} and {name} have the same source",
-            )
-    _check_shape((*path, "columns"), where, export_name, source)
+            yield (*path, "columns", name), f"{scores[headers]} and {name} have the same source"
 
 
-def _check_shape(path: Path, where: str, export_name: str, source: FileSource) -> None:
-    """Refuse timepoints, pieces and remarks where they mean nothing."""
+def _wrong_shape(path: Path, export_name: str, source: FileSource) -> Problems:
+    """Yield timepoints, numbers and pieces where they mean nothing."""
+    columns = (*path, "columns")
     if source.timepoints and "nominal_timepoint" not in column_names(export_name):
-        raise PlacedError(path, f"{where}: timepoints: only visits and scores have timepoints")
+        yield columns, "timepoints: only visits and scores have timepoints"
     if source.timepoints and not source.columns:
-        raise PlacedError(path, f"{where}: timepoints: columns say which headers a timepoint has")
+        yield columns, "timepoints: columns say which headers a timepoint has"
     if source.numbered and (source.timepoints or not source.columns or export_name == "patients"):
-        raise PlacedError(
-            (*path[:-1], "numbered"),
-            f"{where}: numbered: needs columns, no timepoints, and an export of which a patient "
-            "may have several records",
+        yield (
+            (*path, "numbered"),
+            "numbered: needs columns, no timepoints, and an export of which a patient may have "
+            "several records",
         )
     split = [name for name, column in source.columns.items() if column.split]
     if len(split) > 1:
-        raise PlacedError(
-            (*path, split[1]), f"{where}: {' and '.join(split)}: only one column may be split"
-        )
+        yield (*columns, split[1]), f"{' and '.join(split)}: only one column may be split"
     unknown = set(source.timepoints.values()) - set(codes_of("timepoint"))
     if unknown:
-        raise PlacedError(
-            (*path[:-1], "timepoints"),
-            f"{where}: timepoints: {', '.join(sorted(unknown))} is no code of ours; allowed: "
+        yield (
+            (*path, "timepoints"),
+            f"timepoints: {', '.join(sorted(unknown))} is no code of ours; allowed: "
             + ", ".join(codes_of("timepoint")),
         )
+
+
+def _wrong_sources(path: Path, export_name: str, source: FileSource) -> Problems:
+    """Yield columns whose source has words, slots, pieces, units or remarks that mean nothing."""
     kinds = {column.name: column.kind for column in EXPORTS[export_name]}
+    is_split = any(column.split for column in source.columns.values())
     for name, column in source.columns.items():
-        place = (*path, name)
-        _check_words(place, f"{where}: {name}", word_kind(export_name, name), column)
-        texts = [*column.headers, *(part.constant or "" for part in column.join)]
-        if not source.timepoints and (SLOT in "".join(texts) or column.by_timepoint):
-            raise PlacedError(
-                place, f"{where}: {name}: {SLOT} and by_timepoint need 'timepoints' of the file"
+        place = (*path, "columns", name)
+        kind = word_kind(export_name, name)
+        if column.words and not kind:
+            yield place, f"{name}: has no words"
+        unknown = [code for code in column.words.values() if code not in codes_of(kind)]
+        if unknown:
+            yield (
+                (*place, "words"),
+                f"{name}: {kind}: {', '.join(unknown)} is no code of ours; allowed: "
+                + ", ".join(codes_of(kind)),
             )
-        if not source.numbered and NUMBER_SLOT in "".join(texts):
-            raise PlacedError(place, f"{where}: {name}: {NUMBER_SLOT} needs 'numbered' of the file")
+        texts = "".join([*column.headers, *(part.constant or "" for part in column.join)])
+        if not source.timepoints and (SLOT in texts or column.by_timepoint):
+            yield place, f"{name}: {SLOT} and by_timepoint need 'timepoints' of the file"
+        if not source.numbered and NUMBER_SLOT in texts:
+            yield place, f"{name}: {NUMBER_SLOT} needs 'numbered' of the file"
         odd = [label for label in column.by_timepoint if label not in source.timepoints]
         if odd:
-            raise PlacedError(
-                place, f"{where}: {name}: {', '.join(odd)} is not among the timepoints"
-            )
-        if not split and any(part.piece for part in column.join):
-            raise PlacedError(place, f"{where}: {name}: piece: no column of this file is split")
+            yield place, f"{name}: {', '.join(odd)} is not among the timepoints"
+        if not is_split and any(part.piece for part in column.join):
+            yield place, f"{name}: piece: no column of this file is split"
         if column.unit and kinds.get(name) not in NUMBERS:
-            raise PlacedError(place, f"{where}: {name}: unit: is no number")
+            yield place, f"{name}: unit: is no number"
         if column.remarks and name != "drug_name":
-            raise PlacedError(place, f"{where}: {name}: remarks are read behind drug_name only")
-
-
-def _check_words(path: Path, where: str, kind: str, column: ColumnSource) -> None:
-    """Refuse words of a column that has none, and codes that no seed has."""
-    if column.words and not kind:
-        raise PlacedError(path, f"{where}: has no words")
-    unknown = [code for code in column.words.values() if code not in codes_of(kind)]
-    if unknown:
-        raise PlacedError(
-            (*path, "words"),
-            f"{where}: {kind}: {', '.join(unknown)} is no code of ours; allowed: "
-            + ", ".join(codes_of(kind)),
-        )
+            yield place, f"{name}: remarks are read behind drug_name only"
 
 
 def check_relative_dates(criteria: tuple[str, ...], uses: list[tuple[Path, FileUse]]) -> None:

@@ -11,14 +11,12 @@ import pyarrow as pa
 from core import duck
 from core.duck import quote
 from intake.contract import EXPORTS, column_names
+from intake.records import PLACE_FIELDS
 
 RECORD_FIELDS = [
     pa.field("centre_code", pa.string()),
     pa.field("source_file", pa.string()),
-    pa.field("record_number", pa.int64()),
-    pa.field("line_number", pa.int64()),
-    pa.field("record_fault", pa.string()),
-    pa.field("record_fault_detail", pa.string()),
+    *PLACE_FIELDS,
 ]
 """Centre and place of a record in the delivery and what is wrong with it; the same in every raw
 table. The centre is the empty text where there is one."""

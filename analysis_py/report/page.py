@@ -1,8 +1,4 @@
-"""Sections become one self-contained page of HTML, rendered with jinja2.
-
-great_tables was looked at for the tables: it brings websockets and a browser-screenshot package
-into closed networks, so the template writes them itself.
-"""
+"""Sections become one self-contained page of HTML, rendered with jinja2."""
 
 from __future__ import annotations
 
