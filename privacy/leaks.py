@@ -93,16 +93,18 @@ def _require_season_starts(db: duckdb.DuckDBPyConnection) -> None:
 
 def _collect_texts(db: duckdb.DuckDBPyConnection, columns: list[tuple[str, str, str, str]]) -> int:
     """Collect the distinct texts of every text column; most columns hold a handful of codes."""
-    db.execute("create temp table written (place varchar, minimum_length integer, text varchar)")
     patient_tables = {(s, t) for s, t, column, _ in columns if column == "patient_id"}
     texts = [column for column in columns if column[3] == "VARCHAR"]
+    selects = []
     for schema, table, column, _ in texts:
         minimum = 1 if (schema, table) in patient_tables else MINIMUM_IDENTIFIER_LENGTH
-        db.execute(
-            f"insert into written select distinct ?, ?::integer, {quote(column)} "
-            f"from candidate.{quote(schema, table)} where {quote(column)} is not null",
-            [f"{schema}.{table}.{column}", minimum],
+        selects.append(
+            f"select distinct {literal(f'{schema}.{table}.{column}')}, {minimum}, {quote(column)} "
+            f"from candidate.{quote(schema, table)} where {quote(column)} is not null"
         )
+    db.execute("create temp table written (place varchar, minimum_length integer, text varchar)")
+    if selects:
+        db.execute("insert into written " + " union all ".join(selects))
     # The words of longer texts: split at everything but letters and digits, and at blanks only, for
     # identifiers such as A/17; and two words together, for identifiers with a blank inside.
     db.execute(
