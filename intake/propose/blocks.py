@@ -11,11 +11,11 @@ from functools import cache
 from statistics import median
 
 from intake.contract import seed_rows
+from intake.mapping_schema import SLOT
 from intake.propose.headers import candidates, phrases
 from intake.propose.roles import SET_FROM, all_roles, is_identity
 from intake.propose.tables import DATE, Column, Table
 
-SLOT = "{t}"
 _OF_A_BLOCK = 2
 _LEAST_GAPS = 3
 """Patients with both dates, so that one odd date does not decide."""

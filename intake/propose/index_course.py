@@ -52,11 +52,8 @@ def index_courses(seen: Seen) -> list[Use]:
         is_start = bool(words & set(phrases()["start_word"])) and column.date_share > 0.5
         if not is_start and not (column.date_share > 0.5 and len(words) == 1):
             continue
-        use = Use("prescriptions", "index", seen.table)
-        use.keys["records"] = Setting({column.header: "not_empty"})
-        patient = seen.roles.header("patient_id")
-        use.columns["prescription_id"] = Setting({"join": [patient, {"constant": "index"}]})
-        use.columns["patient_id"] = Setting(patient)
+        key = Setting({"join": [seen.roles.header("patient_id"), {"constant": "index"}]})
+        use = seen.use("prescriptions", "index", key, {column.header: "not_empty"})
         use.columns["drug_name"] = _index_drug(seen, column, named)
         use.columns["start_date"] = Setting(column.header)
         ends = [c for c in named if words_in(c.header) & set(phrases()["end_word"])]

@@ -36,6 +36,12 @@ label: {label}
 """
 
 
+KEY_OF = {
+    "visits": "visit_id", "prescriptions": "prescription_id", "adverse_events": "adverse_event_id",
+}  # fmt: skip
+"""Export -> key of its records."""
+
+
 @dataclass
 class Setting:
     """One line of a mapping.

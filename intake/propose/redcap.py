@@ -16,15 +16,8 @@ from intake.mapping_schema import CENTRE_PATTERN
 from intake.propose.blocks import UNSCHEDULED, label_of, meanings
 from intake.propose.dictionary import CHECKBOX, OWN_COLUMNS, Project, is_form_status
 from intake.propose.headers import folded, words_of
-from intake.propose.proposal import Proposal, Setting, Use
-from intake.propose.roles import (
-    SET_FROM,
-    WORD_KIND_OF,
-    Roles,
-    known_words,
-    roles_of,
-    terms,
-)
+from intake.propose.proposal import KEY_OF, Proposal, Setting, Use
+from intake.propose.roles import SET_FROM, WORD_KIND_OF, Roles, known_words, roles_of, terms
 from intake.propose.seen import Seen
 from intake.propose.shapes import not_known, uses_of
 from intake.propose.tables import Column, Table
@@ -160,8 +153,7 @@ def _fit_to_project(project: Project, scope: _Scope, seen: Seen, use: Use) -> No
     if scope.is_repeating and use.export == "adverse_events":
         use.keys["may_be_empty"] = Setting(True, "a delivery without any event is read")
     instrument = project.own("instrument") if scope.is_repeating else None
-    key = {"visits": "visit_id", "prescriptions": "prescription_id",
-           "adverse_events": "adverse_event_id"}.get(use.export)  # fmt: skip
+    key = KEY_OF.get(use.export)
     if key is not None and isinstance(use.columns[key].value, dict | str):
         parts: list[object] = [seen.roles.header("patient_id")]
         parts += [c.header for c in (event, instrument, instance) if c is not None]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from intake.propose.blocks import Block, block_of
 from intake.propose.headers import folded, is_of_headers, words_of
 from intake.propose.numbered import Numbered, numbered_columns
-from intake.propose.proposal import Setting
+from intake.propose.proposal import KEY_OF, Setting, Use
 from intake.propose.roles import WORD_KIND_OF, Roles, known_words, roles_of, score_ranges
 from intake.propose.tables import Column, Table
 
@@ -32,6 +32,22 @@ class Seen:
     def is_per_patient(self) -> bool:
         """Whether no patient has two records."""
         return self.patient is not None and max(self.patient.values.values(), default=0) == 1
+
+    def use(
+        self,
+        export: str,
+        part: str,
+        key: Setting | None = None,
+        records: dict[str, object] | None = None,
+    ) -> Use:
+        """Return a use of the table: its patients, the key of its records and their filter."""
+        use = Use(export, part, self.table)
+        if records is not None:
+            use.keys["records"] = Setting(records)
+        if key is not None:
+            use.columns[KEY_OF[export]] = key
+        use.columns["patient_id"] = Setting(self.roles.header("patient_id"))
+        return use
 
     def has(self, *roles: str) -> bool:
         """Whether any of these roles has a column."""

@@ -10,13 +10,8 @@ from intake.mapping_schema import NUMBER_SLOT
 from intake.propose.headers import folded, words_of
 from intake.propose.index_course import index_courses
 from intake.propose.numbered import Numbered
-from intake.propose.proposal import Setting, Use
-from intake.propose.roles import (
-    ASKED_FROM,
-    known_words,
-    share_of_index,
-    terms,
-)
+from intake.propose.proposal import KEY_OF, Setting, Use
+from intake.propose.roles import ASKED_FROM, known_words, share_of_index, terms
 from intake.propose.seen import Seen, key_of, mapped, source_of
 from intake.propose.tables import Column
 from intake.propose.visits import visits_of
@@ -31,7 +26,6 @@ _COURSE_FACTS = (
     "end_date", "stop_reason",
 )  # fmt: skip
 _EVENT_FACTS = ("event_term", "onset_date", "is_serious", "outcome")
-_KEY_OF = {"prescriptions": "prescription_id", "adverse_events": "adverse_event_id"}
 _LEAST_SHARE_SPLIT = 0.05
 _DECIMAL_MARK = re.compile(r"(?<=\d),(?=\d)")
 
@@ -81,8 +75,7 @@ def _register(tables: Iterable[Seen]) -> Seen | None:
 
 
 def _patients(seen: Seen) -> Use:
-    use = Use("patients", "patients", seen.table)
-    use.columns["patient_id"] = Setting(seen.roles.header("patient_id"))
+    use = seen.use("patients", "patients")
     use.columns |= mapped(seen, _PATIENT_FACTS)
     _ask_shared_areas(seen, use)
     if not seen.is_per_patient:
@@ -149,10 +142,9 @@ def _prescriptions(seen: Seen, is_register: bool) -> list[Use]:
     has_start = seen.has("start_date") or (drug is not None and share_of_index(drug) > 0)
     is_course = drug is not None and (not is_register or has_start)
     if is_course and not uses:
-        use = Use("prescriptions", "prescriptions", seen.table)
         keys = ("drug_name", "start_date", "end_date", "route", "strength", "body_site")
-        use.columns["prescription_id"] = key_of(seen, "prescription_id", keys)
-        use.columns["patient_id"] = Setting(seen.roles.header("patient_id"))
+        key = key_of(seen, "prescription_id", keys)
+        use = seen.use("prescriptions", "prescriptions", key)
         use.columns |= mapped(seen, _COURSE_FACTS)
         _date_by_visit(seen, use)
         uses.append(use)
@@ -160,15 +152,12 @@ def _prescriptions(seen: Seen, is_register: bool) -> list[Use]:
         column = seen.roles.of_role.get(role)
         if column is None or column.n_filled == 0:
             continue
-        use = Use("prescriptions", part, seen.table)
-        patient = seen.roles.header("patient_id")
-        use.keys["records"] = Setting({column.header: "not_empty"})
-        key: list[object] = [patient, {"constant": part}]
-        use.columns["prescription_id"] = Setting({"join": key})
-        use.columns["patient_id"] = Setting(patient)
+        parts: list[object] = [seen.roles.header("patient_id"), {"constant": part}]
+        key = Setting({"join": parts})
+        use = seen.use("prescriptions", part, key, {column.header: "not_empty"})
         use.columns["drug_name"] = _listed(column, is_drug=True)
         if "split" in use.source("drug_name"):
-            key.append({"piece": True})
+            parts.append({"piece": True})
         if role == "prior_treatments":
             use.columns["period"] = Setting({"constant": "before_index"})
         else:
@@ -199,10 +188,8 @@ def _date_by_visit(seen: Seen, use: Use) -> None:
 def _comorbidities(seen: Seen) -> list[Use]:
     uses = []
     column = seen.roles.of_role.get("comorbidity_term")
-    patient = seen.roles.header("patient_id")
     if column is not None and column.n_filled:
-        use = Use("comorbidities", "comorbidities", seen.table)
-        use.columns["patient_id"] = Setting(patient)
+        use = seen.use("comorbidities", "comorbidities")
         source = _listed(column, is_drug=False)
         use.columns["comorbidity_term"] = source
         is_sparse = seen.is_per_patient and column.n_filled < len(seen.table.records)
@@ -215,13 +202,13 @@ def _comorbidities(seen: Seen) -> list[Use]:
         texts = {text.strip().lower() for text in other.values}
         is_yes_no = bool(texts) and texts <= known_words("yes_no").keys()
         if is_yes_no and folded(other.header) in terms("comorbidity"):
-            use = Use("comorbidities", folded(other.header).replace(" ", "_"), seen.table)
             yes = [t for t in other.values if known_words("yes_no")[t.strip().lower()] == "yes"]
             if not yes:
                 continue
-            use.keys["records"] = Setting({other.header: sorted(yes)})
-            use.columns["patient_id"] = Setting(patient)
-            use.columns["comorbidity_term"] = Setting({"constant": folded(other.header)})
+            term = folded(other.header)
+            part = term.replace(" ", "_")
+            use = seen.use("comorbidities", part, records={other.header: sorted(yes)})
+            use.columns["comorbidity_term"] = Setting({"constant": term})
             uses.append(use)
             if len(yes) < len(other.values):
                 uses.append(not_known(use, {other.header: "empty"}))
@@ -244,11 +231,8 @@ def not_known(use: Use, records: dict[str, object]) -> Use:
 def _events(seen: Seen) -> list[Use]:
     if not seen.has("event_term"):
         return []
-    use = Use("adverse_events", "adverse_events", seen.table)
-    use.columns["adverse_event_id"] = key_of(
-        seen, "adverse_event_id", ("event_term", "onset_date", "is_serious", "outcome")
-    )
-    use.columns["patient_id"] = Setting(seen.roles.header("patient_id"))
+    key = key_of(seen, "adverse_event_id", _EVENT_FACTS)
+    use = seen.use("adverse_events", "adverse_events", key)
     use.columns |= mapped(seen, _EVENT_FACTS)
     _ask_for_seriousness(use)
     return [use]
@@ -258,17 +242,16 @@ def _numbered_use(seen: Seen, numbered: Numbered) -> Use:
     """Return the use of columns that repeat with a number: a record for each that is filled."""
     part = {"comorbidity_term": "comorbidities", "event_term": "adverse_events",
             "prior_treatments": "earlier", "topical_treatments": "topicals"}  # fmt: skip
-    use = Use(numbered.export, part.get(numbered.role, "courses"), seen.table)
-    use.keys["numbered"] = Setting(numbered.numbers)
-    if numbered.absent:
-        use.keys["may_be_absent"] = Setting(numbered.absent)
-    if use.export in _KEY_OF:
+    name, key = part.get(numbered.role, "courses"), None
+    if numbered.export in KEY_OF:
         record = key_of(seen, "visit_id", ("visit_date", "nominal_timepoint")).value
         parts = record["join"] if isinstance(record, dict) else [record]
         parts = [seen.roles.header("patient_id")] if seen.is_per_patient else parts
-        key = {"join": [*parts, {"constant": f"{use.part} {NUMBER_SLOT}"}]}
-        use.columns[_KEY_OF[use.export]] = Setting(key)
-    use.columns["patient_id"] = Setting(seen.roles.header("patient_id"))
+        key = Setting({"join": [*parts, {"constant": f"{name} {NUMBER_SLOT}"}]})
+    use = seen.use(numbered.export, name, key)
+    use.keys["numbered"] = Setting(numbered.numbers)
+    if numbered.absent:
+        use.keys["may_be_absent"] = Setting(numbered.absent)
     use.columns |= {name: Setting(pattern) for name, pattern in numbered.patterns.items()}
     if numbered.role == "prior_treatments":
         use.columns["period"] = Setting({"constant": "before_index"})
@@ -289,7 +272,8 @@ def _keep_keys_apart(uses: list[Use]) -> None:
     """Give the constants in keys of an export numbers: two sheets of one shape share no key."""
     taken: Counter[tuple[str, str]] = Counter()
     for use in uses:
-        join = use.source(_KEY_OF.get(use.export, "")).get("join", [])
+        is_visit = use.export == "visits"
+        join = [] if is_visit else use.source(KEY_OF.get(use.export, "")).get("join", [])
         for part in (part for part in join if isinstance(part, dict) and "constant" in part):
             taken[use.export, part["constant"]] += 1
             n = taken[use.export, part["constant"]]

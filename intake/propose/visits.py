@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from intake.mapping_schema import SLOT
 from intake.propose.blocks import UNSCHEDULED, Block, Label, label_of, meanings
 from intake.propose.headers import words_of
 from intake.propose.proposal import Setting, Use
@@ -26,9 +27,8 @@ def visits_of(seen: Seen, others: Sequence[Seen]) -> list[Use]:
     timepoint = _timepoint_in_name(seen, others)
     if not (seen.has(*_VISIT_FACTS) or timepoint is not None) or not is_visit:
         return []
-    use = Use("visits", "visits", seen.table)
-    use.columns["visit_id"] = key_of(seen, "visit_id", ("visit_date", "nominal_timepoint"))
-    use.columns["patient_id"] = Setting(seen.roles.header("patient_id"))
+    key = key_of(seen, "visit_id", ("visit_date", "nominal_timepoint"))
+    use = seen.use("visits", "visits", key)
     use.columns |= mapped(seen, (*_VISIT_FACTS, *scores))
     if timepoint is not None:
         use.columns["nominal_timepoint"] = timepoint
@@ -67,12 +67,10 @@ def _label_in_name(seen: Seen) -> Label | None:
 
 
 def _wide_visits(seen: Seen, block: Block) -> Use:
-    use = Use("visits", "visits", seen.table)
+    key = Setting({"join": [seen.roles.header("patient_id"), {"constant": SLOT}]})
+    use = seen.use("visits", "visits", key)
     question = "" if block.is_certain else "which timepoint is each label?"
     use.keys["timepoints"] = Setting(dict(block.labels), block.reason, question)
-    patient = seen.roles.header("patient_id")
-    use.columns["visit_id"] = Setting({"join": [patient, {"constant": "{t}"}]})
-    use.columns["patient_id"] = Setting(patient)
     for role, source in block.patterns.items():
         name = f"{role}_score" if role in score_ranges() else role
         value = source if isinstance(source, str) else {"by_timepoint": source}
@@ -93,20 +91,16 @@ def _long_scores(seen: Seen) -> list[Use]:
     for code in SCORES_OF_VISITS:
         if code not in by_code or not when:
             continue
-        use = Use("visits", code, seen.table)
-        use.keys["records"] = Setting({name_of.header: sorted(by_code[code])})
         parts = [patient, *(seen.roles.header(role) for role in when), {"constant": code}]
-        use.columns["visit_id"] = Setting({"join": parts})
-        use.columns["patient_id"] = Setting(patient)
+        taken: dict[str, object] = {name_of.header: sorted(by_code[code])}
+        use = seen.use("visits", code, Setting({"join": parts}), taken)
         use.columns |= mapped(seen, when)
         use.columns[f"{code}_score"] = Setting(seen.roles.header("score_value"))
         uses.append(use)
     others = sorted(t for c, ts in by_code.items() if c and c not in SCORES_OF_VISITS for t in ts)
     if others and when:
-        use = Use("scores", "scores", seen.table)
-        use.keys["records"] = Setting({name_of.header: others})
+        use = seen.use("scores", "scores", records={name_of.header: others})
         words = {t: c for c, ts in by_code.items() if c not in ("", *SCORES_OF_VISITS) for t in ts}
-        use.columns["patient_id"] = Setting(patient)
         use.columns |= mapped(seen, when)
         use.columns["score"] = Setting({"column": name_of.header, "words": words})
         use.columns["value"] = Setting(seen.roles.header("score_value"))
