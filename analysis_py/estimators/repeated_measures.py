@@ -30,12 +30,11 @@ class SphericityTest:
 class RepeatedMeasuresResult:
     """Effect of time within patients.
 
-    `n_patients` complete cases, `n_times` time points, F with uncorrected degrees of freedom and
-    p, `epsilon` (Greenhouse-Geisser, between 1 / (n_times - 1) and 1) and the corrected p.
+    `n_patients` complete cases, F with uncorrected degrees of freedom and p, `epsilon`
+    (Greenhouse-Geisser, between 1 / `df_time` and 1) and the corrected p.
     """
 
     n_patients: int
-    n_times: int
     f_statistic: float
     df_time: float
     df_error: float
@@ -98,7 +97,6 @@ def repeated_measures_anova(scores: np.ndarray) -> RepeatedMeasuresResult:
     epsilon = np.trace(covariance) ** 2 / ((k - 1) * (covariance**2).sum())
     return RepeatedMeasuresResult(
         n_patients=n,
-        n_times=k,
         f_statistic=float(f_statistic),
         df_time=float(df_time),
         df_error=float(df_error),
@@ -154,5 +152,5 @@ def _undefined(n: int, k: int, df_time: float, df_error: float) -> RepeatedMeasu
     nan = math.nan
     sphericity = SphericityTest(nan, nan, k * (k - 1) // 2 - 1, nan)
     return RepeatedMeasuresResult(
-        n, k, nan, float(df_time), float(df_error), nan, nan, nan, sphericity
+        n, nan, float(df_time), float(df_error), nan, nan, nan, sphericity
     )

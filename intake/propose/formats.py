@@ -88,14 +88,14 @@ def ask_for_number_codes(proposal: Proposal) -> None:
     common = proposal.defaults.get("missing_codes", Setting([])).value
     for use in proposal.uses:
         for name, columns in score_columns(use).items():
-            score = score_ranges().get(name.removesuffix("_score"))
-            if score is None:
+            if name.removesuffix("_score") not in score_ranges():
                 continue
+            low, high = score_ranges()[name.removesuffix("_score")]
             found: Counter[str] = Counter()
             for column in columns:
                 found.update({
                     text: n for text, n in column.values.items()
-                    if text.strip() in _NUMBER_CODES and not score.low <= float(text) <= score.high
+                    if text.strip() in _NUMBER_CODES and not low <= float(text) <= high
                 })  # fmt: skip
             if found.total() >= _LEAST_NUMBER_CODES:
                 _own_form(use, name, "missing_codes", [*common, *sorted(found)])

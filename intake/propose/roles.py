@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import NamedTuple
 
 from intake.contract import EXPORTS, KINDS_OF_TERMS, codes_of, column_names, seed_rows
 from intake.propose.headers import Candidate, candidates, folded, phrases, words_of
@@ -67,19 +66,11 @@ WORD_KIND_OF = {
 """Column whose cells are words of a list -> kind of the words."""
 
 
-class ScoreRange(NamedTuple):
-    """Lowest, highest and smallest difference of a score."""
-
-    low: float
-    high: float
-    step: float
-
-
 @cache
-def score_ranges() -> dict[str, ScoreRange]:
-    """Return score code -> its range."""
+def score_ranges() -> dict[str, tuple[float, float]]:
+    """Return score code -> its lowest and highest value."""
     return {
-        row["score_code"]: ScoreRange(*(float(row[c]) for c in ("min_value", "max_value", "step")))
+        row["score_code"]: (float(row["min_value"]), float(row["max_value"]))
         for row in seed_rows("protocol/score_definitions.csv")
     }
 
@@ -173,15 +164,14 @@ class Roles:
         Role -> score and reason of its column.
     doubts : dict
         Role -> other columns that may be it, best first.
-    identities, notes : list of Column
-        Columns that may name a person, or hold prose: never shown, never mapped.
+    identities : list of Column
+        Columns that may name a person: never shown, never mapped.
     """
 
     of_role: dict[str, Column] = field(default_factory=dict)
     reasons: dict[str, Candidate] = field(default_factory=dict)
     doubts: dict[str, list[tuple[Column, Candidate]]] = field(default_factory=dict)
     identities: list[Column] = field(default_factory=list)
-    notes: list[Column] = field(default_factory=list)
 
     def header(self, role: str) -> str | None:
         """Return the header of the column with a role."""
@@ -246,7 +236,7 @@ def _fit_of_values(role: str, column: Column, n_records: int) -> tuple[float, st
     elif role in DATES:
         fit, reason = _fit_of_dates(column)
     elif role in score_ranges() or role == "age_at_index_years":
-        low, high, _ = score_ranges().get(role, ScoreRange(0, 120, 1))
+        low, high = score_ranges().get(role, (0, 120))
         n_in_range = sum(n for number, n in column.numbers.items() if low <= number <= high)
         is_number = column.number_share >= 0.5 and column.date_share == 0
         is_in_range = n_in_range >= 0.9 * sum(column.numbers.values())
@@ -306,7 +296,7 @@ def _by_values(column: Column, already: set[str], topic: str) -> Iterator[Candid
         column.number_share > 0.9
         and column.decimal_marks
         and column.n_filled > 10
-        and 20 < max(column.numbers, default=0) <= score_ranges()["easi"].high
+        and 20 < max(column.numbers, default=0) <= score_ranges()["easi"][1]
         and "easi" not in already
         and not any(NUMBER.fullmatch(text) and len(text) > 5 for text in column.values)
     ):
@@ -336,8 +326,6 @@ def roles_of(
             continue
         found = column_candidates(column, len(table.records), alias, topic)
         if not found or words_of(column.header, "note") > found[0].score:
-            if words_of(column.header, "note"):
-                roles.notes.append(column)
             continue
         offers += [(-c.score, column.position, column, c) for c in found]
     taken: set[str] = set()

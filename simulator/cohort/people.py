@@ -29,7 +29,6 @@ class People:
     index_day: np.ndarray
     birth_day: np.ndarray
     diagnosis_day: np.ndarray
-    age: np.ndarray
     is_female: np.ndarray
     course: np.ndarray
     phenotype: np.ndarray
@@ -115,7 +114,6 @@ def draw_people(
         index_day=index_day,
         birth_day=birth_day,
         diagnosis_day=_draw_diagnosis(index_day, birth_day, age, course, rng),
-        age=age,
         is_female=is_female,
         course=course,
         phenotype=phenotype,

@@ -86,9 +86,8 @@ def _add_patient(
     last_seen = max(visit.day for visit in visits)
     dupilumab = history.draw_dupilumab(patient, index_date, draws)
     followed_until = CLOSING_DAY if patient.last_week_seen() == 3 else last_seen
-    events = history.draw_events(
-        patient, index_date, max(followed_until, index_date + timedelta(days=4)), draws
-    )
+    last_day = max(followed_until, index_date + timedelta(days=4))
+    events = history.draw_events(index_date, last_day, draws)
     collected.events += [(event.day, identifier, event) for event in events]
     courses = [
         *draw_topical_courses(patient, visits, draws),

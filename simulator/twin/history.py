@@ -138,9 +138,7 @@ _EVENTS = (
 _SERIOUS = ("pneumonia", "fracture")
 
 
-def draw_events(
-    patient: TwinPatient, index_date: date, last_day: date, draws: Draws
-) -> list[Event]:
+def draw_events(index_date: date, last_day: date, draws: Draws) -> list[Event]:
     """Return the adverse events between the first dose and ``last_day``."""
     days = (last_day - index_date).days
     events = []

@@ -65,7 +65,7 @@ def draw_visits(patient: TwinPatient, index_date: date, draws: Draws) -> list[Vi
     ]
     if not patient.is_adherent:
         _mark_non_adherence(visits, draws)
-    visits += _screening(patient, visits[0], index_date, draws)
+    visits += _screening(visits[0], index_date, draws)
     visits += _unscheduled(patient, index_date, draws)
     visits += _second_in_window(visits, index_date, draws)
     visits += _too_late(patient, index_date, draws)
@@ -113,9 +113,7 @@ def _mark_non_adherence(visits: list[Visit], draws: Draws) -> None:
             visit.adherence = "non_adherent"
 
 
-def _screening(
-    patient: TwinPatient, baseline: Visit, index_date: date, draws: Draws
-) -> list[Visit]:
+def _screening(baseline: Visit, index_date: date, draws: Draws) -> list[Visit]:
     """Return the screening visit: always where the baseline EASI is under 24, else sometimes."""
     at_baseline = baseline.scores.easi_tenths or 0
     if at_baseline >= SEVERE_EASI_TENTHS and not draws.chance(14):
