@@ -5,6 +5,10 @@ with stg_pharmacy__prescriptions as (
     select * from {{ ref('stg_pharmacy__prescriptions') }}
 ),
 
+stg_pharmacy__refused_courses as (
+    select * from {{ ref('stg_pharmacy__refused_courses') }}
+),
+
 drug_products as (
     select * from {{ ref('drug_products') }}
 ),
@@ -16,6 +20,9 @@ atc_codes as (
 written_codes as (
     select atc_code
     from stg_pharmacy__prescriptions
+    union distinct
+    select atc_code
+    from stg_pharmacy__refused_courses
     union distinct
     select atc_code
     from drug_products

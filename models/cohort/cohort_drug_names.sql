@@ -1,9 +1,12 @@
 -- Which product of the list the name of each drug mentions, and whether the name is one drug and
--- nothing else. Drugs are few where prescriptions are many: each is read once. One row per drug
--- name, ATC code and route.
+-- nothing else. One row per drug name, ATC code and route.
 
 with stg_pharmacy__prescriptions as (
     select * from {{ ref('stg_pharmacy__prescriptions') }}
+),
+
+stg_pharmacy__refused_courses as (
+    select * from {{ ref('stg_pharmacy__refused_courses') }}
 ),
 
 cohort_atc_classes as (
@@ -31,8 +34,19 @@ written_drugs as (
         row_number() over (
             order by drug_name, atc_code nulls last, route_code nulls last
         ) as drug_number
-    from stg_pharmacy__prescriptions
-    group by drug_name, atc_code, route_code
+    from (
+        select
+            drug_name,
+            atc_code,
+            route_code
+        from stg_pharmacy__prescriptions
+        union distinct
+        select
+            drug_name,
+            atc_code,
+            route_code
+        from stg_pharmacy__refused_courses
+    ) as courses
 ),
 
 names as (
@@ -249,41 +263,34 @@ other_words as (
     group by name_words.drug_number
 ),
 
--- The product that a name mentions. Only a name of which every word is understood says what the
--- course is; any name may contradict its code.
-mentioned_products as (
-    select decided_places.*
-    from decided_drugs
-    inner join decided_places
-        on
-            decided_drugs.drug_number = decided_places.drug_number
-            and decided_drugs.first_place = decided_places.first_place
-),
-
+-- Only a name of known words says what the course is; any name may contradict its code.
 final as (
     select
         written_drugs.drug_number,
         written_drugs.drug_name,
         written_drugs.atc_code,
         written_drugs.route_code,
-        mentioned_products.atc_code as product_atc_code,
-        mentioned_products.treatment_class_code,
-        mentioned_products.substance_code,
-        mentioned_products.steroid_potency_code,
-        mentioned_products.drug_number is not null
+        decided_places.atc_code as product_atc_code,
+        decided_places.treatment_class_code,
+        decided_places.substance_code,
+        decided_places.steroid_potency_code,
+        decided_places.drug_number is not null
         and several_drugs.drug_number is null
         and other_words.drug_number is null
         and not name_marks.has_date
         and not name_marks.has_denial as is_understood,
-        -- A name without further words has no remark, and one without a second drug has no code of
-        -- one of two.
+        -- No further word is no remark; no second drug, no code of one of two.
         coalesce(other_words.has_remark, false) or name_marks.has_denial as has_remark,
         coalesce(several_drugs.is_code_of_one, false) as is_code_of_one_of_two
     from written_drugs
     inner join name_marks
         on written_drugs.drug_number = name_marks.drug_number
-    left join mentioned_products
-        on written_drugs.drug_number = mentioned_products.drug_number
+    left join decided_drugs
+        on written_drugs.drug_number = decided_drugs.drug_number
+    left join decided_places
+        on
+            decided_drugs.drug_number = decided_places.drug_number
+            and decided_drugs.first_place = decided_places.first_place
     left join several_drugs
         on written_drugs.drug_number = several_drugs.drug_number
     left join other_words

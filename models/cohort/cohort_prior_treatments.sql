@@ -1,7 +1,7 @@
 -- Treatments before the index treatment: courses that started on an earlier day, of the classes
 -- that count as prior treatment. A course of which only the month or year of its start is known, or
--- nothing, may have started earlier; one that the source places before day 0 did. One row per
--- patient with a day 0 and prior treatment.
+-- nothing, may have started earlier, and so may a refused one; one that the source places before
+-- day 0 did. One row per patient with a day 0 and prior treatment.
 -- A drug on no list may be one of them, unless it is topical: unmapped.
 
 with cohort_index_dates as (
@@ -10,6 +10,10 @@ with cohort_index_dates as (
 
 cohort_prescriptions as (
     select * from {{ ref('cohort_prescriptions') }}
+),
+
+cohort_refused_courses as (
+    select * from {{ ref('cohort_refused_courses') }}
 ),
 
 cohort_drugs as (
@@ -57,6 +61,16 @@ earlier_courses as (
     where
         cohort_prescriptions.is_earlier_only
         or cohort_prescriptions.earliest_start_date < cohort_index_dates.index_date
+    union all
+    select
+        cohort_refused_courses.patient_id,
+        prior_treatment_drugs.prior_treatment_code,
+        cohort_refused_courses.is_earlier_only as is_certainly_earlier
+    from cohort_refused_courses
+    inner join prior_treatment_drugs
+        on cohort_refused_courses.drug_number = prior_treatment_drugs.drug_number
+    inner join cohort_index_dates
+        on cohort_refused_courses.patient_id = cohort_index_dates.patient_id
 ),
 
 final as (

@@ -1,9 +1,9 @@
 -- What an evaluable patient was on at an attended timepoint: two flags from the courses active on
 -- the day of the visit (end day included, no end date = ongoing), and the four-level regimen
 -- derived from them. Where topical therapy was not reviewed at the visit, no prescription is not
--- proof of no treatment; a course with a partial date, without a start or with an end that could
--- not be read may have been active or not, and one of a drug on no list may be of either kind: not
--- evaluable. One row per evaluable patient and attended timepoint.
+-- proof of no treatment; a course with a partial date, without a start, with an end that could not
+-- be read, or a refused one, may have been active or not, and one of a drug on no list may be of
+-- either kind: not evaluable. One row per evaluable patient and attended timepoint.
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}
@@ -15,6 +15,10 @@ cohort_visits as (
 
 cohort_prescriptions as (
     select * from {{ ref('cohort_prescriptions') }}
+),
+
+cohort_refused_courses as (
+    select * from {{ ref('cohort_refused_courses') }}
 ),
 
 cohort_drugs as (
@@ -50,15 +54,44 @@ topical_drugs as (
         )
 ),
 
+-- A refused course may have been active on any day.
+possible_times as (
+    select
+        patient_id,
+        drug_number,
+        is_earlier_only,
+        is_undated,
+        earliest_start_date,
+        latest_start_date,
+        earliest_end_date,
+        latest_end_date,
+        source_file,
+        record_number
+    from cohort_prescriptions
+    union all
+    select
+        patient_id,
+        drug_number,
+        is_earlier_only,
+        true as is_undated,
+        date '-infinity' as earliest_start_date,
+        date 'infinity' as latest_start_date,
+        null as earliest_end_date,
+        null as latest_end_date,
+        source_file,
+        record_number
+    from cohort_refused_courses
+),
+
 topical_courses as (
     select
-        cohort_prescriptions.*,
+        possible_times.*,
         topical_drugs.is_tacrolimus,
         topical_drugs.potency_rank
-    from cohort_prescriptions
+    from possible_times
     inner join topical_drugs
-        on cohort_prescriptions.drug_number = topical_drugs.drug_number
-    where cohort_prescriptions.is_earlier_only is not true
+        on possible_times.drug_number = topical_drugs.drug_number
+    where possible_times.is_earlier_only is not true
 ),
 
 evaluable_visits as (

@@ -1,0 +1,39 @@
+{{ config(materialized='view') }}
+
+-- The refused courses of registered patients with the drug that each is of: whether the patient was
+-- on it is unknown at every visit, not no. Day 0 is that of the sound courses. One row per refused
+-- record.
+
+with stg_pharmacy__refused_courses as (
+    select * from {{ ref('stg_pharmacy__refused_courses') }}
+),
+
+stg_clinic__patients as (
+    select * from {{ ref('stg_clinic__patients') }}
+),
+
+cohort_drugs as (
+    select * from {{ ref('cohort_drugs') }}
+),
+
+final as (
+    select
+        stg_pharmacy__refused_courses.patient_id,
+        cohort_drugs.drug_number,
+        stg_pharmacy__refused_courses.source_file,
+        stg_pharmacy__refused_courses.record_number,
+        -- No period is recorded for most courses: then it is not known when the course was.
+        coalesce(stg_pharmacy__refused_courses.period_code = 'before_index', false)
+            as is_earlier_only
+    from stg_pharmacy__refused_courses
+    inner join stg_clinic__patients
+        on stg_pharmacy__refused_courses.patient_id = stg_clinic__patients.patient_id
+    inner join cohort_drugs
+        on
+            stg_pharmacy__refused_courses.drug_name = cohort_drugs.drug_name
+            and stg_pharmacy__refused_courses.atc_code is not distinct from cohort_drugs.atc_code
+            and stg_pharmacy__refused_courses.route_code
+            is not distinct from cohort_drugs.route_code
+)
+
+select * from final
