@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zoneinfo
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -64,6 +65,19 @@ def _full_match(pattern: re.Pattern[str] | str, what: str) -> Any:
     return AfterValidator(check)
 
 
+def _one_of(
+    known: Mapping[str, str], listed: str = "", fold: Callable[[str], str] = str
+) -> AfterValidator:
+    """Accept the written forms of a table, and return what each means."""
+
+    def check(value: str) -> str:
+        if fold(value) not in known:
+            raise ValueError("must be one of " + (listed or ", ".join(known)))
+        return known[fold(value)]
+
+    return AfterValidator(check)
+
+
 def _file_name(value: str) -> str:
     if not _FILE_NAME.fullmatch(value) or ".." in value or value.count("*") > 3:
         raise ValueError(
@@ -115,16 +129,9 @@ class CellKeys(StrictModel):
     """
 
     decimal_mark: Literal[".", ","] | None = None
-    date_format: str | None = None
+    date_format: Annotated[str, _one_of({each: each for each in ALL_DATE_FORMATS})] | None = None
     two_digit_years: Annotated[int, Field(ge=0, le=99)] | None = None
     missing_codes: tuple[Text, ...] | None = None
-
-    @field_validator("date_format")
-    @classmethod
-    def _known_date_format(cls, value: str | None) -> str | None:
-        if value is not None and value not in ALL_DATE_FORMATS:
-            raise ValueError("must be one of " + ", ".join(ALL_DATE_FORMATS))
-        return value
 
 
 class FormatKeys(CellKeys):
@@ -140,28 +147,12 @@ class FormatKeys(CellKeys):
         IANA name; timestamps with an offset become the date that they have there.
     """
 
-    encoding: str | None = None
-    delimiter: str | None = None
+    encoding: Annotated[str, _one_of(ENCODINGS, fold=str.lower)] | None = None
+    delimiter: Annotated[str, _one_of(DELIMITERS, ", ; | tab auto")] | None = None
     partial_dates: bool | None = None
     time_zone: Annotated[str, AfterValidator(_time_zone)] | None = None
     preamble_lines: Annotated[int, Field(ge=0, le=100)] | None = None
     header_lines: Annotated[int, Field(ge=1, le=3)] | None = None
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        if value.lower() not in ENCODINGS:
-            raise ValueError("must be one of " + ", ".join(ENCODINGS))
-        return ENCODINGS[value.lower()]
-
-    @field_validator("delimiter")
-    @classmethod
-    def _known_delimiter(cls, value: str | None) -> str | None:
-        if value is not None and value not in DELIMITERS:
-            raise ValueError("must be one of , ; | tab auto")
-        return value if value is None else DELIMITERS[value]
 
 
 class JoinPart(StrictModel):
