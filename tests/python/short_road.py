@@ -125,6 +125,8 @@ class ShortRoad:
         db.execute("set timezone = 'UTC'; set threads = 1")
         # Half of the time is planning the base models, which takes less without it.
         db.execute("set disabled_optimizers = 'cte_inlining'")
+        # To choose a compression for a hundred small tables takes as long as half of the models.
+        db.execute("set force_compression = 'uncompressed'")
         if self.earlier:
             db.execute(f"attach '{self.earlier}' as earlier (read_only)")
         for room in ROOMS:
