@@ -46,9 +46,8 @@ FileProgress = Callable[[str, int], None]
 """Called with the name of a file and the number of its bytes that were just read."""
 
 
-def _with_centres(judgement: FileJudgement, batch: pa.Table, layout: Layout | None) -> pa.Table:
+def _with_centres(judgement: FileJudgement, batch: pa.Table, layout: Layout) -> pa.Table:
     """Add the code of each record's centre; a record whose centre is not known is faulty."""
-    assert layout is not None
     centre = judgement.planned.centre
     if centre is None or centre.constant is not None:
         return batch
@@ -157,12 +156,9 @@ def judged_rows(
             reader = _reader(planned, source)
             judgement.tally, judgement.notices = reader.tally, reader.notices
             for batch in reader.batches():
-                if not judgement.projections:
-                    judgement.projections = _projections(planned, reader.layout, key)
-                yield from _projected(judgement, batch, reader.layout, key)
-            if not judgement.projections:
-                judgement.projections = _projections(planned, reader.layout, key)
-            _note_columns(judgement, reader.layout)
+                layout = _layout_of(reader, judgement, key)
+                yield from _projected(judgement, batch, layout, key)
+            _note_columns(judgement, _layout_of(reader, judgement, key))
             _judge_whole(judgement)
             judgement.sha256, judgement.n_bytes = source.sha256, source.n_bytes
     except FileRefusedError as refusal:
@@ -194,18 +190,24 @@ def _reader(
     return CsvReader(with_line_feeds(to_utf8(blocks, form.encoding)), planned.contract, form)
 
 
-def _projections(
-    planned: PlannedFile, layout: Layout | None, key: PseudonymKey | None
-) -> list[Projection]:
+def _layout_of(
+    reader: CsvReader | WorkbookReader | ParquetReader,
+    judgement: FileJudgement,
+    key: PseudonymKey | None,
+) -> Layout:
+    """Return the columns of a file whose header was read; make its projections, once."""
+    layout, planned = reader.layout, judgement.planned
     assert layout is not None
-    return [
-        Projection(use, planned.name, layout, key, number == 0, centre=planned.centre)
-        for number, use in enumerate(planned.uses)
-    ]
+    if not judgement.projections:
+        judgement.projections = [
+            Projection(use, planned.name, layout, key, number == 0, centre=planned.centre)
+            for number, use in enumerate(planned.uses)
+        ]
+    return layout
 
 
 def _projected(
-    judgement: FileJudgement, batch: pa.Table, layout: Layout | None, key: PseudonymKey | None
+    judgement: FileJudgement, batch: pa.Table, layout: Layout, key: PseudonymKey | None
 ) -> Iterator[tuple[Projection, pa.Table]]:
     """Give a batch to every use of the file, then the records that none of them takes."""
     planned = judgement.planned
@@ -238,10 +240,9 @@ def _without_skipped(first: Projection, batch: pa.Table) -> tuple[pa.Table, pa.T
 
 
 def _of_the_rest(
-    judgement: FileJudgement, part: str, layout: Layout | None, key: PseudonymKey | None
+    judgement: FileJudgement, part: str, layout: Layout, key: PseudonymKey | None
 ) -> Projection:
     """Return the projection of records that no use takes: faulty records of the first export."""
-    assert layout is not None
     planned = judgement.planned
     for projection in judgement.projections[len(planned.uses) :]:
         if projection.use.source.part == part:
@@ -254,8 +255,7 @@ def _of_the_rest(
     return projection
 
 
-def _note_columns(judgement: FileJudgement, layout: Layout | None) -> None:
-    assert layout is not None
+def _note_columns(judgement: FileJudgement, layout: Layout) -> None:
     names = Counter(shown_name(name.strip()) or "(no name)" for name in layout.extra)
     extra = [name if n == 1 else f"{name} ({n} columns)" for name, n in names.items()]
     shown = extra[:_MOST_COLUMNS_NOTED]
