@@ -1,7 +1,7 @@
 -- What each drug is: treatment class from the ATC code first, the mapping's own words second, the
 -- product list third. The role of the index treatment is given by the mapping before all of them.
--- A name that says two drugs or "stopped" is no running course of one: unmapped. One row per drug
--- name, ATC code and route.
+-- A name that says two drugs or "stopped" is no running course of one: unmapped. One that only
+-- denies ("none", "no treatment") is no course: none. One row per drug name, ATC code and route.
 
 with cohort_drug_names as (
     select * from {{ ref('cohort_drug_names') }}
@@ -21,6 +21,29 @@ drug_products as (
 
 treatment_classes as (
     select * from {{ ref('treatment_classes') }}
+),
+
+denial_words as (
+    select * from {{ ref('denial_words') }}
+),
+
+name_words as (
+    select
+        drug_number,
+        unnest(regexp_extract_all(drug_name, '[\pL\d?]+')) as word
+    from cohort_drug_names
+    where atc_code is null
+),
+
+denied_names as (
+    select name_words.drug_number
+    from name_words
+    left join denial_words
+        on name_words.word = denial_words.word
+    group by name_words.drug_number
+    having
+        count(*) = count(denial_words.word)
+        and bool_or(denial_words.word_role = 'denial')
 ),
 
 own_words as (
@@ -118,6 +141,7 @@ final as (
             when decided.is_decided_by_code then decided.code_class
             when decided.name_class is not null then decided.name_class
             when decided.atc_code is not null and not decided.is_not_one_course then 'other'
+            when denied_names.drug_number is not null then 'none'
             else 'unmapped'
         end as treatment_class_code,
         case
@@ -143,6 +167,8 @@ final as (
             false
         ) as has_code_name_contradiction
     from decided
+    left join denied_names
+        on decided.drug_number = denied_names.drug_number
     left join index_roles
         on
             index_roles.substance_code = case

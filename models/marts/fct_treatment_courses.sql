@@ -11,7 +11,7 @@ cohort_patients as (
 
 cohort_drugs as (
     select * from {{ ref('cohort_drugs') }}
-    where treatment_class_code != 'unmapped'
+    where treatment_class_code not in ('unmapped', 'none')
 ),
 
 cohort_delivery as (
