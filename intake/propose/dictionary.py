@@ -57,11 +57,6 @@ class Project:
     events: dict[str, str] = field(default_factory=dict)
     others: list[Table] = field(default_factory=list)
 
-    @property
-    def tables(self) -> list[Table]:
-        """Every file of the project."""
-        return [self.data, *self.others]
-
     def own(self, what: str) -> Column | None:
         """Return REDCap's own column of events, instruments, instances or groups."""
         return next((c for name in OWN_COLUMNS[what] if (c := self.data.column(name))), None)

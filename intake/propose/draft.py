@@ -164,10 +164,9 @@ def draft(
     lookups = without_codes(found.tables)
     proposal = Proposal(source_system, f"Mapping proposed for {source_system}")
     projects = projects_of(found.tables)
-    described = {id(table) for project in projects for table in project.tables}
-    described |= {id(table) for table in lookups}
-    seen = [look(table) for table in found.tables if id(table) not in described]
     beside = [*lookups, *(table for project in projects for table in project.others)]
+    described = {*beside, *(project.data for project in projects)}
+    seen = [look(table) for table in found.tables if table not in described]
     for project in projects:
         redcap.add_uses(proposal, project)
     if not any(use.export == "patients" for use in proposal.uses):
@@ -189,9 +188,7 @@ def draft(
     unread = [table for table in found.tables if table.file not in used]
     without = [name for name, _ in found.problems if name not in used]
     proposal.ignored = list(dict.fromkeys([*(table.named for table in unread), *without]))
-    proposal.unread = [
-        _described(table) for table in unread if not any(table is other for other in beside)
-    ]
+    proposal.unread = [_described(table) for table in unread if table not in beside]
     proposal.seen = {
         table.name: [column.header for column in table.columns] for table in found.tables
     }

@@ -55,9 +55,9 @@ def add_formats(proposal: Proposal, extraction: datetime.date | None) -> None:
     extraction : date, optional
         Day of the export: no two-digit year lies after it.
     """
-    by_table: dict[int, list[Use]] = {}
+    by_table: dict[Table, list[Use]] = {}
     for use in proposal.uses:
-        by_table.setdefault(id(use.table), []).append(use)
+        by_table.setdefault(use.table, []).append(use)
     found = {place: _formats(uses, extraction) for place, uses in by_table.items()}
     _settle_by_other_tables(found.values())
     codes = sorted({code for form in found.values() for code in form.pop("missing_codes", [])})

@@ -28,16 +28,16 @@ def losses(
         Dictionaries and events, which hold no data.
     """
     lines = [f"{shown_name(name)}: {cause}" for name, cause in found.problems]
-    by_table = {id(each.table): each for each in seen}
+    by_table = {each.table: each for each in seen}
     people = _register_of(proposal)
-    for table in (table for table in found.tables if not any(table is b for b in beside)):
+    for table in (table for table in found.tables if table not in beside):
         uses = [use for use in proposal.uses if use.table is table]
         if not uses:
             lines.append(f"{table.name}: {counted(table.n_records, 'record')}, no use")
             continue
         lines += _lost_records(table, uses)
         lines += _orphans(table, uses[0], people)
-        lines += _lost_columns(table, uses, by_table.get(id(table)))
+        lines += _lost_columns(table, uses, by_table.get(table))
         lines += _lost_words(table, uses)
     return lines
 

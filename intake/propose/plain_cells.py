@@ -39,7 +39,7 @@ def without_codes(tables: Sequence[Table]) -> list[Table]:
         names = {_root(codes.header), _root(lookup.sheet or lookup.file.partition(".")[0])} - {""}
         texts = dict(zip(lookup.cells(codes), lookup.cells(labels), strict=True))
         for table in tables:
-            if any(table is other for other, _, _ in lookups):
+            if any(table == other for other, _, _ in lookups):
                 continue
             for column in table.columns:
                 if _root(column.header) in names and column.values.keys() <= codes.values.keys():
@@ -47,7 +47,7 @@ def without_codes(tables: Sequence[Table]) -> list[Table]:
                     table.aliases[column.header] = _root(lookup.sheet or lookup.file.split(".")[0])
                     _rewrite(table, column, partial(_label, texts))
                     used.append(lookup)
-    return [table for table in tables if any(table is each for each in used)]
+    return [table for table in tables if table in used]
 
 
 def _label(labels: Mapping[str, str], text: str) -> str:

@@ -142,9 +142,9 @@ def date_forms_of(text: str) -> list[str]:
     ]
 
 
-@dataclass
+@dataclass(eq=False)
 class Table:
-    """One CSV or Parquet file, or one sheet of a workbook.
+    """One CSV or Parquet file, or one sheet of a workbook; equal to no other.
 
     Attributes
     ----------
