@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from intake.contract import seed_rows
 from intake.mapping_schema import NUMBER_SLOT
 from intake.propose.headers import folded, words_of
 from intake.propose.index_course import index_courses
@@ -163,6 +164,8 @@ def _prescriptions(seen: Seen, is_register: bool) -> list[Use]:
         else:
             _date_by_visit(seen, use)
         uses.append(use)
+        if seen.is_per_patient and denies(column):
+            uses.append(not_known(use, {column.header: "empty"}))
     return uses
 
 
@@ -198,6 +201,9 @@ def _comorbidities(seen: Seen) -> list[Use]:
         if not seen.has("event_term"):
             use.columns |= mapped(seen, ("onset_date",))
         uses.append(use)
+        if seen.is_per_patient and denies(column):
+            use.keys["records"] = Setting({column.header: "not_empty"})
+            uses.append(not_known(use, {column.header: "empty"}))
     for other in seen.table.columns:
         texts = {text.strip().lower() for text in other.values}
         is_yes_no = bool(texts) and texts <= known_words("yes_no").keys()
@@ -219,13 +225,28 @@ def not_known(use: Use, records: dict[str, object]) -> Use:
     """Return the use of records that do not say whether the patient has what `use` is about."""
     other = Use(use.export, f"{use.part}_not_known", use.table)
     other.keys["records"] = Setting(records, "neither yes nor no: unknown, not absent")
-    other.columns |= use.columns
-    name = "comorbidity_term" if use.export == "comorbidities" else "drug_name"
-    other.columns[name] = Setting({"constant": f"{use.source(name)['constant']}?"})
     if "prescription_id" in use.columns:
         parts = [use.columns["patient_id"].value, {"constant": other.part}]
         other.columns["prescription_id"] = Setting({"join": parts})
+    other.columns["patient_id"] = use.columns["patient_id"]
+    name = "comorbidity_term" if use.export == "comorbidities" else "drug_name"
+    term = use.source(name).get("constant")
+    other.columns[name] = Setting({"constant": f"{term}?" if term else "not known"})
+    if "period" in use.columns:
+        other.columns["period"] = use.columns["period"]
     return other
+
+
+def denies(column: Column) -> bool:
+    """Whether a cell says that there is nothing, as "nessuna" does: an empty one then does not."""
+    roles = {
+        folded(row["word"]): row["word_role"] for row in seed_rows("codelists/denial_words.csv")
+    }
+    cells = [re.findall(r"\w+", folded(text)) for text in column.values]
+    return any(
+        "denial" in (said := [roles.get(word) for word in words]) and None not in said
+        for words in cells
+    )
 
 
 def _events(seen: Seen) -> list[Use]:

@@ -169,3 +169,20 @@ def test_an_empty_box_or_a_code_for_missing_data_is_a_doubt(tmp_path):
         select patient_id from raw.comorbidities where comorbidity_term = 'Asthma?' order by 1
     """
     assert connection.sql(query).fetchall() == [("3",), ("4",)]
+
+
+def test_an_empty_cell_where_others_say_none_is_a_doubt(tmp_path):
+    rows = [["Nr", "Geschlecht", "Geburtsdatum", "Begleiterkrankungen", "Vortherapien"]]
+    illnesses, drugs = ["Asthma", "keine", ""], ["Ciclosporin", "n.d.", "keine"]
+    rows += [[n, "m", f"1970-01-0{n}", illnesses[n % 3], drugs[n % 3]] for n in N]
+    table_of(tmp_path / "d", "patienten.csv", rows)
+    connection = loaded(tmp_path / "d")
+    for query in (
+        "select comorbidity_term, list(patient_id order by patient_id) from raw.comorbidities",
+        "select drug_name, list(patient_id order by patient_id) from raw.prescriptions",
+    ):
+        term = query.split()[1].rstrip(",")
+        found = dict(connection.sql(f"{query} where {term} is not null group by all").fetchall())
+        not_known = ["2", "5", "8"] if "comorbidity" in query else ["1", "4", "7"]
+        assert found["not known"] == not_known
+        assert found["keine"] == (["1", "4", "7"] if "comorbidity" in query else ["2", "5", "8"])
