@@ -248,8 +248,8 @@ def _refusals(export: str, facts: Facts) -> Iterator[Measure]:
             "count(*)",
             most,
             category=CONFORMANCE,
-            reason=f"A {kind.replace('_', ' ')} that no code list knows counts as nothing; add its "
-            "name to a list or to the words of the mapping.",
+            reason=f"A {kind.replace('_', ' ')} that no code list knows leaves open what its "
+            "patient had; add its name to a list or to the words of the mapping.",
         )
         yield measure.as_warning()
     if export == "visits":

@@ -261,6 +261,7 @@ def _ticked_uses(
     not say whether the patient has it.
     """
     own = patients.keys["records"].value if patients and "records" in patients.keys else {}
+    fields: set[str] = set()
     for column in project.data.columns:
         choice, info = project.choice(column.header), project.info(column.header)
         if not choice or info is None or not _is_tick_box(column):
@@ -286,31 +287,23 @@ def _ticked_uses(
         else:
             use.columns["comorbidity_term"] = Setting({"constant": choice})
         yield use
-        yield from _not_known_uses(project, use, column, own or scope.records)
+        if info.name not in fields:
+            fields.add(info.name)
+            yield from _not_known_uses(project, use, column, own or scope.records)
 
 
 def _not_known_uses(
     project: Project, use: Use, column: Column, own: dict[str, object]
 ) -> Iterator[Use]:
-    headers = {each.header: each for each in project.data.columns}
-    chosen = [
-        record
-        for record in project.data.records
-        if all(_passes(record[headers[name].position].strip(), own[name]) for name in own)
-    ]
-    if any(not record[column.position].strip() for record in chosen):
-        yield not_known(use, {column.header: "empty", **own})
-    field, _, _ = column.header.partition("___")
-    for other in headers.values():
-        is_missing_code = other.header.startswith(f"{field}___") and not project.choice(
-            other.header
-        )
-        if is_missing_code and _is_tick_box(other) and other.values.keys() & {*_TICKED}:
-            yield not_known(use, {other.header: list(_TICKED), **own})
-
-
-def _passes(text: str, wanted: object) -> bool:
-    return not text if wanted == "empty" else isinstance(wanted, list) and text in wanted
+    """Yield the uses of records of patients in which the boxes of a field say nothing."""
+    info, event = project.info(column.header), project.own("event")
+    field = info.name if info is not None else ""
+    if event is None or event.header in own:
+        yield not_known(use, {column.header: "empty", **own}, field)
+    for other in project.data.columns:
+        is_code = other.header.startswith(f"{field}___") and not project.choice(other.header)
+        if is_code and _is_tick_box(other):
+            yield not_known(use, {other.header: list(_TICKED), **own}, field)
 
 
 def _is_tick_box(column: Column) -> bool:

@@ -165,7 +165,7 @@ def _prescriptions(seen: Seen, is_register: bool) -> list[Use]:
             _date_by_visit(seen, use)
         uses.append(use)
         if seen.is_per_patient and denies(column):
-            uses.append(not_known(use, {column.header: "empty"}))
+            uses.append(not_known(use, {column.header: "empty"}, part))
     return uses
 
 
@@ -203,7 +203,7 @@ def _comorbidities(seen: Seen) -> list[Use]:
         uses.append(use)
         if seen.is_per_patient and denies(column):
             use.keys["records"] = Setting({column.header: "not_empty"})
-            uses.append(not_known(use, {column.header: "empty"}))
+            uses.append(not_known(use, {column.header: "empty"}, use.part))
     for other in seen.table.columns:
         texts = {text.strip().lower() for text in other.values}
         is_yes_no = bool(texts) and texts <= known_words("yes_no").keys()
@@ -217,21 +217,20 @@ def _comorbidities(seen: Seen) -> list[Use]:
             use.columns["comorbidity_term"] = Setting({"constant": term})
             uses.append(use)
             if len(yes) < len(other.values):
-                uses.append(not_known(use, {other.header: "empty"}))
+                uses.append(not_known(use, {other.header: "empty"}, part, f"{term}?"))
     return uses
 
 
-def not_known(use: Use, records: dict[str, object]) -> Use:
+def not_known(use: Use, records: dict[str, object], about: str, term: str = "not known") -> Use:
     """Return the use of records that do not say whether the patient has what `use` is about."""
-    other = Use(use.export, f"{use.part}_not_known", use.table)
+    other = Use(use.export, f"{about}_not_known", use.table)
     other.keys["records"] = Setting(records, "neither yes nor no: unknown, not absent")
     if "prescription_id" in use.columns:
         parts = [use.columns["patient_id"].value, {"constant": other.part}]
         other.columns["prescription_id"] = Setting({"join": parts})
     other.columns["patient_id"] = use.columns["patient_id"]
     name = "comorbidity_term" if use.export == "comorbidities" else "drug_name"
-    term = use.source(name).get("constant")
-    other.columns[name] = Setting({"constant": f"{term}?" if term else "not known"})
+    other.columns[name] = Setting({"constant": term})
     if "period" in use.columns:
         other.columns["period"] = use.columns["period"]
     return other

@@ -108,6 +108,7 @@ def test_a_redcap_export_becomes_five_exports(tmp_path):
     ) == [
         ("redcap_export.csv#adverse_events", 1, 0),
         ("redcap_export.csv#asthma", 1, 0),
+        ("redcap_export.csv#comorbidities_not_known", 0, 0),
         ("redcap_export.csv#conjunctivitis", 0, 0),
         ("redcap_export.csv#food_allergy", 0, 0),
         ("redcap_export.csv#not_selected", 1, 1),

@@ -166,7 +166,7 @@ def test_an_empty_box_or_a_code_for_missing_data_is_a_doubt(tmp_path):
         writer.writerows(rows)
     connection = loaded(folder)
     query = """
-        select patient_id from raw.comorbidities where comorbidity_term = 'Asthma?' order by 1
+        select patient_id from raw.comorbidities where comorbidity_term = 'not known' order by 1
     """
     assert connection.sql(query).fetchall() == [("3",), ("4",)]
 
