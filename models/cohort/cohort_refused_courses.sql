@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 
 -- The refused courses of registered patients with the drug that each is of: whether the patient was
--- on it is unknown at every visit, not no. Day 0 is that of the sound courses. One row per refused
--- record.
+-- on it is unknown at every visit, not no. Its start as written may be wrong, but one before day 0
+-- leaves no day 0. One row per refused record.
 
 with stg_pharmacy__refused_courses as (
     select * from {{ ref('stg_pharmacy__refused_courses') }}
@@ -20,11 +20,14 @@ final as (
     select
         stg_pharmacy__refused_courses.patient_id,
         cohort_drugs.drug_number,
+        cohort_drugs.treatment_class_code,
         stg_pharmacy__refused_courses.source_file,
         stg_pharmacy__refused_courses.record_number,
         -- No period is recorded for most courses: then it is not known when the course was.
         coalesce(stg_pharmacy__refused_courses.period_code = 'before_index', false)
-            as is_earlier_only
+            as is_earlier_only,
+        coalesce(stg_pharmacy__refused_courses.earliest_start_date, date '-infinity')
+            as earliest_start_date
     from stg_pharmacy__refused_courses
     inner join stg_clinic__patients
         on stg_pharmacy__refused_courses.patient_id = stg_clinic__patients.patient_id

@@ -13,6 +13,7 @@ final as (
         atc_code,
         route_code,
         period_code,
+        earliest_start_date,
         source_file,
         record_number,
         coalesce(drug_name, '?') as drug_name
