@@ -157,7 +157,7 @@ def run_dbt() -> None:
         sys.exit(1)
     os.umask(0o077)
     dbt = importlib.import_module("dbt.cli.main")
-    # Told by callback: as a log in JSON every event would be written out, six thousand of them.
+    # By callback: a log in JSON would write out every event, six thousand in a build of the demo.
     done = dbt.dbtRunner(callbacks=[_pass_on]).invoke([*sys.argv[1:], "--log-level", "none"])
     if done.exception is not None:
         _say({"error": str(done.exception)})

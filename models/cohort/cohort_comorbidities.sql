@@ -6,9 +6,8 @@ with stg_clinic__comorbidities as (
     select * from {{ ref('stg_clinic__comorbidities') }}
 ),
 
-base_clinic__comorbidities as (
-    select * from {{ ref('base_clinic__comorbidities') }}
-    where record_disposition = 'quarantined'
+stg_clinic__refused_comorbidities as (
+    select * from {{ ref('stg_clinic__refused_comorbidities') }}
 ),
 
 stg_clinic__patients as (
@@ -45,12 +44,12 @@ possible_comorbidities as (
         on cohort_terms.code = counted_codes.comorbidity_code
     union all
     select
-        base_clinic__comorbidities.patient_id,
+        stg_clinic__refused_comorbidities.patient_id,
         'unmapped' as comorbidity_code,
         false as is_certain
-    from base_clinic__comorbidities
+    from stg_clinic__refused_comorbidities
     inner join stg_clinic__patients
-        on base_clinic__comorbidities.patient_id = stg_clinic__patients.patient_id
+        on stg_clinic__refused_comorbidities.patient_id = stg_clinic__patients.patient_id
 ),
 
 final as (

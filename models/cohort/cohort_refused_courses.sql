@@ -26,6 +26,7 @@ final as (
         -- No period is recorded for most courses: then it is not known when the course was.
         coalesce(stg_pharmacy__refused_courses.period_code = 'before_index', false)
             as is_earlier_only,
+        -- A start that cannot be read may be any day.
         coalesce(stg_pharmacy__refused_courses.earliest_start_date, date '-infinity')
             as earliest_start_date
     from stg_pharmacy__refused_courses

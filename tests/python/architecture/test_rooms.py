@@ -18,6 +18,11 @@ MAY_READ = {
     "cohort": {"staging", "cohort"},
     "marts": {"cohort", "marts"},
 }
+# The base models whose refused records a view shows to the cohort.
+REFUSED = {
+    "stg_clinic__refused_comorbidities": "base_clinic__comorbidities",
+    "stg_pharmacy__refused_courses": "base_pharmacy__prescriptions",
+}
 STAGING_SEEDS = {"export_columns", "word_list", "score_definitions"}
 
 
@@ -81,11 +86,9 @@ def test_a_base_model_reads_one_export_its_settings_and_the_patients(nodes):
 def test_staging_is_a_view_over_the_base_models_of_its_export(nodes):
     for model in models(nodes):
         if model["name"].startswith("stg_") and not model["name"].startswith("stg_intake__"):
-            own_base = {model["name"].replace("stg_", "base_", 1)}
+            own_base = {REFUSED.get(model["name"], model["name"].replace("stg_", "base_", 1))}
             if model["name"] == "stg_clinic__visits":
                 own_base.add("base_clinic__contradicting_visits")
-            if model["name"] == "stg_pharmacy__refused_courses":
-                own_base = {"base_pharmacy__prescriptions"}
             assert {p["name"] for p in parents(nodes, model, "model")} == own_base, model["name"]
             assert model["config"]["materialized"] == "view", model["name"]
 
@@ -95,6 +98,13 @@ def test_staging_reads_only_columns_words_and_score_ranges_of_the_seeds(nodes):
         if model["schema"] == "staging":
             read = {p["name"] for p in parents(nodes, model, "seed")}
             assert read <= STAGING_SEEDS, model["name"]
+
+
+def test_cohort_and_marts_read_no_base_model(nodes):
+    for model in models(nodes):
+        if model["schema"] in ("cohort", "marts"):
+            read = {p["name"] for p in parents(nodes, model, "model")}
+            assert not {name for name in read if name.startswith("base_")}, model["name"]
 
 
 def test_nothing_downstream_reads_quarantine(nodes):
