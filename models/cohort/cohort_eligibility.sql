@@ -18,6 +18,10 @@ cohort_prescriptions as (
     select * from {{ ref('cohort_prescriptions') }}
 ),
 
+cohort_refused_courses as (
+    select * from {{ ref('cohort_refused_courses') }}
+),
+
 treatment_classes as (
     select * from {{ ref('treatment_classes') }}
 ),
@@ -68,34 +72,55 @@ early_visits as (
     group by cohort_visit_days.patient_id
 ),
 
+-- The days that a course may have covered. A start that is written and cannot be read may be any
+-- day; only a course that was written without one is without a start.
+possible_courses as (
+    select
+        patient_id,
+        treatment_class_code,
+        earliest_start_date as first_possible_day,
+        coalesce(latest_end_date, date 'infinity') as last_possible_day,
+        is_undated and is_start_date_refused is not true as is_without_start
+    from cohort_prescriptions
+    where is_earlier_only is not true
+    union all
+    select
+        patient_id,
+        treatment_class_code,
+        first_possible_day,
+        last_possible_day,
+        false as is_without_start
+    from cohort_refused_courses
+    where is_earlier_only is not true
+),
+
 -- On a systemic anti-inflammatory drug on any of these days, first and last day included; perhaps
--- on it, where only the month or year of its start or end is known, or its end could not be read. A
--- drug that is not recognised does not exclude: it is counted on the worklist. Neither does a
--- course that was over before day 0, or one without a start, unless it ended on one of these days:
--- fct_treatment_courses has them.
+-- on it, where only the month or year of its start or end is known, a date could not be read, or
+-- the record was refused. A drug that is not recognised does not exclude: it is counted on the
+-- worklist. Neither does a course that was over before day 0, or one without a start, unless it
+-- ended on one of these days: fct_treatment_courses has them.
 concomitant_patients as (
     select distinct cohort_index_dates.patient_id
     from cohort_index_dates
-    inner join cohort_prescriptions
-        on cohort_index_dates.patient_id = cohort_prescriptions.patient_id
+    inner join possible_courses
+        on cohort_index_dates.patient_id = possible_courses.patient_id
     inner join treatment_classes
-        on cohort_prescriptions.treatment_class_code = treatment_classes.treatment_class_code
+        on possible_courses.treatment_class_code = treatment_classes.treatment_class_code
     cross join concomitant_systemic
     where
         treatment_classes.is_systemic_anti_inflammatory
-        and cohort_prescriptions.is_earlier_only is not true
         and (
-            cohort_prescriptions.is_undated is not true
-            or cohort_prescriptions.latest_end_date
+            possible_courses.is_without_start is not true
+            or possible_courses.last_possible_day
             <= cohort_index_dates.index_date + concomitant_systemic.last_day
         )
-        and cohort_prescriptions.earliest_start_date
+        and possible_courses.first_possible_day
         <= cohort_index_dates.index_date + concomitant_systemic.last_day
-        and coalesce(cohort_prescriptions.latest_end_date, date 'infinity')
+        and possible_courses.last_possible_day
         >= cohort_index_dates.index_date + concomitant_systemic.first_day
 ),
 
--- A criterion that cannot be judged, for want of a date or a score, is not met.
+-- A criterion that cannot be judged, for want of a date, a score or a sound record, is not met.
 assessed as (
     select
         stg_clinic__patients.patient_id,

@@ -19,6 +19,7 @@ final as (
         stg_pharmacy__prescriptions.latest_end_date,
         stg_pharmacy__prescriptions.source_file,
         stg_pharmacy__prescriptions.record_number,
+        stg_pharmacy__prescriptions.is_start_date_refused,
         stg_pharmacy__prescriptions.earliest_start_date is null as is_undated,
         -- No period is recorded for most courses: then the dates alone place the course.
         coalesce(stg_pharmacy__prescriptions.period_code = 'before_index', false)

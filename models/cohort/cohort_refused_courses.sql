@@ -28,7 +28,20 @@ final as (
             as is_earlier_only,
         -- A start that cannot be read may be any day.
         coalesce(stg_pharmacy__refused_courses.earliest_start_date, date '-infinity')
-            as earliest_start_date
+            as earliest_start_date,
+        -- Of two days that contradict each other either may be the wrong one, so neither limits.
+        if(
+            stg_pharmacy__refused_courses.latest_end_date
+            < stg_pharmacy__refused_courses.earliest_start_date,
+            date '-infinity',
+            coalesce(stg_pharmacy__refused_courses.earliest_start_date, date '-infinity')
+        ) as first_possible_day,
+        if(
+            stg_pharmacy__refused_courses.latest_end_date
+            < stg_pharmacy__refused_courses.earliest_start_date,
+            date 'infinity',
+            coalesce(stg_pharmacy__refused_courses.latest_end_date, date 'infinity')
+        ) as last_possible_day
     from stg_pharmacy__refused_courses
     inner join stg_clinic__patients
         on stg_pharmacy__refused_courses.patient_id = stg_clinic__patients.patient_id

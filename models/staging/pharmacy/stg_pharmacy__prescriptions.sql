@@ -20,6 +20,7 @@ final as (
         body_site,
         is_start_date_partial,
         is_end_date_partial,
+        is_start_date_refused,
         start_date,
         end_date,
         earliest_start_date,

@@ -14,6 +14,7 @@ final as (
         route_code,
         period_code,
         earliest_start_date,
+        latest_end_date,
         source_file,
         record_number,
         coalesce(drug_name, '?') as drug_name

@@ -100,13 +100,13 @@ final as (
         end_date_last_day as latest_end_date,
         record_disposition,
         faults,
-        case
-            when
-                end_date_first_day is null
-                and list_contains(list_transform(faults, each -> each.column_name), 'end_date')
-                then start_date_first_day
-            else end_date_first_day
-        end as earliest_end_date
+        if(
+            list_contains(list_transform(faults, each -> each.column_name), 'end_date'),
+            coalesce(end_date_first_day, start_date_first_day),
+            end_date_first_day
+        ) as earliest_end_date,
+        list_contains(list_transform(faults, each -> each.column_name), 'start_date') is true
+            as is_start_date_refused
     from judged
 )
 
