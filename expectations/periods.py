@@ -168,22 +168,35 @@ def suite(facts: Facts) -> Suite:
         most_shift=LARGEST_RANK_SHIFT,
         least=LEAST_EVIDENCE,
     )
-    results = ", ".join(_result(name) for name in columns)
+    filled = ", ".join(_of_score(name, "max(n_filled)", "n_filled") for name in columns)
+    flagged = ", ".join(
+        f"{_of_score(name, 'count(*)', 'n')}, "
+        + _of_score(
+            name,
+            "string_agg(month, ', ' order by month)",
+            "months",
+            f"place <= {MOST_MONTHS_NAMED}",
+        )
+        for name in columns
+    )
+    # The number of months flagged (null: too few visits), and their names.
+    results = ", ".join(
+        f"if({name}_n_filled >= {LEAST_VISITS}, {name}_n, null) as {name}_by_month, {name}_months"
+        for name in columns
+    )
     rules = [_rule(name).only_if(facts.has_calendar) for name in columns]
     # Great Expectations accepts only a query that begins with "select".
-    query = f"select * from (with {months} select {results}) as counted"
+    query = (
+        f"select * from (with {months} select {results} from (select {filled} from months) "
+        f"cross join (select {flagged} from flagged)) as counted"
+    )
     return Suite("export_visits_by_month", "export", query, rules)
 
 
-def _result(column: str) -> str:
-    """Return SQL: the number of months flagged (null: too few visits), and their names."""
-    flagged = f"from flagged where score_column = '{column}'"
-    return (
-        f"(select if(max(n_filled) >= {LEAST_VISITS}, (select count(*) {flagged}), null) "
-        f"from months where score_column = '{column}') as {column}_by_month, "
-        f"(select string_agg(month, ', ' order by month) {flagged} "
-        f"and place <= {MOST_MONTHS_NAMED}) as {column}_months"
-    )
+def _of_score(score: str, aggregate: str, name: str, condition: str = "true") -> str:
+    """Return SQL: an aggregate over the months of one score, named after both."""
+    where = f"score_column = '{score}' and {condition}"
+    return f"{aggregate} filter (where {where}) as {score}_{name}"
 
 
 def _rule(column: str) -> Rule:

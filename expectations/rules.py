@@ -136,7 +136,7 @@ def no_rows(code: str, query: str, category: str, reason: str, threshold: str) -
 
 
 class Measure(NamedTuple):
-    """A rule and the SQL of the number that it judges: an aggregate over the staged records.
+    """A rule and the SQL of the number that it judges: an aggregate over records, or names of some.
 
     With ``of`` the number is the share of ``sql`` in ``of``, in percent.
     """
