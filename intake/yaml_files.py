@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,23 +62,30 @@ def read_settings(path: Path, model: type[Model]) -> tuple[Model, str]:
     MappingError
         One line per problem, with file, line, key and what is allowed.
     """
-    loaded, lines, content = read_yaml(path)
+    content = _read_bytes(path)
+    return _validated(path.name, content, model), hashlib.sha256(content).hexdigest()
+
+
+@functools.lru_cache(maxsize=16)
+def _validated(name: str, content: bytes, model: type[Model]) -> Model:
+    """Validate the content of a file; a refresh reads the same mapping five times."""
+    loaded, lines = _parse(name, content)
     unanswered = [place for place, value in _texts_of(loaded, ()) if value == OPEN]
     if unanswered:
         raise MappingError(
             *(
-                f"{path.name} line {lines[place]}: {place[-1]}: the question above this line "
+                f"{name} line {lines[place]}: {place[-1]}: the question above this line "
                 "is not answered."
                 for place in unanswered
             )
         )
     try:
-        return model.model_validate(loaded), hashlib.sha256(content).hexdigest()
+        return model.model_validate(loaded)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
         # A list is called too short when its only item is the problem.
         problems = [p for p in problems if p["type"] != "too_short"] or problems
-        raise MappingError(*(_explain(p, path.name, lines, model) for p in problems)) from None
+        raise MappingError(*(_explain(p, name, lines, model) for p in problems)) from None
 
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], Lines, bytes]:
@@ -93,6 +101,11 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], Lines, bytes]:
     MappingError
         It cannot be read, or is no YAML with keys at its top level.
     """
+    content = _read_bytes(path)
+    return *_parse(path.name, content), content
+
+
+def _read_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
@@ -100,22 +113,27 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], Lines, bytes]:
         raise MappingError(f"{path.name}: cannot be read ({error.strerror}).") from None
     if len(content) > _MOST_BYTES:
         raise MappingError(f"{path.name}: has more than {_MOST_BYTES >> 20} MiB.")
+    return content
+
+
+def _parse(name: str, content: bytes) -> tuple[dict[str, Any], Lines]:
     try:
-        text = content.decode("utf-8-sig")
-        loaded = yaml.load(text, Loader=_StrictLoader)
-        lines = dict(_lines_of(yaml.compose(text, Loader=_StrictLoader), ()))
+        loader = _StrictLoader(content.decode("utf-8-sig"))
+        node = loader.get_single_node()
+        loaded = None if node is None else loader.construct_document(node)
+        lines = dict(_lines_of(node, ()))
     except UnicodeDecodeError:
-        raise MappingError(f"{path.name}: is not UTF-8 text.") from None
+        raise MappingError(f"{name}: is not UTF-8 text.") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or "not valid YAML"
-        raise MappingError(f"{path.name}{where}: {problem}.") from None
+        raise MappingError(f"{name}{where}: {problem}.") from None
     except (ValueError, RecursionError) as error:
-        raise MappingError(f"{path.name}: a value cannot be read ({error}).") from None
+        raise MappingError(f"{name}: a value cannot be read ({error}).") from None
     if not isinstance(loaded, dict):
-        raise MappingError(f"{path.name}: must hold 'key: value' lines at its top level.")
-    return loaded, lines, content
+        raise MappingError(f"{name}: must hold 'key: value' lines at its top level.")
+    return loaded, lines
 
 
 def _texts_of(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
