@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from analysis_py.analyses.rows import count, share, share_of
 from analysis_py.frames import (
     Frames,
     at,
-    coded,
     counted,
     is_code,
     is_known,
     is_true,
+    numbers,
     timepoint_codes,
 )
 from analysis_py.results import Estimate
 from analysis_py.vocabulary import ALL
 
-EVENTS = "fct_adverse_events"
-CODE, LABEL = "adverse_event_code", "adverse_event_label"
+EVENTS, FOLLOW_UP = "fct_adverse_events", "fct_follow_up"
+CODE, LABEL, UNMAPPED = "adverse_event_code", "adverse_event_label", "unmapped"
 ALGORITHM = "fct_treatment_algorithm"
 RECOMMENDED, REASON = "recommendation_code", "no_recommendation_reason_code"
 RECOMMENDATIONS = (
@@ -30,7 +31,7 @@ RECOMMENDATIONS = (
 REASONS = ("iga_not_recorded", "index_in_summer")
 READS = {
     "adverse_events": {
-        "dim_patients": ["is_evaluable"],
+        FOLLOW_UP: ["patient_id", "n_refused_adverse_events"],
         EVENTS: ["patient_id", CODE, LABEL, "is_serious", "is_treatment_emergent"],
     },
     "treatment_algorithm": {
@@ -45,27 +46,36 @@ def adverse_events(frames: Frames) -> list[Estimate]:
 
     Patients with at least one treatment-emergent event: of any kind, serious, of each code. A
     patient counts once per row and may be in several rows. The denominator is every enrolled
-    patient, also those seen once. Patients with an event without an onset are counted apart; an
-    event that is not in the export is in no row.
+    patient of whom it is known, also those seen once. One of whom it is not, because a record of
+    an event was refused, an onset or a seriousness is not recorded or a term that no list knows may
+    be it, is counted apart.
     """
-    n_enrolled = len(frames["dim_patients"])
+    enrolled = pd.Index(frames[FOLLOW_UP]["patient_id"].astype(object))
+    is_complete = numbers(frames[FOLLOW_UP]["n_refused_adverse_events"]) == 0
     events = frames[EVENTS][READS["adverse_events"][EVENTS]]
-    n_undated = events["patient_id"][~is_known(events["is_treatment_emergent"])].nunique()
-    events = events[is_true(events["is_treatment_emergent"])]
-    _, patient = coded(events["patient_id"])
+    patient = enrolled.get_indexer(events["patient_id"].astype(object))
+    emergent = is_true(events["is_treatment_emergent"])
+    perhaps_emergent = emergent | ~is_known(events["is_treatment_emergent"])
 
-    def row(term: str, members: np.ndarray, label: str = "") -> list[Estimate]:
-        n = len(np.unique(patient[members]))
-        return share("A20", "enrolled", term, n, n_enrolled, term_label=label)
+    def having(chosen: np.ndarray) -> np.ndarray:
+        return np.isin(np.arange(len(enrolled)), patient[chosen])
 
-    rows = row("any_adverse_event", np.full(len(events), True))
-    undated = ("A20", "enrolled", "any_adverse_event", n_undated, n_enrolled)
-    rows.append(count(*undated, statistic="n_onset_not_recorded"))
-    rows += row("serious_adverse_event", is_true(events["is_serious"]))
-    named = events[[CODE, LABEL]].drop_duplicates().dropna(subset=[CODE])
+    def row(term: str, surely: np.ndarray, perhaps: np.ndarray, label: str = "") -> list[Estimate]:
+        flags = having(emergent & surely)
+        known = flags | (is_complete & ~having(perhaps_emergent & perhaps))
+        n, n_unknown = len(enrolled), int((~known).sum())
+        rows = share_of("A20", "enrolled", term, flags, known, term_label=label)
+        return [*rows, count("A20", "enrolled", term, n_unknown, n, statistic="n_not_known")]
+
+    every = np.full(len(events), True)
+    serious, is_listed = events["is_serious"], ~is_code(events[CODE], UNMAPPED)
+    rows = row("any_adverse_event", every, every)
+    rows += row("serious_adverse_event", is_true(serious), is_true(serious) | ~is_known(serious))
+    named = events[emergent][[CODE, LABEL]].drop_duplicates().dropna(subset=[CODE])
     labels = dict(zip(named[CODE].astype(str), named[LABEL].astype(str), strict=True))
     for code, label in sorted(labels.items()):
-        rows += row(code, is_code(events[CODE], code), label)
+        is_it = is_code(events[CODE], code)
+        rows += row(code, is_it, is_it | ~is_listed, label)
     return rows
 
 

@@ -245,11 +245,11 @@ def safety(source: ReportSource, drawn: Drawn) -> Section:
     items = []
     events = rows.get("A20", "any_adverse_event", "percent")
     serious = rows.get("A20", "serious_adverse_event", "percent")
-    if events is not None and serious is not None:
+    if events is not None and serious is not None and events.denominator:
         items.append(
             f"At least one adverse event that began under {rows.index_treatment}: "
-            f"{percent_phrase(events)} of the enrolled patients; a serious one: "
-            f"{percent_phrase(serious)}."
+            f"{percent_phrase(events)} of the enrolled patients in whom it is known; a serious "
+            f"one: {percent_phrase(serious)}."
         )
     agreed = [
         f"{percent_phrase(row)} at {time.label.lower()}"

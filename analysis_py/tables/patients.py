@@ -130,22 +130,25 @@ def adverse_events(rows: ResultRows) -> Table:
         raise NothingToShowError(
             f"no adverse event that began under {rows.index_treatment} is recorded"
         )
-    undated = rows.need("A20", OVERALL[0], "n_onset_not_recorded")
+    n_enrolled = rows.need("A20", OVERALL[0], "n_not_known").denominator
     kinds = [row for row in rows.find("A20", statistic="percent") if row.term not in OVERALL]
     kinds.sort(key=lambda row: (-(row.n or 0), row.term_label))
     table = Table(
         "Table S11",
         f"Adverse events that began under {rows.index_treatment}",
         "Adverse event",
-        (f"Enrolled patients (n = {overall[0].denominator})", "%", "95% CI"),
+        (f"Enrolled patients (n = {n_enrolled})", "%", "95% CI", "Not known"),
     )
     for row in (*overall, *kinds):
         if row in kinds[:1]:
             table.heading("By kind")
-        table.line(row.term_label, str(row.n), value_cell(row), interval_cell(row))
+        unknown = rows.need("A20", row.term, "n_not_known").n
+        cells = str(row.n), value_cell(row), interval_cell(row), str(unknown or "")
+        table.line(row.term_label, *cells)
     return table.finished(
         "Patients with at least one event on or after the first dose; a patient may be counted "
-        "in several lines. Percentages of all enrolled patients, regardless of the length of "
-        "follow-up. Intervals: Wilson. Events are those that the clinic recorded; patients "
-        f"with an event whose onset is not recorded: {undated.n}."
+        "in several lines. Percentages of the enrolled patients in whom it is known, regardless of "
+        "the length of follow-up. Not known: a record of an event was refused, its onset or "
+        "seriousness is not recorded, or its term is on no list. Intervals: Wilson. Events are "
+        "those that the clinic recorded."
     )

@@ -9,10 +9,12 @@ stg_intake__delivery_files as (
 ),
 
 -- A file without any record tells nothing about anybody: it is as if it had not come.
-comorbidity_files as (
-    select count(*) > 0 as has_comorbidities_export
+filled_files as (
+    select
+        count(*) filter (export_name = 'comorbidities') > 0 as has_comorbidities_export,
+        count(*) filter (export_name = 'adverse_events') > 0 as has_adverse_events_export
     from stg_intake__delivery_files
-    where export_name = 'comorbidities' and n_records_read > 0
+    where n_records_read > 0
 ),
 
 final as (
@@ -25,10 +27,11 @@ final as (
         stg_intake__delivery.n_files,
         stg_intake__delivery.is_synthetic,
         stg_intake__delivery.are_dates_relative,
-        comorbidity_files.has_comorbidities_export,
+        filled_files.has_comorbidities_export,
+        filled_files.has_adverse_events_export,
         stg_intake__delivery.extraction_date
     from stg_intake__delivery
-    cross join comorbidity_files
+    cross join filled_files
 )
 
 select * from final

@@ -1,6 +1,6 @@
 -- How long each patient was followed: first and last day with any record, the last attended
--- timepoint, where observation ends, and the windows that were over when the data were collected.
--- One row per enrolled patient.
+-- timepoint, where observation ends, the windows that were over when the data were collected, and
+-- the adverse events that may be missing. One row per enrolled patient.
 
 with cohort_patients as (
     select * from {{ ref('cohort_patients') }}
@@ -16,6 +16,18 @@ cohort_prescriptions as (
 
 cohort_adverse_events as (
     select * from {{ ref('cohort_adverse_events') }}
+),
+
+stg_clinic__refused_adverse_events as (
+    select * from {{ ref('stg_clinic__refused_adverse_events') }}
+),
+
+cohort_terms as (
+    select * from {{ ref('cohort_terms') }}
+),
+
+cohort_delivery as (
+    select * from {{ ref('cohort_delivery') }}
 ),
 
 cohort_visits as (
@@ -114,6 +126,20 @@ windows_of_patients as (
     group by patient_id
 ),
 
+-- A refused record that only denies ("none") hides no event.
+refused_events as (
+    select
+        stg_clinic__refused_adverse_events.patient_id,
+        count(*) as n_refused
+    from stg_clinic__refused_adverse_events
+    left join cohort_terms
+        on
+            stg_clinic__refused_adverse_events.event_term = cohort_terms.term
+            and cohort_terms.term_kind = 'adverse_event'
+    where cohort_terms.code is distinct from 'none'
+    group by stg_clinic__refused_adverse_events.patient_id
+),
+
 final as (
     select
         cohort_patients.patient_id,
@@ -126,14 +152,22 @@ final as (
         windows_of_patients.is_window_over_baseline,
         windows_of_patients.is_window_over_week_04,
         windows_of_patients.is_window_over_week_16,
-        windows_of_patients.is_window_over_week_52
+        windows_of_patients.is_window_over_week_52,
+        -- No row: no refused record of the patient.
+        case
+            when cohort_delivery.has_adverse_events_export
+                then coalesce(refused_events.n_refused, 0)
+        end as n_refused_adverse_events
     from cohort_patients
+    cross join cohort_delivery
     inner join windows_of_patients
         on cohort_patients.patient_id = windows_of_patients.patient_id
     left join recorded_days
         on cohort_patients.patient_id = recorded_days.patient_id
     inner join observed_days
         on cohort_patients.patient_id = observed_days.patient_id
+    left join refused_events
+        on cohort_patients.patient_id = refused_events.patient_id
 )
 
 select * from final

@@ -10,6 +10,10 @@ stg_clinic__adverse_events as (
     select * from {{ ref('stg_clinic__adverse_events') }}
 ),
 
+stg_clinic__refused_adverse_events as (
+    select * from {{ ref('stg_clinic__refused_adverse_events') }}
+),
+
 comorbidity_terms as (
     select * from {{ ref('comorbidity_terms') }}
 ),
@@ -26,6 +30,13 @@ stg_intake__source_words as (
     select * from {{ ref('stg_intake__source_words') }}
 ),
 
+event_terms as (
+    select event_term as term from stg_clinic__adverse_events
+    union distinct
+    select event_term as term from stg_clinic__refused_adverse_events
+    where event_term is not null
+),
+
 -- A full stop or comma at the end is no part of a term. Of a comorbidity, a question mark is a
 -- doubt; an adverse event with one stays as it is, on the worklist.
 written_terms as (
@@ -35,11 +46,11 @@ written_terms as (
         rtrim(regexp_replace(comorbidity_term, '\s*\(?\?+\)?$', ''), ' .,;:') as bare_term
     from stg_clinic__comorbidities
     union all
-    select distinct
+    select
         'adverse_event' as term_kind,
-        event_term as term,
-        rtrim(event_term, ' .,;:') as bare_term
-    from stg_clinic__adverse_events
+        term,
+        rtrim(term, ' .,;:') as bare_term
+    from event_terms
 ),
 
 listed_terms as (

@@ -1,4 +1,5 @@
--- How long each patient was followed, for rates per patient-year. One row per enrolled patient.
+-- How long each patient was followed, for rates per patient-year, and the adverse events that may
+-- be missing. One row per enrolled patient.
 
 with cohort_follow_up as (
     select * from {{ ref('cohort_follow_up') }}
@@ -15,7 +16,8 @@ final as (
         cast(first_recorded_day as integer) as first_recorded_day,
         cast(last_recorded_day as integer) as last_recorded_day,
         cast(last_contact_day as integer) as last_contact_day,
-        cast(end_of_observation_day as integer) as end_of_observation_day
+        cast(end_of_observation_day as integer) as end_of_observation_day,
+        cast(n_refused_adverse_events as integer) as n_refused_adverse_events
     from cohort_follow_up
 )
 

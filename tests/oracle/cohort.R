@@ -344,16 +344,22 @@ put(key, "n", sum(counts))
 put(id("A16", "assessed_early", "easi_below_7", "smallest_expected_count", timepoint = "week_04"),
     "value", if (is_compared) min(test$expected) else NA)
 
-# A20: adverse events from day 0 on; of a partial onset whether that is so may not be known
+# A20: adverse events from day 0 on; of a partial onset whether that is so may not be known, and an
+# unmapped event may be of any kind. A patient in whom an event may be it is left out (NA).
 if (file.exists(file.path(arguments[1], "events.csv"))) {
   events <- read("events")
   with_event <- function(chosen) patients$patient_id %in% events$patient_id[which(chosen)]
   emergent <- events$is_treatment_emergent == 1
-  share("A20", "enrolled", "any_adverse_event", with_event(emergent))
-  put(id("A20", "enrolled", "any_adverse_event", "n_onset_not_recorded"), "value",
-      sum(with_event(is.na(emergent))))
+  known_share <- function(term, surely, perhaps) {
+    has <- with_event(emergent & surely)
+    has[!has & with_event((is.na(emergent) | emergent) & perhaps)] <- NA
+    share("A20", "enrolled", term, has)
+    put(id("A20", "enrolled", term, "n_not_known"), "value", sum(is.na(has)))
+  }
+  known_share("any_adverse_event", TRUE, TRUE)
   for (code in unique(events$adverse_event_code[which(emergent)])) {
-    share("A20", "enrolled", code, with_event(emergent & events$adverse_event_code == code))
+    is_it <- events$adverse_event_code == code
+    known_share(code, is_it, is_it | events$adverse_event_code == "unmapped")
   }
 }
 

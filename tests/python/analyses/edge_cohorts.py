@@ -13,6 +13,7 @@ PATIENTS = (
     "fct_patient_timepoints",
     "fct_tacrolimus_initiation",
     "fct_adverse_events",
+    "fct_follow_up",
     "fct_treatment_algorithm",
 )
 

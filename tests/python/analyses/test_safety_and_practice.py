@@ -30,14 +30,67 @@ def test_any_and_serious_events_count_patients(results: Results) -> None:
 def test_events_before_the_first_dose_or_without_onset_are_in_no_share(results: Results) -> None:
     assert results.get(f"{EVENTS}.headache.n") is None
     assert results.get(f"{EVENTS}.alopecia.n") is None
-    assert results[f"{EVENTS}.any_adverse_event.n_onset_not_recorded"].n == 1
+    # The patient with alopecia without an onset also has conjunctivitis.
+    assert results[f"{EVENTS}.any_adverse_event.n_not_known"].n == 0
 
 
 def test_without_any_event_the_share_is_zero(frames: dict[str, pd.DataFrame]) -> None:
     none = {**frames, "fct_adverse_events": frames["fct_adverse_events"].iloc[:0]}
     rows = {row.result_id: row for row in safety_and_practice.adverse_events(none)}
     assert rows[f"{EVENTS}.any_adverse_event.percent"].value == 0
-    assert len(rows) == 5
+    assert len(rows) == 6
+
+
+@pytest.mark.parametrize(
+    ("code", "is_serious", "emergent", "not_known"),
+    [
+        # Any event, a serious one, conjunctivitis.
+        ("headache", False, True, (0, 0, 0)),
+        ("headache", None, True, (0, 1, 0)),
+        ("headache", False, None, (1, 0, 0)),
+        ("headache", True, None, (1, 1, 0)),
+        ("conjunctivitis", None, None, (1, 1, 1)),
+        ("conjunctivitis", True, False, (0, 0, 0)),
+        ("unmapped", False, True, (0, 0, 1)),
+        ("unmapped", False, None, (1, 0, 1)),
+    ],
+)
+def test_a_patient_whose_event_may_be_it_is_left_out_of_the_share(
+    frames: dict[str, pd.DataFrame],
+    code: str,
+    is_serious: bool | None,
+    emergent: bool | None,
+    not_known: tuple[int, ...],
+) -> None:
+    one = frames["fct_adverse_events"].iloc[:1].assign(adverse_event_code=code)
+    # The second patient has no event of the twin.
+    one = one.assign(patient_id=frames["dim_patients"]["patient_id"][1], is_serious=is_serious)
+    one["is_treatment_emergent"] = pd.array([emergent], "boolean")
+    events = pd.concat([frames["fct_adverse_events"].astype({"is_serious": object}), one])
+    changed = {**frames, "fct_adverse_events": events.reset_index(drop=True)}
+    rows = {row.result_id: row for row in safety_and_practice.adverse_events(changed)}
+    terms = ("any_adverse_event", "serious_adverse_event", "conjunctivitis")
+    assert tuple(rows[f"{EVENTS}.{term}.n_not_known"].n for term in terms) == not_known
+    assert tuple(342 - rows[f"{EVENTS}.{term}.n"].denominator for term in terms) == not_known
+
+
+def test_a_refused_record_leaves_all_unknown_but_what_another_record_says(
+    frames: dict[str, pd.DataFrame],
+) -> None:
+    # The first patient has conjunctivitis and a serious infection, the second no event; of the
+    # third the delivery says nothing.
+    refused = frames["fct_follow_up"]["n_refused_adverse_events"].astype("Int64")
+    refused.iloc[:3] = [2, 1, None]
+    changed = {
+        **frames,
+        "fct_follow_up": frames["fct_follow_up"].assign(n_refused_adverse_events=refused),
+    }
+    rows = {row.result_id: row for row in safety_and_practice.adverse_events(changed)}
+    assert rows[f"{EVENTS}.any_adverse_event.n"].n == 35
+    assert rows[f"{EVENTS}.any_adverse_event.n"].denominator == 340
+    assert rows[f"{EVENTS}.any_adverse_event.n_not_known"].n == 2
+    assert rows[f"{EVENTS}.pneumonia.n_not_known"].n == 2
+    assert rows[f"{EVENTS}.conjunctivitis.percent"].denominator == 340
 
 
 @pytest.mark.parametrize("timepoint", ["baseline", "week_04", "week_16", "week_52"])

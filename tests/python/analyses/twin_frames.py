@@ -88,6 +88,7 @@ def build_frames() -> dict[str, pd.DataFrame]:
         "fct_tacrolimus_initiation": _starts(patients, visits),
         "fct_cohort_attrition": _attrition(),
         "fct_adverse_events": _adverse_events(patients),
+        "fct_follow_up": patients[["patient_id"]].assign(n_refused_adverse_events=0),
         "fct_treatment_algorithm": _algorithm(visits),
     }
 

@@ -20,6 +20,7 @@ MAY_READ = {
 }
 # The base models whose refused records a view shows to the cohort.
 REFUSED = {
+    "stg_clinic__refused_adverse_events": "base_clinic__adverse_events",
     "stg_clinic__refused_comorbidities": "base_clinic__comorbidities",
     "stg_pharmacy__refused_courses": "base_pharmacy__prescriptions",
 }
