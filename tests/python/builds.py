@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pytest
 
+from core.progress import Progress
+from core.settings import Settings
+from refresh.build import PARSE_CACHE, BuildResult, count_tests
 from refresh.pack import content_of
+from registry.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
-PARSE_CACHE = "partial_parse.msgpack"
+TEST_KEY = ROOT / "build" / "test.key"
+WAREHOUSE = "build/warehouse.duckdb"
+"""As a bare `dbt build` and a refresh name it; one parse of the project serves all."""
+BuildStep = Callable[[Settings, Progress, tuple[int, ...]], BuildResult]
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,18 @@ class Build:
     @property
     def manifest(self) -> dict:
         return json.loads((self.target / "manifest.json").read_text())
+
+    def copy(self, settings: Settings, progress: Progress, locks: tuple[int, ...]) -> BuildResult:
+        """Put a copy of the built warehouse in place of the work file; a step of a refresh."""
+        del progress, locks
+        shutil.copyfile(self.warehouse, settings.work_file)
+        results = json.loads((self.target / "run_results.json").read_text())
+        metadata = results["metadata"]
+        return BuildResult(
+            count_tests(self.manifest, results),
+            {"dbt": metadata["dbt_version"], "duckdb": duckdb.__version__},
+            metadata["invocation_id"],
+        )
 
 
 def save_build(build: Build, folder: Path) -> None:
@@ -54,29 +77,32 @@ def run_dbt(
     delivery: Path | None = None,
     mapping: str = "",
     settings: dict[str, str] | None = None,
-    warehouse: Path | None = None,
+    before: Path | None = None,
     parsed: Build | None = None,
     project: Path = ROOT,
 ) -> Build:
     """Run one dbt command with its own warehouse, target and logs below `folder`.
 
-    The warehouse is named relative to its folder: with the same name and threads dbt need not parse
-    the project again when it is given the target of an earlier build, `parsed`. `settings` are
-    further environment variables.
+    `before` is a warehouse of which a copy is built upon; `settings` are further environment
+    variables. With the same threads dbt need not parse the project again when it is given the
+    target of an earlier build, `parsed`.
     """
     target = folder / "target"
     target.mkdir(parents=True, exist_ok=True)
-    warehouse = warehouse or folder / "warehouse.duckdb"
+    warehouse = folder / WAREHOUSE
+    warehouse.parent.mkdir(exist_ok=True)
+    if before is not None:
+        shutil.copyfile(before, warehouse)
     if parsed is not None:
         shutil.copyfile(parsed.target / PARSE_CACHE, target / PARSE_CACHE)
     environment = {
         **os.environ,
         "REGISTRY_DELIVERY": str(delivery or ROOT / "exports" / "demo"),
         "REGISTRY_MAPPING": mapping,
-        "REGISTRY_WAREHOUSE": warehouse.name,
+        "REGISTRY_WAREHOUSE": WAREHOUSE,
         "PYTHONPATH": str(ROOT),
         "REGISTRY_THREADS": "2",
-        "REGISTRY_KEY_FILE": str(ROOT / "build" / "test.key"),
+        "REGISTRY_KEY_FILE": str(TEST_KEY),
         "DBT_USE_COLORS": "false",
         **(settings or {}),
     }
@@ -88,13 +114,38 @@ def run_dbt(
             *("--project-dir", str(project), "--profiles-dir", str(project)),
             *("--target-path", str(target), "--log-path", str(folder / "logs")),
         ],
-        cwd=warehouse.parent,
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
     return Build(warehouse, target, done.stdout + done.stderr, done.returncode)
+
+
+def publish(delivery: Path, settings: Settings, key: Path, build: BuildStep) -> tuple[int, str]:
+    """Run `registry run` in this process, with another step in place of dbt's build.
+
+    Returns
+    -------
+    tuple of (int, str)
+        Exit code, and what was said.
+    """
+    said = io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+    ):
+        patch.setenv("REGISTRY_KEY_FILE", str(key))
+        patch.setattr("refresh.build.build", build)
+        code = main(
+            [
+                "run", "--quiet", "--allow-outside", "--delivery", str(delivery),
+                "--vault", str(settings.vault), "--published", str(settings.published),
+            ]
+        )  # fmt: skip
+    return code, said.getvalue()
 
 
 def tables_of(db: duckdb.DuckDBPyConnection, catalog: str, schema: str) -> list[str]:

@@ -11,7 +11,6 @@ and a data test is not asked again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,7 +27,6 @@ from refresh.build import BuildResult, RanTests, build
 from refresh.pack import content_of
 
 ROOMS = ("staging", "quarantine", "cohort", "marts")
-BuildStep = Callable[[Settings, Progress, tuple[int, ...]], BuildResult]
 
 
 @dataclass(frozen=True)

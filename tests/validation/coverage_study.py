@@ -169,7 +169,7 @@ def distance(row: Estimate, truth: float) -> float:
     return Z * (value - truth) / half if half else math.nan
 
 
-def build_delivery(delivery: Path, folder: Path, n_patients: int, *options: str) -> Path:
+def build_delivery(delivery: Path, folder: Path, n_patients: int) -> Path:
     """Run `dbt build` on a synthetic delivery in which every patient is eligible.
 
     Parameters
@@ -178,8 +178,6 @@ def build_delivery(delivery: Path, folder: Path, n_patients: int, *options: str)
         For warehouse, key, dbt's target and logs; created if missing.
     n_patients : int
         Patients that must be enrolled.
-    *options : str
-        Further options of `dbt build`.
 
     Returns
     -------
@@ -205,7 +203,7 @@ def build_delivery(delivery: Path, folder: Path, n_patients: int, *options: str)
     }
     places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "dbt"), "build", *options, *places],
+        [str(Path(sys.executable).parent / "dbt"), "build", *places],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,

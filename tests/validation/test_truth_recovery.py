@@ -1,4 +1,4 @@
-"""The analyses of a simulated cohort, through intake and `dbt build`, find its declared truth.
+"""The analyses of a simulated cohort, through intake and the models, find its declared truth.
 
 Tolerances: the standard errors behind the reported intervals, times the normal quantile at which
 all estimates together fail by chance once in 1,000 seeds.
@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import math
 
+import duckdb
 import pytest
 import yaml
-from coverage_study import COMMAND, PAGE, Coverage, analyses_of, build_delivery, distance
+from coverage_study import COMMAND, PAGE, Coverage, analyses_of, distance
 from estimands import estimands
 from results_page import BEGIN, END, replace_block, results_block
 from scipy import stats
+from short_road import ShortRoad
 from starts import expected_starts, visit_record
 
 from analysis_py.results import Results
 from analysis_py.study import run_some
+from intake.delivery import open_delivery
+from privacy.pseudonyms import PseudonymKey
 from simulator.cohort.effects import load_effects
 from simulator.cohort.expected import expected_numbers
 from simulator.cohort.write import write_cohort
@@ -25,7 +29,6 @@ from simulator.cohort.write import write_cohort
 N = 12_000
 SEED = 29
 CHANCE_OF_ACCIDENT = 0.001
-NEEDED = ("fct_patient_timepoints", "fct_tacrolimus_initiation", "dim_patients", "dim_delivery")
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +46,16 @@ def implied(truth: dict) -> dict[str, float]:
 
 
 @pytest.fixture(scope="module")
-def found(truth: dict, implied: dict, tmp_path_factory: pytest.TempPathFactory) -> Results:
-    models = " ".join(f"+{name}" for name in (*NEEDED, "fct_cohort_attrition", "dim_timepoints"))
-    options = ("--select", *models.split(), "--exclude-resource-type", "test", "unit_test")
-    warehouse = build_delivery(truth["folder"], tmp_path_factory.mktemp("build"), N, *options)
-    delivery, results = run_some(warehouse, analyses_of(implied))
-    assert delivery.is_synthetic
+def found(
+    truth: dict, implied: dict, road: ShortRoad, tmp_path_factory: pytest.TempPathFactory
+) -> Results:
+    delivery = open_delivery(truth["folder"])
+    file = tmp_path_factory.mktemp("build") / "warehouse.duckdb"
+    warehouse = road.build_delivery(delivery, PseudonymKey(bytes(range(32))), file)
+    with duckdb.connect(str(warehouse), read_only=True) as db:
+        assert db.sql("select count(*) from marts.dim_patients").fetchone() == (N,)
+    about, results = run_some(warehouse, analyses_of(implied))
+    assert about.is_synthetic
     return results
 
 

@@ -100,14 +100,15 @@ def test_a_refused_delivery_leaves_the_warehouse_as_it_was(demo_build, tmp_path)
     (delivery / "patients.csv").unlink()
     (delivery / "visits.csv").write_text("<!DOCTYPE html><html><body>Log in</body></html>\n")
     (delivery / "prescriptions.csv").write_bytes(b"")
-    before = tmp_path / "warehouse.duckdb"
-    shutil.copy(demo_build.warehouse, before)
-    old_bytes = before.read_bytes()
     build = run_dbt(
-        tmp_path / "run", *WITHOUT_TESTS, delivery=delivery, warehouse=before, parsed=demo_build
+        tmp_path / "run",
+        *WITHOUT_TESTS,
+        delivery=delivery,
+        before=demo_build.warehouse,
+        parsed=demo_build,
     )
     assert build.returncode != 0
-    assert before.read_bytes() == old_bytes
+    assert build.warehouse.read_bytes() == demo_build.warehouse.read_bytes()
     for name, cause in (
         ("patients", "is missing"),
         ("visits", "HTML"),

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import fault_endings
-from builds import contents
+from builds import BuildStep, contents
 from fault_endings import BASES, Before, Ending, compare_patients, count_records, people_touched
-from short_road import BuildStep
 
 from simulator.faults.cases import make_fault
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
-from short_road import BuildStep
+from builds import BuildStep
 
 from core import files
 from core.progress import Progress

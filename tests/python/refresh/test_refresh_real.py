@@ -5,9 +5,7 @@ Two refreshes of one registry: the demo, then a corrected delivery with hostile 
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import io
 import json
 import os
 import re
@@ -19,14 +17,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from builds import ROOT
+from builds import ROOT, publish
 from other_duckdb import RELEASES, read_with
 from short_road import ShortRoad
 
 from core.settings import Settings
 from refresh import manifest, versions
 from refresh.versions import open_published
-from registry.main import main
 
 DEMO = ROOT / "exports" / "demo"
 SECRETS = ("ROSSISECRET", "RSSMRA67D43H501X", "maria.rossi@example.org")
@@ -61,19 +58,8 @@ class Registry:
         return self.call("run", "--quiet", "--delivery", str(delivery), *arguments, **environment)
 
     def run_by(self, road: ShortRoad, delivery: Path) -> int:
-        """Run with the SQL that dbt left for the demo; the first run was by dbt itself."""
-        said = io.StringIO()
-        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
-            patch.setenv("REGISTRY_KEY_FILE", str(self.key))
-            patch.setattr("refresh.build.build", road.build)
-            code = main(
-                [
-                    "run", "--quiet", "--allow-outside", "--delivery", str(delivery),
-                    "--vault", str(self.settings.vault),
-                    "--published", str(self.settings.published),
-                ]
-            )  # fmt: skip
-        self.said = said.getvalue()
+        """Run with the SQL that dbt left for the demo."""
+        code, self.said = publish(delivery, self.settings, self.key, road.build)
         return code
 
     def query(self, sql: str) -> list[tuple]:

@@ -472,11 +472,10 @@ def test_dbt_itself_stops_at_a_contradiction(
     seed.write_text(
         text.replace("easi_75,EASI-75,percent,75,", "easi_75,EASI-75,percent,80,"), "utf-8"
     )
-    copy = shutil.copyfile(warehouse, tmp_path / warehouse.name)
     build = run_dbt(
         tmp_path / "run",
         *("build", "--select", "score_responses+", "--exclude-resource-type", "unit_test"),
-        warehouse=copy,
+        before=warehouse,
         project=project,
         parsed=demo_build,
     )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker per core: their threads would only wait
 
 import pytest
 import short_road
-from builds import ROOT, Build, load_build, run_dbt, save_build
+from builds import PARSE_CACHE, ROOT, TEST_KEY, Build, load_build, publish, run_dbt, save_build
 from filelock import FileLock
 from short_road import ShortRoad
+
+from core.settings import Settings
 
 LONG_FILES = (
     "docs/test_commands.py",
@@ -103,28 +104,26 @@ def road(demo_build: Build) -> ShortRoad:
 
 
 @pytest.fixture(scope="session")
-def published_demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def published_demo(
+    demo_build: Build, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Path:
     """A folder with the vault, the published folder and the key of `registry run` on the demo.
 
-    Tests that publish copy it first.
+    The run takes over what dbt built in `demo_build`. Tests that publish copy the folder first.
     """
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "published_demo"
+    key = folder / "key" / "demo.key"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
-            done = subprocess.run(
-                [
-                    str(Path(sys.executable).with_name("registry")), "run", "--quiet",
-                    "--allow-outside", "--delivery", str(ROOT / "exports" / "demo"),
-                    "--vault", str(folder / "vault"), "--published", str(folder / "published"),
-                ],
-                cwd=ROOT,
-                env={**os.environ, "REGISTRY_KEY_FILE": str(folder / "key" / "demo.key")},
-                capture_output=True,
-                text=True,
-                check=False,
-            )  # fmt: skip
-            (folder / "outcome.txt").write_text(done.stdout + done.stderr)
+            key.parent.mkdir(parents=True)
+            shutil.copy(TEST_KEY, key)
+            settings = Settings(vault=folder / "vault", published=folder / "published")
+            code, said = publish(ROOT / "exports" / "demo", settings, key, demo_build.copy)
+            (folder / "outcome.txt").write_text(said)
+            assert code == 0, said
+            cache = Path(shutil.copy(demo_build.target / PARSE_CACHE, settings.vault))
+            cache.chmod(0o600)
     said = (folder / "outcome.txt").read_text()
     assert (folder / "published" / "current.duckdb").exists(), said
     return folder
