@@ -139,14 +139,20 @@ def create_tables(
         relation = f"{schema}.{quote(name)}"
         columns = ", ".join(f"{quote(c)} {kind}" for c, (kind, _) in table.columns.items())
         db.execute(f"create or replace table {relation} ({columns})")
-        comment(db, "table", relation, table.description)
-        for column, (_, description) in table.columns.items():
-            comment(db, "column", f"{relation}.{quote(column)}", description)
+        texts = {column: description for column, (_, description) in table.columns.items()}
+        describe(db, relation, table.description, texts)
 
 
-def comment(db: duckdb.DuckDBPyConnection, kind: str, name: str, text: str) -> None:
-    """Describe a table or column; COMMENT takes no parameters, so the text is a literal."""
-    db.execute(f"comment on {kind} {name} is {literal(text)}")
+def describe(
+    db: duckdb.DuckDBPyConnection, relation: str, text: str | None, columns: dict[str, str]
+) -> None:
+    """Describe a table and its columns; COMMENT takes no parameters, so the texts are literals."""
+    comments = [f"table {relation} is {literal(text)}"] if text else []
+    comments += [
+        f"column {relation}.{quote(column)} is {literal(each)}" for column, each in columns.items()
+    ]
+    if comments:
+        db.execute(";".join(f"comment on {comment}" for comment in comments))
 
 
 def rewrite_database(file: Path) -> None:

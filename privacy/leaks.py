@@ -51,17 +51,20 @@ def require_no_person(work_file: Path, candidate: Path) -> int:
     with duck.connect(None, work_file.parent / "tmp") as db:
         db.execute(f"attach {duck.literal(candidate)} as candidate (read_only)")
         db.execute(f"attach {duck.literal(work_file)} as vault (read_only)")
-        columns = db.execute(
-            "select schema_name, table_name, column_name, data_type from duckdb_columns() "
-            "where database_name = 'candidate' and schema_name <> 'metadata'"
+        # Once for both files: DuckDB lists the columns of its own tables too.
+        listed = db.execute(
+            "select database_name, schema_name, table_name, column_name, data_type "
+            "from duckdb_columns() where database_name in ('candidate', 'vault') "
+            "and schema_name <> 'metadata'"
         ).fetchall()
+        columns = [column for database, *column in listed if database == "candidate"]
         for schema, table, column, kind in columns:
             is_season = (schema, table, column, kind) == (*SEASON_COLUMN, "DATE")
             if schema in ("marts", "quality") and kind in DATED_TYPES and not is_season:
                 raise _leak(f"{schema}.{table}.{column} has type {kind}", "a calendar date")
             if is_season:
                 _require_season_starts(db)
-        _collect_identifiers(db)
+        _collect_identifiers(db, [column for database, *column in listed if database == "vault"])
         n_searched = _collect_texts(db, columns)
         found = db.execute(
             "select place, count(distinct text) from texts inner join identifiers "
@@ -91,7 +94,7 @@ def _require_season_starts(db: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def _collect_texts(db: duckdb.DuckDBPyConnection, columns: list[tuple[str, str, str, str]]) -> int:
+def _collect_texts(db: duckdb.DuckDBPyConnection, columns: list[list[str]]) -> int:
     """Collect the distinct texts of every text column; most columns hold a handful of codes."""
     patient_tables = {(s, t) for s, t, column, _ in columns if column == "patient_id"}
     texts = [column for column in columns if column[3] == "VARCHAR"]
@@ -137,13 +140,10 @@ def _collect_texts(db: duckdb.DuckDBPyConnection, columns: list[tuple[str, str, 
     return len(texts)
 
 
-def _collect_identifiers(db: duckdb.DuckDBPyConnection) -> None:
+def _collect_identifiers(db: duckdb.DuckDBPyConnection, columns: list[list[str]]) -> None:
     """Collect the delivery's identifiers, except those that are words of our code lists."""
     db.execute("create temp table identifiers (identifier varchar, has_blank boolean)")
-    raw_columns = db.execute(
-        "select table_name, column_name from duckdb_columns() "
-        "where database_name = 'vault' and schema_name = 'raw'"
-    ).fetchall()
+    raw_columns = {(table, column) for schema, table, column, _ in columns if schema == "raw"}
     for table, column in IDENTIFIERS:
         if (table, column) in raw_columns:
             db.execute(
@@ -151,14 +151,12 @@ def _collect_identifiers(db: duckdb.DuckDBPyConnection) -> None:
                 f"regexp_matches(trim({column}), '[\\s\\pZ]') "
                 f"from vault.raw.{table} where trim({column}) <> ''"
             )
-    for table, column in db.execute(
-        "select table_name, column_name from duckdb_columns() where database_name = 'vault' "
-        "and schema_name = 'reference' and data_type = 'VARCHAR'"
-    ).fetchall():
-        db.execute(
-            "delete from identifiers where identifier in "
-            f"(select {NORMAL.format(quote(column))} from vault.reference.{quote(table)})"
-        )
+    for schema, table, column, kind in columns:
+        if schema == "reference" and kind == "VARCHAR":
+            db.execute(
+                "delete from identifiers where identifier in "
+                f"(select {NORMAL.format(quote(column))} from vault.reference.{quote(table)})"
+            )
 
 
 def _leak(where: str, what: str) -> Stop:

@@ -65,28 +65,24 @@ def compare_versions(db: duckdb.DuckDBPyConnection, previous: Path) -> None:
             "create or replace temp table row_changes "
             "(patient_id varchar, n_added bigint, n_vanished bigint, n_changed bigint)"
         )
-        for table in _tables(db, work, "marts"):
+        for table in _tables_of_both(db, "marts", work, PREVIOUS):
             before, after = Side(PREVIOUS, "marts", table), Side(work, "marts", table)
-            if _exists(db, before):
-                compare_table(db, before, after, MART_KEYS.get(table, ()), comparison="mart")
+            compare_table(db, before, after, MART_KEYS.get(table, ()), comparison="mart")
         _sum_up_patients(db)
-        if all(_exists(db, Side(catalog, "results", "estimates")) for catalog in (work, PREVIOUS)):
+        if "estimates" in _tables_of_both(db, "results", work, PREVIOUS):
             _compare_results(db, work)
     finally:
         db.execute(f"detach {PREVIOUS}")
 
 
-def _tables(db: duckdb.DuckDBPyConnection, catalog: str, schema: str) -> list[str]:
+def _tables_of_both(db: duckdb.DuckDBPyConnection, schema: str, one: str, other: str) -> list[str]:
+    """Return the tables of a schema that both catalogs have, in order."""
     found = db.execute(
-        "select table_name from duckdb_tables() where database_name = ? and schema_name = ? "
-        "order by 1",
-        [catalog, schema],
+        "select table_name from duckdb_tables() where database_name in (?, ?) and schema_name = ? "
+        "group by table_name having count(*) = 2 order by table_name",
+        [one, other, schema],
     ).fetchall()
     return [name for (name,) in found]
-
-
-def _exists(db: duckdb.DuckDBPyConnection, side: Side) -> bool:
-    return side.table in _tables(db, side.catalog, side.schema)
 
 
 def _sum_up_patients(db: duckdb.DuckDBPyConnection) -> None:
@@ -166,11 +162,12 @@ def compare_exports(
     _open_history(db, settings)
     try:
         db.execute("delete from history.corrections where build_number = ?", [build_number])
+        exports = _tables_of_both(db, "raw", work, PREVIOUS_VAULT)
         for export, key in EXPORT_KEYS.items():
             before, after = Side(PREVIOUS_VAULT, "raw", export), Side(work, "raw", export)
-            if _exists(db, before) and _exists(db, after):
+            if export in exports:
                 _compare_export(db, before, after, key, build_number)
-        if _exists(db, Side(PREVIOUS_VAULT, "raw", "patients")):
+        if "patients" in exports:
             _mark_changed_identities(db)
         db.execute("checkpoint history")
     finally:

@@ -195,22 +195,21 @@ def facts_of(work_file: Path) -> DeliveryFacts:
     return replace(DeliveryFacts(*row), unselected=tuple(word for (word,) in words))
 
 
-def ledger_of(work_file: Path) -> list[dict[str, Any]]:
-    """Return the ledger, one line per file of the delivery, as it goes to the manifest.
+def ledger_of(db: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Return the ledger of an open work file, one line per file, as it goes to the manifest.
 
     Raises
     ------
     Stop
         When the records of a file do not add up.
     """
-    with duckdb.connect(str(work_file), read_only=True) as db:
-        ledger = duck.rows(
-            db,
-            "select export_name, source_file, sha256, n_bytes, n_records_read, "
-            "n_staged as n_records_staged, n_quarantined as n_records_quarantined, "
-            "n_deduplicated as n_records_deduplicated, n_values_refused, balance "
-            "from quarantine.record_ledger order by all",
-        )
+    ledger = duck.rows(
+        db,
+        "select export_name, source_file, sha256, n_bytes, n_records_read, "
+        "n_staged as n_records_staged, n_quarantined as n_records_quarantined, "
+        "n_deduplicated as n_records_deduplicated, n_values_refused, balance "
+        "from quarantine.record_ledger order by all",
+    )
     unbalanced = [line for line in ledger if line.pop("balance") != 0]
     if unbalanced or not ledger:
         names = ", ".join(shown(str(line["source_file"])) for line in unbalanced) or "no file"
@@ -224,22 +223,21 @@ def ledger_of(work_file: Path) -> list[dict[str, Any]]:
     return ledger
 
 
-def private_facts_of(work_file: Path) -> dict[str, Any]:
-    """Return facts that the next delivery is compared with and that may not be published.
+def private_facts_of(db: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """Return facts of an open work file that the next is compared with; they stay in the vault.
 
     Returns
     -------
     dict
         ``newest_visit_date`` (ISO text or None): a calendar date of a single patient.
     """
-    with duckdb.connect(str(work_file), read_only=True) as db:
-        schema = duck.scalar(
-            db,
-            "select schema_name from duckdb_columns() "
-            "where table_name = 'stg_clinic__visits' and column_name = 'visit_date'",
-        )
-        newest = None
-        if schema:
-            visits = duck.quote(schema, "stg_clinic__visits")
-            newest = duck.scalar(db, f"select max(visit_date)::varchar from {visits}")
+    schema = duck.scalar(
+        db,
+        "select schema_name from duckdb_columns() "
+        "where table_name = 'stg_clinic__visits' and column_name = 'visit_date'",
+    )
+    newest = None
+    if schema:
+        visits = duck.quote(schema, "stg_clinic__visits")
+        newest = duck.scalar(db, f"select max(visit_date)::varchar from {visits}")
     return {"newest_visit_date": newest}

@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 
 from core import duck
-from core.duck import DescribedTable, comment, create_tables, quote
+from core.duck import DescribedTable, create_tables, describe, quote
 from core.settings import STORAGE_VERSION
 from core.stop import ExitCode, Stop
 
@@ -181,23 +181,27 @@ def pack(work_file: Path, candidate: Path, entry: dict[str, Any]) -> list[TableC
             f"attach {duck.literal(candidate)} as {CANDIDATE} (storage_version '{STORAGE_VERSION}')"
         )
         tables = _tables_to_publish(db, source)
+        described = _described_columns(db, source)
         contents: list[TableContent] = []
         db.execute("begin")
         for schema in (*PUBLISHED_SCHEMAS, METADATA):
             db.execute(f"create schema {CANDIDATE}.{quote(schema)}")
         for schema, table, table_comment in tables:
-            _copy_table(db, source, schema, table, table_comment)
+            _copy_table(db, source, schema, table)
+            target = quote(CANDIDATE, schema, table)
+            describe(db, target, table_comment, described.get((schema, table), {}))
             contents.append(content_of(db, source, schema, table))
         _write_metadata(db, contents, entry)
         db.execute("commit")
         _checkpoint(db)
-    if candidate.with_name(candidate.name + ".wal").exists():
-        raise Stop(
-            ExitCode.NO_ROOM,
-            f"a write-ahead log remained beside {candidate}: the file is incomplete",
-            "free space on this disk and run again",
-        )
-    verify_against(candidate, contents)
+        if candidate.with_name(candidate.name + ".wal").exists():
+            raise Stop(
+                ExitCode.NO_ROOM,
+                f"a write-ahead log remained beside {candidate}: the file is incomplete",
+                "free space on this disk and run again",
+            )
+        db.execute(f"attach {duck.literal(candidate)} as {CANDIDATE} (read_only)")
+        verify_against(db, CANDIDATE, contents, candidate)
     return contents
 
 
@@ -230,24 +234,26 @@ def _tables_to_publish(
     return chosen
 
 
-def _copy_table(
-    db: duckdb.DuckDBPyConnection, source: str, schema: str, table: str, table_comment: str | None
-) -> None:
+def _described_columns(
+    db: duckdb.DuckDBPyConnection, source: str
+) -> dict[tuple[str, str], dict[str, str]]:
+    """Return the descriptions of columns: schema and table to column to text."""
+    described: dict[tuple[str, str], dict[str, str]] = {}
+    for schema, table, column, text in db.execute(
+        "select schema_name, table_name, column_name, comment from duckdb_columns() "
+        "where database_name = ? and comment is not null",
+        [source],
+    ).fetchall():
+        described.setdefault((schema, table), {})[column] = text
+    return described
+
+
+def _copy_table(db: duckdb.DuckDBPyConnection, source: str, schema: str, table: str) -> None:
     columns = columns_of(db, source, schema, table)
-    target = quote(CANDIDATE, schema, table)
     db.execute(
-        f"create table {target} as select * from {quote(source, schema, table)} "
-        f"{_order_by(columns)}"
+        f"create table {quote(CANDIDATE, schema, table)} as "
+        f"select * from {quote(source, schema, table)} {_order_by(columns)}"
     )
-    if table_comment:
-        comment(db, "table", target, table_comment)
-    described = db.execute(
-        "select column_name, comment from duckdb_columns() where database_name = ? "
-        "and schema_name = ? and table_name = ? and comment is not null",
-        [source, schema, table],
-    ).fetchall()
-    for column, text in described:
-        comment(db, "column", f"{target}.{quote(column)}", text)
 
 
 def _order_by(columns: list[tuple[str, str]]) -> str:
@@ -288,12 +294,14 @@ def _write_metadata(
         columns = METADATA_TABLES["inputs"].columns
         _insert(db, f"{schema}.inputs", [line.get(name) for name in columns])
     for table in contents:
-        db.execute(
-            f"insert into {schema}.tables select $1, $2, $3, $4, max(comment), $5 "
-            "from duckdb_tables() "
-            "where database_name = $6 and schema_name = $1 and table_name = $2",
-            [table.schema, table.name, table.content_hash, table.row_hash, table.n_rows, CANDIDATE],
-        )
+        values = [table.schema, table.name, table.content_hash, table.row_hash, None, table.n_rows]
+        _insert(db, f"{schema}.tables", values)
+    db.execute(
+        f"update {schema}.tables set table_description = comment from duckdb_tables() as described "
+        "where database_name = ? and schema_name = table_schema "
+        f"and described.table_name = tables.table_name",
+        [CANDIDATE],
+    )
     db.execute(
         f"""
         insert into {schema}.columns
@@ -310,8 +318,10 @@ def _insert(db: duckdb.DuckDBPyConnection, table: str, values: list[Any]) -> Non
     db.execute(f"insert into {table} values ({', '.join('?' * len(values))})", values)
 
 
-def verify_against(file: Path, contents: list[TableContent]) -> None:
-    """Open a file read-only, read every row, and compare with what it should hold.
+def verify_against(
+    db: duckdb.DuckDBPyConnection, catalog: str, contents: list[TableContent], file: Path
+) -> None:
+    """Read every row of a file that is open as ``catalog``, and compare with what it should hold.
 
     Raises
     ------
@@ -319,31 +329,37 @@ def verify_against(file: Path, contents: list[TableContent]) -> None:
         When a table is missing, added, or holds other rows.
     """
     expected = {table.full_name: table for table in contents}
-    with duckdb.connect(str(file), read_only=True) as db:
-        catalog = duck.scalar(db, "select current_database()")
-        names = db.execute(
-            "select schema_name, table_name from duckdb_tables() "
-            "where database_name = ? and schema_name <> ?",
-            [catalog, METADATA],
-        ).fetchall()
-        found = {f"{schema}.{name}" for schema, name in names}
-        if found != set(expected):
-            odd = ", ".join(sorted(found ^ set(expected))[:5])
+    names = db.execute(
+        "select schema_name, table_name from duckdb_tables() "
+        "where database_name = ? and schema_name <> ?",
+        [catalog, METADATA],
+    ).fetchall()
+    found = {f"{schema}.{name}" for schema, name in names}
+    if found != set(expected):
+        odd = ", ".join(sorted(found ^ set(expected))[:5])
+        raise Stop(
+            ExitCode.DAMAGED, f"{file} does not hold the tables it should: {odd}", "run again"
+        )
+    for schema, name in names:
+        content = content_of(db, catalog, schema, name)
+        if content != expected[content.full_name]:
             raise Stop(
-                ExitCode.DAMAGED, f"{file} does not hold the tables it should: {odd}", "run again"
+                ExitCode.DAMAGED,
+                f"{content.full_name} in {file} does not read back as it was written",
+                "check the disk (`registry verify`) and run again",
             )
-        for schema, name in names:
-            content = content_of(db, catalog, schema, name)
-            if content != expected[content.full_name]:
-                raise Stop(
-                    ExitCode.DAMAGED,
-                    f"{content.full_name} in {file} does not read back as it was written",
-                    "check the disk (`registry verify`) and run again",
-                )
 
 
-def entry_of(file: Path) -> dict[str, Any]:
-    """Return the manifest entry that a published file carries inside itself."""
+def verified_entry(file: Path) -> dict[str, Any]:
+    """Return the manifest entry that a published file carries, after a look at every row.
+
+    Raises
+    ------
+    Stop
+        When the tables are not those of the entry.
+    """
     with duckdb.connect(str(file), read_only=True) as db:
         entry = json.loads(duck.scalar(db, f"select manifest_entry from {METADATA}.build"))
+        contents = [TableContent(**table) for table in entry["tables"]]
+        verify_against(db, duck.scalar(db, "select current_database()"), contents, file)
     return dict(entry)

@@ -268,8 +268,7 @@ def _write_missing_line(settings: Settings, version: str) -> str:
     """Write the manifest line of a version from the file itself, if its content is unchanged."""
     file = versions.file_of(settings, version)
     try:
-        entry = pack.entry_of(file)
-        pack.verify_against(file, [pack.TableContent(**table) for table in entry["tables"]])
+        entry = pack.verified_entry(file)
     except (Stop, duckdb.Error):
         return f"{version} has no manifest line and is damaged; run `registry verify`"
     _record_version(settings, version, files.sha256_of(file), {**entry, "is_line_repaired": True})

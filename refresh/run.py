@@ -12,7 +12,7 @@ import hashlib
 import os
 import socket
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import duckdb
 
@@ -52,6 +52,7 @@ class State:
     locks: tuple[int, ...]
     notes: list[str] = field(default_factory=list)
     entry: Entry = field(default_factory=dict)
+    private_facts: dict[str, Any] = field(default_factory=dict)
     previous: PreviousVersion = field(default_factory=PreviousVersion)
     is_published: bool = False
 
@@ -263,13 +264,14 @@ def _build(state: State) -> None:
     publish_rules.enforce(
         settings, publish_rules.about_number_of_checks("dbt tests", result.tests.n_run, n_before)
     )
-    state.entry["inputs"] = load.ledger_of(settings.work_file)
 
 
 def _check(state: State) -> None:
     """Fill the quality tables, run the expectations on them, record and enforce the outcomes."""
     settings = state.settings
     with duck.connect(settings.work_file) as db:
+        state.entry["inputs"] = load.ledger_of(db)
+        state.private_facts = load.private_facts_of(db)
         quality.create_all(db)
         quality.fill_from_vault(db)
         state.entry["unmapped"] = quality.count_unmapped_terms(db)
@@ -323,8 +325,7 @@ def _publish(state: State) -> Summary:
     contents = pack.pack(settings.work_file, candidate, state.entry)
     leaks.require_no_person(settings.work_file, candidate)
     state.entry["tables"] = [content.as_entry() for content in contents]
-    facts = load.private_facts_of(settings.work_file)
-    vault.keep(settings, publish.version_name(state.entry), facts)
+    vault.keep(settings, publish.version_name(state.entry), state.private_facts)
     written = publish.publish(settings, candidate, state.entry)
     state.is_published = True
     erased.finish(settings)

@@ -271,8 +271,7 @@ def check_version(settings: Settings, version: Version) -> list[str]:
     if _sha256(path) != version.entry.get("file_sha256"):
         return [*faults, f"{version.name}: the file was changed (its sha256 is another one)"]
     try:
-        inside = pack.entry_of(path)
-        pack.verify_against(path, [pack.TableContent(**table) for table in inside["tables"]])
+        inside = pack.verified_entry(path)
     except Stop as stop:
         return [*faults, f"{version.name}: {stop.what}"]
     except duckdb.Error as error:

@@ -128,11 +128,12 @@ def go(
         result = build(settings, progress, ())
     assert result.tests.failures == ()
     assert result.tests.n_run == result.tests.n_expected > 90
-    ending.ledger = {line["source_file"]: line for line in load.ledger_of(settings.work_file)}
-    rows = ending.query("select rule_code, scope_code from quarantine.rejected_records")
-    ending.rules = Counter(rule for rule, _ in rows)
-    ending.scopes = Counter(scope for _, scope in rows)
     with duckdb.connect(str(settings.work_file)) as db:
+        ending.ledger = {line["source_file"]: line for line in load.ledger_of(db)}
+        rows = db.execute("select rule_code, scope_code from quarantine.rejected_records")
+        refused = rows.fetchall()
+        ending.rules = Counter(rule for rule, _ in refused)
+        ending.scopes = Counter(scope for _, scope in refused)
         quality.create_all(db)
         quality.fill_from_vault(db)
     now = gather(settings.work_file, None, {}, None)
@@ -174,7 +175,8 @@ def refusal_codes(folder: Path) -> list[str]:
 def before_of(ending: Ending) -> Before:
     """Return what a second delivery is compared with after this one was published."""
     records = dict(ending.query("select export_name, n_records_read from raw.delivery_files"))
-    newest = load.private_facts_of(ending.warehouse)["newest_visit_date"]
+    with duckdb.connect(str(ending.warehouse), read_only=True) as db:
+        newest = load.private_facts_of(db)["newest_visit_date"]
     known = gather(ending.warehouse, ending.warehouse, records, newest)
     return Before(known, ending.warehouse)
 

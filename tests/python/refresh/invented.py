@@ -82,6 +82,8 @@ def _warehouse(shape: Shape, people: tuple[tuple[int, str], ...]) -> bytes:
 
 def _write_statements(file: Path, shape: Shape, people: Sequence[tuple[int, str]]) -> None:
     with duckdb.connect(str(file)) as db:
+        # To choose a compression takes as long as to write these tables.
+        db.execute("set force_compression = 'uncompressed'")
         db.execute("begin; create schema raw; create schema quarantine; create schema marts")
         db.execute("create schema results")
         db.execute("create table people (n integer, pseudonym varchar)")
