@@ -102,6 +102,13 @@ def column_names(export_name: str) -> list[str]:
     return [column.name for column in EXPORTS[export_name]]
 
 
+@cache
+def known_words(kind: str) -> dict[str, str]:
+    """Return word in lower case -> our code."""
+    rows = seed_rows("codelists/word_list.csv")
+    return {row["word"]: row["code"] for row in rows if row["word_kind"] == kind}
+
+
 KINDS_OF_TERMS = {
     "event_term": "adverse_event", "drug_name": "drug", "comorbidity_term": "comorbidity",
 }  # fmt: skip

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from intake.contract import EXPORTS, codes_of
+from intake.contract import EXPORTS, codes_of, known_words
 from intake.mapping import Mapping
 from intake.projection import Projection
 from intake.propose.formats import counted
-from intake.propose.roles import INDEX_CODE, index_atc_codes, known_words, names_index
+from intake.propose.roles import INDEX_CODE, index_atc_codes, names_index
 from intake.propose.tables import LEAST_PATIENTS_OF_A_WORD
 from intake.uses import FileUse
 

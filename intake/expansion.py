@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
-from intake.contract import EXPORTS, codes_of, column_names, required_columns
+from intake.contract import EXPORTS, codes_of, column_names, known_words, required_columns
 from intake.mapping_checks import (
     Path,
     check_columns,
@@ -30,12 +30,14 @@ from intake.mapping_schema import (
     RecordFilter,
     in_slot,
 )
+from intake.records import normal_header
 from intake.refusals import shown_name
 from intake.uses import (
     DEFAULT_CELL_FORM,
     DEFAULT_FILE_FORM,
     FileForm,
     FileUse,
+    Flag,
     file_key,
     given_keys,
     staged_form,
@@ -44,6 +46,10 @@ from intake.yaml_files import PlacedError
 
 _OF_READING = ("encoding", "delimiter", "preamble_lines", "header_lines", "skip_records", "centre")
 """What holds for all uses of a file and sheet, because it is read once."""
+
+
+_YES_MARKS = ("x", "+", "✓", "✔")
+_TERM_COLUMNS = {"comorbidities": "comorbidity_term", "prescriptions": "drug_name"}
 
 
 class _Written(NamedTuple):
@@ -64,6 +70,8 @@ class WrittenMapping(Protocol):
     def exports(self) -> Mapping[str, ExportSource]: ...  # noqa: D102
     @property
     def criteria(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def words(self) -> Mapping[str, Mapping[str, str]]: ...  # noqa: D102
 
 
 def expand(content: WrittenMapping) -> tuple[FileUse, ...]:
@@ -105,7 +113,57 @@ def expand(content: WrittenMapping) -> tuple[FileUse, ...]:
         name: staged_form(use for _, use in uses if use.export_name == name)
         for name in {use.export_name for _, use in uses}
     }
-    return tuple(replace(use, staged_form=forms[use.export_name]) for _, use in uses)
+    plain = [replace(use, staged_form=forms[use.export_name]) for _, use in uses]
+    return tuple(_with_flags(content, plain))
+
+
+def _with_flags(content: WrittenMapping, uses: list[FileUse]) -> Iterator[FileUse]:
+    """Yield the uses; those of a column of yes and no know what it says beside yes."""
+    own = {word.strip().lower(): code for word, code in content.words.get("yes_no", {}).items()}
+    codes = {**dict.fromkeys(_YES_MARKS, "yes"), **known_words("yes_no"), **own}
+    no = {word for word, code in codes.items() if code == "no"}
+    filters: dict[tuple[str, str | None, str], list[tuple[FileUse, RecordFilter]]] = {}
+    for use in uses:
+        for header, wanted in use.source.records.items():
+            place = (file_key(use.source.file), use.source.sheet, normal_header(header))
+            filters.setdefault(place, []).append((use, wanted))
+    for use in uses:
+        flag = _flag_header(use, codes)
+        if flag is None:
+            yield use
+            continue
+        place = (file_key(use.source.file), use.source.sheet, normal_header(flag))
+        others = [wanted for other, wanted in filters[place] if other is not use]
+        taken = {text.lower() for wanted in others for text in wanted.one_of or ()}
+        is_empty_taken = "" in taken or any(wanted.is_empty for wanted in others)
+        words = tuple(sorted(no)), tuple(sorted(taken - {""}))
+        column = _TERM_COLUMNS[use.export_name]
+        yield replace(use, flag=Flag(flag, column, *words, is_empty_taken))
+
+
+def _flag_header(use: FileUse, codes: dict[str, str]) -> str | None:
+    """Return the column of yes and no of a use with a constant term: an illness or an earlier drug.
+
+    A drug of another time is none: there the filter may choose a visit.
+    """
+    columns = use.source.columns
+    term = columns.get(_TERM_COLUMNS.get(use.export_name, ""))
+    period = columns.get("period")
+    is_past = period is not None and period.constant == "before_index"
+    if (
+        term is None
+        or term.constant is None
+        or (use.export_name == "prescriptions" and not is_past)
+    ):
+        return None
+    found = [
+        (header, wanted.one_of or ())
+        for header, wanted in use.source.records.items()
+        if any(codes.get(text.strip().lower()) == "yes" for text in wanted.one_of or ())
+    ]
+    if len(found) > 1:  # the number of a visit, or the like, may be beside it
+        found = [each for each in found if not all(map(str.isdigit, each[1]))]
+    return found[0][0] if len(found) == 1 else None
 
 
 def _with_scores_apart(use: _Written) -> Iterator[_Written]:

@@ -80,6 +80,8 @@ class FileJudgement:
         One per use of the file, with its counts; more for records that no use takes, if any.
     unselected : UnselectedWords
         What the records have that no use takes.
+    waiting : list of tuple
+        Records that are empty in a column of yes and no, and whether another use takes them.
     notices : list of tuple
         Code and detail.
     refusal : FileRefusedError or None
@@ -92,6 +94,7 @@ class FileJudgement:
     tally: Tally = field(default_factory=Tally)
     projections: list[Projection] = field(default_factory=list)
     unselected: UnselectedWords = field(init=False)
+    waiting: list[tuple[pa.Table, pa.ChunkedArray]] = field(default_factory=list, repr=False)
     notices: list[tuple[str, str]] = field(default_factory=list)
     refusal: FileRefusedError | None = None
 
@@ -158,6 +161,7 @@ def judged_rows(
             for batch in reader.batches():
                 layout = _layout_of(reader, judgement, key)
                 yield from _projected(judgement, batch, layout, key)
+            yield from _unanswered(judgement, _layout_of(reader, judgement, key), key)
             _note_columns(judgement, _layout_of(reader, judgement, key))
             _judge_whole(judgement)
             judgement.sha256, judgement.n_bytes = source.sha256, source.n_bytes
@@ -218,17 +222,50 @@ def _projected(
         if rows.num_rows:
             yield projection, rows
     rests = {SKIPPED: skipped}
+    flags = [projection for projection in by_use if projection.use.flag is not None]
+    waits = pa.scalar(False)
+    for projection in flags:
+        projection.note_answers(batch)
+        waits = pc.or_(waits, projection.waits(batch))
+    is_taken = pc.is_valid(batch.column("record_fault"))
     if all(use.is_filtered for use in planned.uses):
-        is_taken = pc.is_valid(batch.column("record_fault"))
         for projection in by_use:
             is_taken = pc.or_(is_taken, projection.selects(batch))
-        rests[NOT_SELECTED] = batch.filter(pc.invert(is_taken))
+        rests[NOT_SELECTED] = batch.filter(pc.invert(pc.or_(is_taken, waits)))
+    if flags:
+        judgement.waiting.append((batch.filter(waits), is_taken.filter(waits)))
+    yield from _of_no_use(judgement, rests, layout, key)
+
+
+def _unanswered(
+    judgement: FileJudgement, layout: Layout, key: PseudonymKey | None
+) -> Iterator[tuple[Projection, pa.Table]]:
+    """Give the records that wait to the uses whose column says no of others, at the file's end."""
+    uses = judgement.planned.uses
+    flags = [each for each in judgement.projections[: len(uses)] if each.use.flag is not None]
+    for batch, is_taken in judgement.waiting:
+        is_left = pc.invert(is_taken)
+        for projection in flags:
+            is_unknown = projection.unanswered(batch)
+            is_left = pc.and_not(is_left, is_unknown)
+            if pc.any(is_unknown).as_py():
+                yield projection, projection.mapped(batch.filter(is_unknown))
+        if all(use.is_filtered for use in uses):
+            rest = {NOT_SELECTED: batch.filter(is_left)}
+            yield from _of_no_use(judgement, rest, layout, key)
+
+
+def _of_no_use(
+    judgement: FileJudgement, rests: dict[str, pa.Table], layout: Layout, key: PseudonymKey | None
+) -> Iterator[tuple[Projection, pa.Table]]:
+    """Yield the records that no use takes, by part; they are faulty ones of the first export."""
+    first = judgement.projections[0]
     for part, rest in rests.items():
         if rest.num_rows:
             if part == NOT_SELECTED:
-                judgement.unselected.add(by_use[0], rest)
+                judgement.unselected.add(first, rest)
             projection = _of_the_rest(judgement, part, layout, key)
-            yield projection, projection.rows(by_use[0].as_not_selected(rest))
+            yield projection, projection.rows(first.as_not_selected(rest))
 
 
 def _without_skipped(first: Projection, batch: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -249,7 +286,7 @@ def _of_the_rest(
             return projection
     first = planned.uses[0]
     source = first.source.model_copy(update={"part": part, "records": {}})
-    use = replace(first, source=source, slot_headers=())
+    use = replace(first, source=source, slot_headers=(), flag=None)
     projection = Projection(use, planned.shown, layout, key, True, centre=planned.centre)
     judgement.projections.append(projection)
     return projection
@@ -300,19 +337,23 @@ def _judge_whole(judgement: FileJudgement) -> None:
         _require_selected(judgement)
 
 
+def _selects_none(projection: Projection) -> bool:
+    return projection.n_records == projection.n_faulty + projection.n_doubts
+
+
 def _require_selected(judgement: FileJudgement) -> None:
     """Refuse a file from which an export gets no record; note a single use that selects none."""
     selected: dict[str, list[Projection]] = {}
     for projection in judgement.projections[: len(judgement.planned.uses)]:
         selected.setdefault(projection.use.export_name, []).append(projection)
-        if projection.n_records == projection.n_faulty:
+        if _selects_none(projection):
             judgement.notices.append(("no_records", f"{projection.source_file}: none selected"))
         if projection.n_empty_slots:
             judgement.notices.append(
                 ("empty_slots", f"{projection.source_file}: {projection.n_empty_slots}")
             )
     for export_name, projections in selected.items():
-        if all(each.n_records == each.n_faulty for each in projections) and not all(
+        if all(map(_selects_none, projections)) and not all(
             each.use.source.may_be_empty for each in projections
         ):
             asked = [

@@ -40,6 +40,8 @@ class Projection:
     ----------
     n_records, n_faulty : int
         Rows made so far, and how many of them are faulty records.
+    n_doubts : int
+        Rows made so far of cells that say neither yes nor no.
     n_empty_slots : int
         Records so far that pass the filters and hold nothing at the timepoint of the use.
     n_by_part : Counter
@@ -67,6 +69,9 @@ class Projection:
         self.n_records = 0
         self.n_faulty = 0
         self.n_empty_slots = 0
+        self.n_doubts = 0
+        self._says_no = False
+        self._answered: list[pa.Array] = []
         self._key = key
         self._takes_faulty = takes_faulty
         self._place = {name: str(place) for place, name in enumerate(layout.keys)}
@@ -81,7 +86,10 @@ class Projection:
 
     def rows(self, batch: pa.Table) -> pa.Table:
         """Return the rows of the raw table in a batch with the columns of ``batch_schema``."""
-        batch = self._selected(batch)
+        return self.mapped(self._selected(batch))
+
+    def mapped(self, batch: pa.Table) -> pa.Table:
+        """Return the rows of the raw table of records that belong to this use."""
         n_faulty = batch.num_rows - batch.column("record_fault").null_count
         piece_numbers = None
         split = [name for name in self._split if name not in self.absent]
@@ -90,6 +98,9 @@ class Projection:
         faults = batch.column("record_fault")
         self.n_records += batch.num_rows
         self.n_faulty += n_faulty
+        if self.use.flag is not None:
+            is_doubt = pc.and_(pc.is_null(faults), pc.invert(self._says_yes(batch)))
+            self.n_doubts += pc.sum(is_doubt).as_py() or 0
         columns = {
             name: self._column(batch, source, n_faulty, piece_numbers)
             for name, source in self.use.columns.items()
@@ -211,10 +222,53 @@ class Projection:
 
     def passes(self, batch: pa.Table) -> pa.Array | pa.ChunkedArray:
         """Return which sound records pass the filters of this use, whatever its timepoint."""
+        is_yes_or_doubt = pa.scalar(True)
+        if self.use.flag is not None:
+            text = pc.utf8_lower(self.texts(batch, self.use.flag.header))
+            others = pa.array(["", *self.use.flag.no, *self.use.flag.taken], pa.string())
+            is_yes_or_doubt = pc.or_(self._says_yes(batch), pc.invert(pc.is_in(text, others)))
+        return pc.and_(self._passes_others(batch), is_yes_or_doubt)
+
+    def _says_yes(self, batch: pa.Table) -> pa.ChunkedArray:
+        assert self.use.flag is not None
+        header = self.use.flag.header
+        return self._holds(batch, header, self.use.source.records[header])
+
+    def _passes_others(self, batch: pa.Table) -> pa.Array | pa.ChunkedArray:
+        """Return which sound records pass the filters, without that of a column of yes and no."""
         is_chosen = pc.is_null(batch.column("record_fault"))
         for header, wanted in self.use.source.records.items():
-            is_chosen = pc.and_(is_chosen, self._holds(batch, header, wanted))
+            if self.use.flag is None or header != self.use.flag.header:
+                is_chosen = pc.and_(is_chosen, self._holds(batch, header, wanted))
         return is_chosen
+
+    def note_answers(self, batch: pa.Table) -> None:
+        """Note which patients have an answer in the column of yes and no, and whether one is no."""
+        assert self.use.flag is not None
+        text = pc.utf8_lower(self.texts(batch, self.use.flag.header))
+        self._answered.append(pc.unique(self._patients(batch).filter(pc.not_equal(text, ""))))
+        no = pa.array(self.use.flag.no, pa.string())
+        self._says_no |= bool(pc.any(pc.is_in(text, no)).as_py())
+
+    def waits(self, batch: pa.Table) -> pa.Array | pa.ChunkedArray:
+        """Return which records are empty in the column of yes and no, and in no other use."""
+        assert self.use.flag is not None
+        is_empty = pc.equal(self.texts(batch, self.use.flag.header), "")
+        is_open = not self.use.flag.is_empty_taken
+        return pc.and_(pc.and_(self._passes_others(batch), is_empty), is_open)
+
+    def unanswered(self, batch: pa.Table) -> pa.Array | pa.ChunkedArray:
+        """Return which records that wait are of a patient with no answer in any record."""
+        answered = pa.concat_arrays(self._answered)
+        is_answered = pc.is_in(self._patients(batch), answered)
+        return pc.and_(pc.and_(self.waits(batch), pc.invert(is_answered)), self._says_no)
+
+    def _patients(self, batch: pa.Table) -> pa.Array | pa.ChunkedArray:
+        ids = self._column(batch, self.use.columns["patient_id"], 0, None)
+        ids = pc.fill_null(pc.utf8_trim_whitespace(ids), "")
+        if CENTRE in batch.schema.names:
+            ids = pc.binary_join_element_wise(batch.column(CENTRE), ids, ":")
+        return ids
 
     def skips(self, batch: pa.Table) -> pa.Array | pa.ChunkedArray:
         """Return which sound records are declared to belong to no use, shape (records,)."""
@@ -265,6 +319,10 @@ class Projection:
     ) -> pa.Array | pa.ChunkedArray:
         if source.constant is not None:
             constant = _constant(source.constant, batch.num_rows)
+            flag = self.use.flag
+            if flag is not None and source is self.use.columns[flag.term_column]:
+                doubt = f"{source.constant.rstrip('?')}?"
+                constant = pc.if_else(self._says_yes(batch), constant, doubt)
             if n_faulty == 0:
                 return constant
             is_sound = pc.is_null(batch.column("record_fault"))

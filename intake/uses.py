@@ -69,6 +69,32 @@ DEFAULT_CELL_FORM, DEFAULT_FILE_FORM = CellForm(), FileForm()
 
 
 @dataclass(frozen=True)
+class Flag:
+    """A column of yes and no, of which a use with a constant term takes yes.
+
+    A cell that says neither is not understood: whether the patient has it is unknown, not no. So it
+    is where all cells of a patient are empty although the column says no elsewhere.
+
+    Attributes
+    ----------
+    header : str
+        The column that is filtered.
+    term_column : str
+        Contract column with the constant term; a question mark behind the term is a doubt.
+    no, taken : tuple of str
+        Texts in lower case that mean no, and those that another use of the file takes.
+    is_empty_taken : bool
+        Whether another use of the file takes the empty cells.
+    """
+
+    header: str
+    term_column: str
+    no: tuple[str, ...]
+    taken: tuple[str, ...] = ()
+    is_empty_taken: bool = False
+
+
+@dataclass(frozen=True)
 class FileUse:
     """One use of a file by an export.
 
@@ -82,6 +108,8 @@ class FileUse:
         How staging reads the cells of the export.
     slot_headers : tuple of str
         Headers of the use's timepoint: a record that is empty in all of them is none of this use.
+    flag : Flag or None
+        The column of yes and no that the use reads, if it does.
     """
 
     export_name: str
@@ -90,6 +118,7 @@ class FileUse:
     cell_form: CellForm
     staged_form: CellForm = DEFAULT_CELL_FORM
     slot_headers: tuple[str, ...] = ()
+    flag: Flag | None = None
 
     @property
     def columns(self) -> dict[str, ColumnSource]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.files import write_whole
-from intake.contract import EXPORTS, codes_of, column_names, required_columns
+from intake.contract import EXPORTS, codes_of, column_names, known_words, required_columns
 from intake.delivery import read_about
 from intake.mapping import MAPPINGS_FOLDER
 from intake.mapping_schema import IDENTIFIER, RELATIVE_DATES
@@ -35,7 +35,7 @@ from intake.propose.losses import losses
 from intake.propose.plain_cells import without_codes, without_units, write_meanings
 from intake.propose.proposal import Proposal, Setting, Use, written
 from intake.propose.revise import contradictions, read_written, revised
-from intake.propose.roles import known_words, names_index
+from intake.propose.roles import names_index
 from intake.propose.scan import scan_folder
 from intake.propose.seen import Seen, look
 from intake.propose.shapes import uses_of

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from intake.contract import known_words
 from intake.propose.formats import date_columns, days_of
 from intake.propose.headers import folded, phrases, words_of
 from intake.propose.proposal import Proposal, Setting, Use, flow, headers_in
-from intake.propose.roles import (
-    INDEX_CODE,
-    index_products,
-    known_words,
-    names_index,
-    share_of_index,
-)
+from intake.propose.roles import INDEX_CODE, index_products, names_index, share_of_index
 from intake.propose.seen import Seen
 from intake.propose.tables import Column, Table
 from intake.yaml_files import OPEN

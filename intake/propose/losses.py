@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from intake.contract import codes_of
+from intake.contract import codes_of, known_words
 from intake.propose.dictionary import is_form_status
 from intake.propose.formats import counted
 from intake.propose.proposal import Proposal, Use, headers_in
-from intake.propose.roles import WORD_KIND_OF, is_identity, known_words
+from intake.propose.roles import WORD_KIND_OF, is_identity
 from intake.propose.seen import Seen
 from intake.propose.tables import Folder, Table
 from intake.refusals import shown_name

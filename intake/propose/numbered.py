@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from intake.contract import column_names
+from intake.contract import column_names, known_words
 from intake.mapping_schema import NUMBER_SLOT
 from intake.propose.headers import folded
-from intake.propose.roles import SET_FROM, column_candidates, is_identity, known_words
+from intake.propose.roles import SET_FROM, column_candidates, is_identity
 from intake.propose.tables import Column, Table
 
 _NUMBER = re.compile(r"(?<!\d)0?(\d{1,2})(?!\d)")

@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from intake.contract import codes_of
+from intake.contract import codes_of, known_words
 from intake.mapping_schema import CENTRE_PATTERN
 from intake.propose.blocks import UNSCHEDULED, label_of, meanings
 from intake.propose.dictionary import CHECKBOX, OWN_COLUMNS, Project, is_form_status
 from intake.propose.headers import folded, words_of
 from intake.propose.proposal import KEY_OF, Proposal, Setting, Use
-from intake.propose.roles import SET_FROM, WORD_KIND_OF, Roles, known_words, roles_of, terms
+from intake.propose.roles import SET_FROM, WORD_KIND_OF, Roles, roles_of, terms
 from intake.propose.seen import Seen
 from intake.propose.shapes import not_known, uses_of
 from intake.propose.tables import Column, Table

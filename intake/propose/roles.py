@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from intake.contract import EXPORTS, KINDS_OF_TERMS, codes_of, column_names, seed_rows
+from intake.contract import EXPORTS, KINDS_OF_TERMS, codes_of, column_names, known_words, seed_rows
 from intake.propose.headers import Candidate, candidates, folded, phrases, words_of
 from intake.propose.tables import NUMBER, PARTIAL_DATE, Column, Table
 
@@ -73,13 +73,6 @@ def score_ranges() -> dict[str, tuple[float, float]]:
         row["score_code"]: (float(row["min_value"]), float(row["max_value"]))
         for row in seed_rows("protocol/score_definitions.csv")
     }
-
-
-@cache
-def known_words(kind: str) -> dict[str, str]:
-    """Return word in lower case -> our code."""
-    rows = seed_rows("codelists/word_list.csv")
-    return {row["word"]: row["code"] for row in rows if row["word_kind"] == kind}
 
 
 @cache

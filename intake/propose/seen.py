@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from intake.contract import known_words
 from intake.propose.blocks import Block, block_of
 from intake.propose.headers import folded, is_of_headers, words_of
 from intake.propose.numbered import Numbered, numbered_columns
 from intake.propose.proposal import KEY_OF, Setting, Use
-from intake.propose.roles import WORD_KIND_OF, Roles, known_words, roles_of, score_ranges
+from intake.propose.roles import WORD_KIND_OF, Roles, roles_of, score_ranges
 from intake.propose.tables import Column, Table
 
 

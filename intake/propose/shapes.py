@@ -6,13 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from intake.contract import seed_rows
+from intake.contract import known_words, seed_rows
 from intake.mapping_schema import NUMBER_SLOT
 from intake.propose.headers import folded, words_of
 from intake.propose.index_course import index_courses
 from intake.propose.numbered import Numbered
 from intake.propose.proposal import KEY_OF, Setting, Use
-from intake.propose.roles import ASKED_FROM, known_words, share_of_index, terms
+from intake.propose.roles import ASKED_FROM, share_of_index, terms
 from intake.propose.seen import Seen, key_of, mapped, source_of
 from intake.propose.tables import Column
 from intake.propose.visits import visits_of
@@ -216,12 +216,10 @@ def _comorbidities(seen: Seen) -> list[Use]:
             use = seen.use("comorbidities", part, records={other.header: sorted(yes)})
             use.columns["comorbidity_term"] = Setting({"constant": term})
             uses.append(use)
-            if len(yes) < len(other.values):
-                uses.append(not_known(use, {other.header: "empty"}, part, f"{term}?"))
     return uses
 
 
-def not_known(use: Use, records: dict[str, object], about: str, term: str = "not known") -> Use:
+def not_known(use: Use, records: dict[str, object], about: str) -> Use:
     """Return the use of records that do not say whether the patient has what `use` is about."""
     other = Use(use.export, f"{about}_not_known", use.table)
     other.keys["records"] = Setting(records, "neither yes nor no: unknown, not absent")
@@ -230,7 +228,7 @@ def not_known(use: Use, records: dict[str, object], about: str, term: str = "not
         other.columns["prescription_id"] = Setting({"join": parts})
     other.columns["patient_id"] = use.columns["patient_id"]
     name = "comorbidity_term" if use.export == "comorbidities" else "drug_name"
-    other.columns[name] = Setting({"constant": term})
+    other.columns[name] = Setting({"constant": "not known"})
     if "period" in use.columns:
         other.columns["period"] = use.columns["period"]
     return other

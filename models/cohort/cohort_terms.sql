@@ -132,7 +132,8 @@ final as (
         written_terms.term_kind,
         written_terms.term,
         coalesce(
-            stg_intake__source_words.code,
+            own_words.code,
+            own_bare_words.code,
             listed_terms.code,
             case
                 when denied_terms.term is not null and written_terms.term not like '%?%' then 'none'
@@ -140,13 +141,17 @@ final as (
             'unmapped'
         ) as code,
         written_terms.term like '%?%'
-        and listed_terms.code is not null
-        and stg_intake__source_words.code is null as is_doubtful
+        and coalesce(own_bare_words.code, listed_terms.code) is not null
+        and own_words.code is null as is_doubtful
     from written_terms
-    left join stg_intake__source_words
+    left join stg_intake__source_words as own_words
         on
-            written_terms.term_kind = stg_intake__source_words.word_kind
-            and written_terms.term = stg_intake__source_words.source_word
+            written_terms.term_kind = own_words.word_kind
+            and written_terms.term = own_words.source_word
+    left join stg_intake__source_words as own_bare_words
+        on
+            written_terms.term_kind = own_bare_words.word_kind
+            and written_terms.bare_term = own_bare_words.source_word
     left join listed_terms
         on
             written_terms.term_kind = listed_terms.term_kind

@@ -372,3 +372,109 @@ def test_ages_and_days_and_one_row_per_measurement(tmp_path):
 def test_words_of_a_column_are_known_to_staging(wide):
     words = load(*wide).execute("from raw.source_words order by all").fetchall()
     assert words == [("yes_no", "yes", "yes")]
+
+
+YES_AND_NO = """\
+version: 1
+source_system: boxes
+label: Columns of yes and no
+criteria: [is_adult]
+defaults: {missing_codes: [n.d.]}
+exports:
+  patients:
+    files: [{file: people, columns: {patient_id: Nr, sex: Sesso}}]
+  comorbidities:
+    files:
+      - {file: boxes, part: asma, records: {Asma: [si]},
+         columns: {patient_id: Nr, comorbidity_term: {constant: asma}}}
+      - {file: boxes, part: rinite, records: {Rinite: [si]},
+         columns: {patient_id: Nr, comorbidity_term: {constant: rinite}}}
+      - {file: boxes, part: orticaria, records: {Orticaria: [x]},
+         columns: {patient_id: Nr, comorbidity_term: {constant: orticaria}}}
+      - {file: boxes, part: lieve, records: {Gravità: [si, lieve], Asma: not_empty},
+         columns: {patient_id: Nr, comorbidity_term: {constant: eczema}}}
+      - {file: boxes, part: grave, records: {Gravità: [grave]},
+         columns: {patient_id: Nr, comorbidity_term: {constant: eczema grave}}}
+  prescriptions:
+    files:
+      - {file: boxes, part: prima, records: {Ciclo: [si]},
+         columns: {prescription_id: Nr, patient_id: Nr, drug_name: {constant: ciclosporina},
+                   period: {constant: before_index}}}
+      - {file: boxes, part: visita, records: {Visita: ["1"]},
+         columns: {prescription_id: {join: [Nr, Visita]}, patient_id: Nr,
+                   drug_name: {constant: dupilumab}}}
+"""
+BOXES = """\
+Nr,Visita,Asma,Rinite,Orticaria,Gravità,Ciclo
+1,1,si,si,x,si,si
+2,1,no,,,lieve,no
+3,1,,,,grave,
+4,1,n.d.,si,?,NO,?
+5,1,SI,,,boh,non noto
+6,1,?,,,,no
+7,1,,,,,
+7,2,no,,,,
+8,1,no,,,,no
+"""
+
+
+def boxes(folder: Path, mapping: str = YES_AND_NO) -> duckdb.DuckDBPyConnection:
+    folder.mkdir()
+    (folder / "people.csv").write_text("Nr,Sesso\n" + "".join(f"{n},m\n" for n in range(1, 9)))
+    (folder / "boxes.csv").write_text(BOXES, encoding="utf-8")
+    (folder.parent / "ours.yml").write_text(mapping, encoding="utf-8")
+    connection = duckdb.connect()
+    load_delivery(open_delivery(folder, str(folder.parent / "ours.yml")), KEY, connection)
+    return connection
+
+
+def patients_by(connection: duckdb.DuckDBPyConnection, column: str, table: str) -> dict:
+    query = f"""
+        select {column}, list(patient_id order by patient_id) from raw.{table}
+        where {column} is not null group by all
+    """
+    return dict(connection.sql(query).fetchall())
+
+
+def test_a_cell_that_a_mapping_does_not_name_is_a_doubt_unless_it_says_no(tmp_path):
+    """Empty cells are too, where the column says no of others and of the patient nothing."""
+    connection = boxes(tmp_path / "d")
+    assert patients_by(connection, "comorbidity_term", "comorbidities") == {
+        "asma": ["1"],
+        "asma?": ["3", "4", "5", "6"],
+        "rinite": ["1", "4"],
+        "orticaria": ["1"],
+        "orticaria?": ["4"],
+        "eczema": ["1", "2"],
+        "eczema?": ["5", "6", "7", "8"],
+        "eczema grave": ["3"],
+    }
+    assert patients_by(connection, "drug_name", "prescriptions") == {
+        "ciclosporina": ["1"],
+        "ciclosporina?": ["3", "4", "5", "7", "7"],
+        "dupilumab": ["1", "2", "3", "4", "5", "6", "7", "8"],
+    }
+
+
+def test_a_word_is_no_where_the_mapping_says_so(tmp_path):
+    words = 'words: {yes_no: {"?": "no", boh: "no"}}\nexports:'
+    connection = boxes(tmp_path / "d", YES_AND_NO.replace("exports:", words, 1))
+    found = patients_by(connection, "comorbidity_term", "comorbidities")
+    doubts = {term: found[term] for term in ("asma?", "orticaria?", "eczema?")}
+    assert doubts == {
+        "asma?": ["3", "4", "5"],
+        # Now the column says no.
+        "orticaria?": ["2", "3", "5", "6", "7", "7", "8"],
+        "eczema?": ["6", "7", "8"],
+    }
+
+
+def test_a_record_of_boxes_that_say_nothing_new_is_of_no_use(tmp_path):
+    """The first record of patient 7 is empty where the second says no."""
+    mapping = YES_AND_NO[: YES_AND_NO.index("  prescriptions:")]
+    connection = boxes(tmp_path / "d", mapping)
+    query = """
+        select record_number, record_fault from raw.comorbidities
+        where record_fault is not null or source_file like '%not_selected' order by all
+    """
+    assert connection.sql(query).fetchall() == [(7, "not_selected")]

@@ -10,13 +10,12 @@ import pytest
 from intake_deliveries import KEY
 
 from intake.check import check
-from intake.contract import EXPORTS
+from intake.contract import EXPORTS, known_words
 from intake.delivery import open_delivery
 from intake.loader import load_delivery
 from intake.mapping import load_mapping
 from intake.propose.draft import ProposeReport, mapping_path, propose, questions_of
 from intake.propose.proposal import Setting, flow
-from intake.propose.roles import known_words
 from intake.refusals import IntakeError, MappingError
 
 ROOT = Path(__file__).resolve().parents[3]
