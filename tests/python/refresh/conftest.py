@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import invented
@@ -24,18 +23,7 @@ def work_file(settings: Settings) -> Path:
     return settings.work_file
 
 
-@pytest.fixture(scope="session")
-def first_version(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A registry of twenty patients with one published version; tests work on copies."""
-    made = invented.make_folders(tmp_path_factory.mktemp("first_version"))
-    invented.refresh(made)
-    return made
-
-
 @pytest.fixture
-def published(settings: Settings, first_version: Settings) -> Settings:
+def published(settings: Settings) -> Settings:
     """A registry of twenty patients with one published version."""
-    for name in ("vault", "published"):
-        folder = getattr(settings, name)
-        shutil.copytree(getattr(first_version, name), folder, symlinks=True, dirs_exist_ok=True)
-    return settings
+    return invented.published_before(settings)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,6 +59,9 @@ class Shape:
     other_sex: tuple[int, ...] = ()
     n_unmapped: int = 0
     n_without_easi: int = 0
+
+
+_USUAL = Shape()
 
 
 def pseudonym(number: int) -> str:
@@ -278,6 +282,42 @@ def refresh(
             chosen or steps(shape or Shape(), report),
             progress,
         )
+
+
+def published_before(
+    settings: Settings, *later: tuple[str, Shape], first: Shape = _USUAL
+) -> Settings:
+    """Copy a registry of these published versions into the folders; each is made once.
+
+    ``later`` are the deliveries after the first one, each with what is built of it.
+    """
+    return copy_registry(_history(first, later), settings)
+
+
+@functools.cache
+def _history(first: Shape, later: tuple[tuple[str, Shape], ...]) -> Settings:
+    made = make_folders(Path(tempfile.mkdtemp(dir=_kept_folder().name)))
+    if not later:
+        refresh(made, first)
+        return made
+    copy_registry(_history(first, later[:-1]), made)
+    text, shape = later[-1]
+    deliver(made, text)
+    refresh(made, shape)
+    return made
+
+
+_kept_folder = functools.cache(tempfile.TemporaryDirectory)
+"""One for the process, removed at its end."""
+
+
+def copy_registry(made: Settings, settings: Settings) -> Settings:
+    """Put a copy of a registry and of its delivery in the place of these folders."""
+    for name in ("delivery", "vault", "published"):
+        folder = getattr(settings, name)
+        shutil.rmtree(folder)
+        shutil.copytree(getattr(made, name), folder, symlinks=True)
+    return settings
 
 
 def deliver(settings: Settings, text: str) -> None:

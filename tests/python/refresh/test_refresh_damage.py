@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from invented import Shape, deliver, refresh
+from invented import Shape, deliver, published_before, refresh
 
 from core.settings import Settings
 from core.stop import ExitCode, Stop
@@ -82,9 +82,7 @@ DAMAGES = (write_log, alter, empty, lose, lead_elsewhere, replace_link, lose_lin
 
 
 def two_versions(settings: Settings) -> None:
-    refresh(settings)
-    deliver(settings, "next")
-    refresh(settings, Shape(load_id="load-2"))
+    published_before(settings, ("next", Shape(load_id="load-2")))
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -117,7 +115,7 @@ def test_damage_is_seen_by_every_command_and_ended_by_the_next_run(
 @pytest.mark.parametrize("damage", [empty, lose, lose_link])
 def test_the_only_version_is_damaged(settings, damage):
     """There is nothing to compare with: the run stops, or compares with what is still sound."""
-    refresh(settings)
+    published_before(settings)
     damage(settings)
     if damage is not lose_link:
         with pytest.raises(Stop) as stop:
@@ -152,12 +150,9 @@ def test_a_damaged_older_version_is_named(settings):
 
 
 def test_a_rolled_back_delivery_does_not_leave_readers_on_a_damaged_version(settings):
-    refresh(settings)
+    later = (("next", Shape(load_id="load-2")), ("third", Shape(load_id="load-3")))
+    published_before(settings, *later)
     first = versions.version_files(settings)[0]
-    deliver(settings, "next")
-    refresh(settings, Shape(load_id="load-2"))
-    deliver(settings, "third")
-    refresh(settings, Shape(load_id="load-3"))
     publish.rollback(settings, None, "wrong")
     alter(settings)
     with pytest.raises(Stop) as stop:
@@ -214,7 +209,7 @@ def test_a_failure_of_the_machine_is_one_line_with_its_exit_code(
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can change owners")
 def test_a_folder_of_another_account_is_one_line_and_exit_code_9(settings):
     """The command runs as an account that may enter the folder and does not own it."""
-    refresh(settings)
+    published_before(settings)
     os.chmod(settings.vault, 0o777)
     nobody = 65534
     script = (

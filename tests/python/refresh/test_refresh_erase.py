@@ -91,10 +91,7 @@ def key(first, tmp_path, monkeypatch):
 @pytest.fixture
 def registry(first, settings, key):
     """A copy of the three versions, with their key."""
-    for name in ("delivery", "vault", "published"):
-        shutil.rmtree(getattr(settings, name))
-        shutil.copytree(getattr(first, name), getattr(settings, name), symlinks=True)
-    return settings
+    return invented.copy_registry(first, settings)
 
 
 def erase_patient(settings, key, patient, reason="", steps=None):

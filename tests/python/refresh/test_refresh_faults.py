@@ -18,7 +18,7 @@ import duckdb
 import invented
 import pytest
 from builds import PARSE_CACHE, ROOT
-from invented import Shape, deliver, refresh
+from invented import Shape, deliver, published_before, refresh
 
 from core.settings import Settings
 from core.stop import ExitCode, Stop
@@ -117,7 +117,7 @@ def test_rows_that_a_test_stored_stay_in_the_vault(settings):
 
 @pytest.mark.fault("P212")
 def test_too_little_memory_stops_with_a_message_and_leaves_nothing(settings):
-    refresh(settings)
+    published_before(settings)
     served = versions.served(settings).read_bytes()
     deliver(settings, "next")
 
@@ -140,7 +140,7 @@ def test_too_little_memory_stops_with_a_message_and_leaves_nothing(settings):
 
 @pytest.mark.fault("P209")
 def test_a_disk_that_fills_while_publishing_leaves_the_old_version(settings):
-    refresh(settings)
+    published_before(settings)
     served = versions.served(settings).read_bytes()
     script = (
         "import sys\n"
@@ -172,9 +172,7 @@ def test_a_disk_that_fills_while_publishing_leaves_the_old_version(settings):
 
 @pytest.mark.fault("P213", "P228")
 def test_a_damaged_served_version_is_found_and_the_one_before_can_be_served(settings):
-    refresh(settings)
-    deliver(settings, "next")
-    refresh(settings, Shape(n_patients=22, load_id="load-2"))
+    published_before(settings, ("next", Shape(n_patients=22, load_id="load-2")))
     served = versions.served(settings)
     os.chmod(served, 0o644)
     content = bytearray(served.read_bytes())

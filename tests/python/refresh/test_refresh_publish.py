@@ -22,6 +22,21 @@ def publish_once(settings, shape=None, build_id="aaaa1111"):
     return invented.publish_work_file(settings, build_id=build_id)
 
 
+@pytest.fixture(scope="module")
+def made_of_three(tmp_path_factory):
+    made = invented.make_folders(tmp_path_factory.mktemp("three"))
+    for build_id in ("aaaa1111", "bbbb2222", "cccc3333"):
+        publish_once(made, build_id=build_id)
+    return made
+
+
+@pytest.fixture
+def names(made_of_three, settings):
+    """The names of three published versions; each test has a copy of its own."""
+    invented.copy_registry(made_of_three, settings)
+    return [version.name for version in versions.listed(settings)]
+
+
 ENTRY = {"seq": 1, "build_id": "aaaa1111", "packed_at": "2020-12-31T00:00:00+00:00"}
 
 
@@ -169,10 +184,8 @@ def test_versions_are_ordered_by_number_when_the_clock_goes_back(settings, monke
 
 @pytest.mark.fault("P213")
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
-def test_a_flipped_byte_is_found_and_the_version_is_not_served_again(settings, share):
-    line = publish_once(settings)
-    publish_once(settings, build_id="bbbb2222")
-    version = versions.file_of(settings, line["version"])
+def test_a_flipped_byte_is_found_and_the_version_is_not_served_again(settings, names, share):
+    version = versions.file_of(settings, names[0])
     os.chmod(version, 0o644)
     content = bytearray(version.read_bytes())
     content[int(len(content) * share)] ^= 1
@@ -184,20 +197,12 @@ def test_a_flipped_byte_is_found_and_the_version_is_not_served_again(settings, s
     assert stop.value.code == ExitCode.DAMAGED
 
 
-def three_versions(settings):
-    return [
-        publish_once(settings, build_id=build_id)["version"]
-        for build_id in ("aaaa1111", "bbbb2222", "cccc3333")
-    ]
-
-
 @pytest.mark.fault("P260")
 @pytest.mark.parametrize(
     ("name", "value"),
     [("source_system", "elsewhere"), ("seq", 9), ("packed_at", "1999"), ("tables", [])],
 )
-def test_an_edited_manifest_line_differs_from_the_file_it_describes(settings, name, value):
-    names = three_versions(settings)
+def test_an_edited_manifest_line_differs_from_the_file_it_describes(settings, names, name, value):
     lines = settings.manifest.read_text().splitlines()
     entry = json.loads(lines[1])
     entry[name] = value
@@ -215,8 +220,7 @@ def test_an_edited_sha256_is_found(settings):
 
 @pytest.mark.fault("P260")
 @pytest.mark.parametrize("line", ["{", "[]", "", "\x00\x00"])
-def test_an_unreadable_manifest_line_stops_with_its_number_and_advice(settings, line):
-    three_versions(settings)
+def test_an_unreadable_manifest_line_stops_with_its_number_and_advice(settings, names, line):
     lines = settings.manifest.read_text().splitlines()
     lines[1] = line
     settings.manifest.write_text("\n".join(lines) + "\n")
@@ -229,8 +233,7 @@ def test_an_unreadable_manifest_line_stops_with_its_number_and_advice(settings, 
 
 
 @pytest.mark.parametrize("kept", [[], [0], [2], [0, 1], [0, 2], [1, 2]])
-def test_lost_manifest_lines_are_found_and_written_again_from_the_files(settings, kept):
-    names = three_versions(settings)
+def test_lost_manifest_lines_are_found_and_written_again_from_the_files(settings, names, kept):
     before = manifest.read(settings.manifest)
     lines = settings.manifest.read_text().splitlines(keepends=True)
     settings.manifest.write_text("".join(lines[number] for number in kept))
@@ -250,8 +253,7 @@ def test_lost_manifest_lines_are_found_and_written_again_from_the_files(settings
     assert manifest.next_sequence(after) == 4
 
 
-def test_a_version_that_was_changed_gets_no_new_line(settings):
-    names = three_versions(settings)
+def test_a_version_that_was_changed_gets_no_new_line(settings, names):
     settings.manifest.write_text("")
     file = versions.file_of(settings, names[1])
     os.chmod(file, 0o644)
@@ -263,14 +265,12 @@ def test_a_version_that_was_changed_gets_no_new_line(settings):
     assert manifest.of_version(manifest.read(settings.manifest), names[0]) is not None
 
 
-def test_a_missing_version_is_found(settings):
-    names = three_versions(settings)
+def test_a_missing_version_is_found(settings, names):
     shutil.rmtree(settings.versions / names[0])
     assert versions.verify(settings) == [f"{names[0]}: the file is missing"]
 
 
-def test_a_version_removed_because_of_its_age_is_not_missing(settings):
-    names = three_versions(settings)
+def test_a_version_removed_because_of_its_age_is_not_missing(settings, names):
     publish.prune(settings, kept=1)
     assert versions.verify(settings) == []
     assert manifest.removed_versions(manifest.read(settings.manifest)) == set(names[:2])
@@ -332,8 +332,8 @@ def test_a_log_left_by_a_writing_tool_does_not_reach_the_next_version(settings):
         "set enable_external_access = true",
     ],
 )
-def test_a_reader_can_neither_write_nor_leave_the_file(settings, statement):
-    publish_once(settings)
+def test_a_reader_can_neither_write_nor_leave_the_file(settings, names, statement):
+    assert names
     with open_published(settings.published) as db, pytest.raises(duckdb.Error):
         db.execute(statement)
 

@@ -12,7 +12,7 @@ import sys
 import duckdb
 import invented
 import pytest
-from invented import Shape, deliver, passed_report, refresh
+from invented import Shape, deliver, passed_report, published_before, refresh
 
 from core.stop import ExitCode, Stop, Terminated
 from expectations.rules import CheckReport
@@ -32,7 +32,7 @@ def test_a_refresh_publishes_and_summarises_every_file(settings):
 
 
 def test_the_value_that_was_refused_is_not_in_the_published_file(settings):
-    refresh(settings)
+    published_before(settings)
     with open_published(settings.published) as db:
         columns = db.execute(
             "select column_name from duckdb_columns() where table_name = 'refusals'"
@@ -41,7 +41,7 @@ def test_the_value_that_was_refused_is_not_in_the_published_file(settings):
 
 
 def test_vault_folders_and_files_are_private(settings):
-    refresh(settings)
+    published_before(settings)
     modes = {
         stat.S_IMODE(path.lstat().st_mode)
         for path in settings.vault.rglob("*")
@@ -52,7 +52,7 @@ def test_vault_folders_and_files_are_private(settings):
 
 
 def test_the_work_folder_is_empty_afterwards(settings):
-    refresh(settings)
+    published_before(settings)
     assert [path.name for path in settings.work.iterdir()] == [".gitignore"]
 
 
@@ -81,7 +81,7 @@ def test_a_forced_second_run_gives_the_same_content_under_a_new_number(settings)
 
 
 def test_a_corrected_score_is_published_and_reported(settings):
-    refresh(settings)
+    published_before(settings)
     deliver(settings, "corrected")
     summary = refresh(settings, Shape(corrected_easi=((7, 3.5),), load_id="load-2"))
     assert [row["result_id"] for row in summary.result_changes] == ["mean_easi_week_04"]
@@ -107,7 +107,7 @@ def test_a_corrected_score_is_published_and_reported(settings):
 
 
 def test_the_old_value_of_a_correction_stays_in_the_vault_with_both_loads(settings):
-    refresh(settings)
+    published_before(settings)
     deliver(settings, "corrected")
     refresh(settings, Shape(corrected_easi=((7, 3.5),), load_id="load-2"))
     with duckdb.connect(str(settings.history), read_only=True) as db:
@@ -117,7 +117,7 @@ def test_the_old_value_of_a_correction_stays_in_the_vault_with_both_loads(settin
 
 
 def test_new_and_vanished_patients_are_counted(settings):
-    refresh(settings, Shape(n_patients=20))
+    published_before(settings)
     deliver(settings, "two more")
     summary = refresh(settings, Shape(n_patients=22, load_id="load-2"))
     added = {
@@ -136,7 +136,7 @@ def test_new_and_vanished_patients_are_counted(settings):
 
 
 def test_swapped_treatment_codes_for_half_the_patients_stop_the_publish(settings):
-    refresh(settings)
+    published_before(settings)
     deliver(settings, "swapped")
     with pytest.raises(Stop) as stop:
         refresh(settings, Shape(is_recoded=True, load_id="load-2"))
@@ -150,7 +150,7 @@ def test_swapped_treatment_codes_for_half_the_patients_stop_the_publish(settings
 
 
 def test_a_recode_can_be_accepted_by_name_and_the_reason_is_recorded(settings):
-    refresh(settings)
+    published_before(settings)
     deliver(settings, "swapped")
     summary = refresh(
         settings,
@@ -183,7 +183,7 @@ def test_unknown_terms_are_counted_and_none_is_published(settings, capsys):
 
 
 def test_clearly_more_unknown_terms_than_before_stop_and_can_be_accepted(settings):
-    refresh(settings, Shape(n_unmapped=1))
+    published_before(settings, first=Shape(n_unmapped=1))
     deliver(settings, "written in another way")
     more = Shape(n_unmapped=12, load_id="load-2")
     with pytest.raises(Stop) as stop:
@@ -212,7 +212,7 @@ def test_unknown_terms_are_judged_by_patients_and_share(n_records, n_patients, s
 
 
 def test_a_score_that_became_missing_stops_the_publish(settings):
-    refresh(settings)
+    published_before(settings)
     deliver(settings, "without EASI")
     with pytest.raises(Stop) as stop:
         refresh(settings, Shape(n_without_easi=20, load_id="load-2"))
@@ -223,7 +223,7 @@ def test_a_score_that_became_missing_stops_the_publish(settings):
 
 
 def test_half_the_patients_missing_stops_the_publish(settings):
-    refresh(settings, Shape(n_patients=20))
+    published_before(settings)
     deliver(settings, "half")
     with pytest.raises(Stop) as stop:
         refresh(settings, Shape(n_patients=10, load_id="load-2"))
@@ -231,7 +231,7 @@ def test_half_the_patients_missing_stops_the_publish(settings):
 
 
 def test_an_older_extraction_is_refused(settings):
-    refresh(settings, Shape(extraction_date="2021-06-30"))
+    published_before(settings, first=Shape(extraction_date="2021-06-30"))
     deliver(settings, "older")
     with pytest.raises(Stop) as stop:
         refresh(settings, Shape(extraction_date="2021-01-31", load_id="load-0"))
@@ -250,10 +250,7 @@ def test_a_delivery_that_was_followed_by_a_newer_one_is_refused(settings):
 
 
 def three_versions_and_back_to_the_second(settings):
-    refresh(settings)
-    for text in ("second", "third"):
-        deliver(settings, text)
-        refresh(settings, Shape(load_id=text))
+    published_before(settings, *((text, Shape(load_id=text)) for text in ("second", "third")))
     publish.rollback(settings, 2, "the third was wrong")
 
 
@@ -315,7 +312,7 @@ def test_a_fault_after_the_publish_is_not_recorded_as_a_refusal(settings):
 
 @pytest.mark.fault("P250")
 def test_another_key_is_refused(settings):
-    refresh(settings)
+    published_before(settings)
     deliver(settings, "other key")
     with pytest.raises(Stop) as stop:
         refresh(settings, Shape(key_fingerprint="ffffffff", load_id="load-2"))
@@ -323,7 +320,7 @@ def test_another_key_is_refused(settings):
 
 
 def test_a_delivery_of_another_registry_is_refused(settings):
-    refresh(settings)
+    published_before(settings)
     deliver(settings, "other")
     with pytest.raises(Stop) as stop:
         refresh(settings, Shape(source_system="elsewhere", load_id="load-2"))
@@ -331,7 +328,7 @@ def test_a_delivery_of_another_registry_is_refused(settings):
 
 
 def test_another_person_under_the_same_number_is_flagged(settings):
-    refresh(settings)
+    published_before(settings)
     deliver(settings, "reassigned")
 
     def load(given):
@@ -406,7 +403,7 @@ def test_the_trend_of_an_expectation_is_kept_over_builds(settings):
 
 
 def test_a_failed_build_leaves_the_old_version_and_is_recorded(settings):
-    refresh(settings)
+    published_before(settings)
     deliver(settings, "next")
 
     def build(given, progress, locks):
@@ -482,7 +479,7 @@ def test_a_mart_that_points_at_a_person_is_not_published(settings, statement):
 
 @pytest.mark.fault("P213")
 def test_a_damaged_version_stops_the_next_run(settings):
-    refresh(settings)
+    published_before(settings)
     served = versions.served(settings)
     os.chmod(served, 0o644)
     content = bytearray(served.read_bytes())
@@ -495,9 +492,7 @@ def test_a_damaged_version_stops_the_next_run(settings):
 
 
 def test_the_next_run_compares_with_an_older_version_when_the_newest_was_changed(settings):
-    refresh(settings)
-    deliver(settings, "two")
-    refresh(settings, Shape(n_patients=22, load_id="load-2"))
+    published_before(settings, ("next", Shape(n_patients=22, load_id="load-2")))
     served = versions.served(settings)
     os.chmod(served, 0o644)
     with duckdb.connect(str(served)) as db:
@@ -512,7 +507,7 @@ def test_the_next_run_compares_with_an_older_version_when_the_newest_was_changed
 
 
 def test_a_log_beside_a_version_is_not_read_as_part_of_it(settings):
-    refresh(settings)
+    published_before(settings)
     served = versions.served(settings)
     served.with_name(served.name + ".wal").write_bytes(b"rubbish")
     in_vault = settings.vault / served.parent.name / f"{settings.work_file.name}.wal"
@@ -573,7 +568,7 @@ def test_an_engine_error_is_shown_without_its_words(settings):
 
 @pytest.mark.fault("P205")
 def test_a_reader_with_the_old_version_open_does_not_stop_a_refresh(settings):
-    refresh(settings)
+    published_before(settings)
     with open_published(settings.published) as reader:
         deliver(settings, "next")
         refresh(settings, Shape(n_patients=22, load_id="load-2"))
@@ -623,7 +618,7 @@ def test_the_summary_shows_the_results_that_moved_most_with_their_denominators(c
 
 
 def test_the_summary_names_the_changed_columns(settings, capsys):
-    refresh(settings)
+    published_before(settings)
     deliver(settings, "corrected")
     summary.show(refresh(settings, Shape(corrected_easi=((7, 3.5),), load_id="load-2")))
     said = capsys.readouterr().out
