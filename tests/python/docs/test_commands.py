@@ -105,7 +105,7 @@ COMMANDS = (
         "REGISTRY_DELIVERY=exports/demo REGISTRY_MAPPING=clinic make build",
     ),
     Command("make docs"),
-    Command("dbt build", "dbt build --select fct_cohort_attrition --quiet"),
+    Command("dbt build", why_not="`make build` runs it"),
     Command('.venv/bin/dbt test --select "cohort_visits,test_type:unit"'),
     Command(
         'dbt test --select "<model>,test_type:unit"', why_not="the same with a model's name above"
