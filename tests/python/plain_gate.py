@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
+from core import duck
 from expectations import gate
 from expectations.facts import Facts
 from expectations.rules import CheckOutcome, CheckReport, Rule, Suite
@@ -23,9 +24,8 @@ GREAT_EXPECTATIONS = gate.run
 def run(work_file: Path, facts: Facts, suites: list[Suite] | None = None) -> CheckReport:
     """Judge a built work file, as `gate.run` does."""
     chosen = gate.all_suites(facts) if suites is None else suites
-    with duckdb.connect() as db:
-        # Tables of its own, so that a batch is queried once; every file has the same name.
-        db.execute(f"attach '{work_file}' as warehouse (read_only); use warehouse")
+    with duck.connect(work_file, read_only=True) as db:
+        # Tables of its own, so that a batch is queried once.
         db.execute("set threads = 1")
         outcomes = [each for suite in chosen for each in _judge(db, suite)]
     return CheckReport(tuple(outcomes), sum(len(suite.rules) for suite in chosen))

@@ -123,17 +123,18 @@ class Sent:
 
 def check(sent: Sent, track: Track) -> None:
     """Assert everything that holds for every case, then remove the large files."""
-    outcome = outcome_of(sent.ending, track.clean_ending)
-    assert outcome == sent.facts.ends_in, (outcome, sent.ending.said, sent.ending.rules)
-    assert outcome in sent.facts.allowed
-    if sent.ending.stop is not None:
-        check_message(sent.ending, track.clean)
-        assert sent.facts.rules <= set(sent.ending.rules) | set(sent.ending.failed)
-    else:
-        assert sent.facts.rules == set(sent.ending.rules)
-        check_blast_radius(sent, track.clean_ending)
-    if sent.ending.ledger:
-        check_ledger(sent)
+    with sent.ending.opened(), track.clean_ending.opened():
+        outcome = outcome_of(sent.ending, track.clean_ending)
+        assert outcome == sent.facts.ends_in, (outcome, sent.ending.said, sent.ending.rules)
+        assert outcome in sent.facts.allowed
+        if sent.ending.stop is not None:
+            check_message(sent.ending, track.clean)
+            assert sent.facts.rules <= set(sent.ending.rules) | set(sent.ending.failed)
+        else:
+            assert sent.facts.rules == set(sent.ending.rules)
+            check_blast_radius(sent, track.clean_ending)
+        if sent.ending.ledger:
+            check_ledger(sent)
     shutil.rmtree(sent.ending.warehouse.parent)
 
 
