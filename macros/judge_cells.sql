@@ -14,12 +14,12 @@
     ),
 
     cleaned as (
-        select column_rules.*,
-            written.cell,
-            {{ clean_text('written.cell', 'column_rules.missing_codes') }} as cell_text,
-            {{ plain_term('cell_text') }} as term
-        from written
-        inner join {{ column_rules }} as column_rules on written.column_name = column_rules.column_name
+        select texts.*, {{ plain_term('cell_text') }} as term
+        from (
+            select column_rules.*, written.cell, {{ clean_text('written.cell', 'column_rules.missing_codes') }} as cell_text
+            from written
+            inner join {{ column_rules }} as column_rules on written.column_name = column_rules.column_name
+        ) as texts
     ),
 
     {#- The declared mark is the only one: it changes places with the mark that is read below. #}

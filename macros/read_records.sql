@@ -2,11 +2,20 @@
     the centre, so that every key has the centre in it (function qualified writes the same form).
     key: columns that two records of one fact share; one that is no identifier is compared as a term.
     records: relation with the export's records as text. column_rules: see judge_cells.
-    Comes out: the columns of `records`; <identifier>_bare, without the centre; key_hash; fault_scopes (map: column -> what a fault costs). -#}
+    Comes out: the columns of `records`; <identifier>_bare, without the centre; <identifier>_rule (null: sound); key_hash;
+    fault_scopes (map: column -> what a fault costs). -#}
 {% macro clean_records(identifiers, key, records, column_rules) -%}
     select cleaned.*,
         {%- for identifier in identifiers %}
-        if(centre_code != '', centre_code || ':' || {{ identifier }}_bare, {{ identifier }}_bare) as {{ identifier }},
+        {#- An identifier is text and stays what it is; 1.23457E+11 and 2E+11 are what a spreadsheet leaves of a
+            long number. Letters of every script are named once, because DuckDB compiles them again at each use. #}
+        {%- set cell = identifier ~ '_bare' %}
+        if(centre_code != '', centre_code || ':' || {{ cell }}, {{ cell }}) as {{ identifier }},
+        case
+            when {{ cell }} is null then 'missing_required'
+            when length({{ cell }}) > 128 or contains(' ._/|:,%&()+-', {{ cell }}[1]) or not regexp_full_match({{ cell }}, '[\pL\d ._/|:,%&()+-]*') then 'id_format'
+            when (contains({{ cell }}, 'E') or contains({{ cell }}, 'e')) and regexp_full_match({{ cell }}, '\d+([.,]\d+[eE][+-]?|[eE]\+)\d+') then 'id_format'
+        end as {{ identifier }}_rule,
         {%- endfor %}
         hash(
             {%- for column in key -%}
@@ -47,14 +56,15 @@
 {% macro read_records(identifiers, columns, key, records, repeated_keys, cells, not_before={}, alternatives={}, kept=[]) -%}
     {#- column -> [SQL of the broken rule, SQL of the cell] -#}
     {%- set judged = {} -%}
-    {%- for column in identifiers %}{% do judged.update({column: [column ~ '_rule', 'records.' ~ column]}) %}{% endfor -%}
+    {%- for column in identifiers %}{% do judged.update({column: ['records.' ~ column ~ '_rule', 'records.' ~ column]}) %}{% endfor -%}
     {#- A text has no rule. #}
     {%- for column, reading in columns.items() if reading != 'cell_text' -%}
         {%- set rule = column ~ ('_rule' if column in not_before or column in alternatives else '_cell.rule_code') -%}
         {%- do judged.update({column: [rule, column ~ '_cell.cell_text']}) -%}
     {%- endfor -%}
     {%- set rules = judged.values() | map('first') -%}
-    select
+    select read.*, if(faults is null, false, list_contains(list_transform(faults, each -> each.scope_code), 'record')) as is_refused
+    from (select
         {% for column in ['source_file', 'record_number', 'line_number'] + identifiers + kept -%}
         records.{{ column }}{{ ', ' }}
         {%- endfor %}
@@ -87,17 +97,6 @@
             {{- ', ' if not loop.last }}
             {%- endfor -%}
         ) as content,
-        {%- for identifier in identifiers %}
-        {#- An identifier is text and stays what it is; 1.23457E+11 and 2E+11 are what a spreadsheet leaves of a
-            long number. A counted repetition over letters of every script would cost a hundred times as much. #}
-        {%- set cell = 'records.' ~ identifier ~ '_bare' %}
-        case
-            when {{ cell }} is null then 'missing_required'
-            when length({{ cell }}) > 128 or not regexp_full_match({{ cell }}, '[\pL\d][\pL\d ._/|:,%&()+-]*') then 'id_format'
-            when (contains({{ cell }}, 'E') or contains({{ cell }}, 'e'))
-                and regexp_full_match({{ cell }}, '\d+([.,]\d+[eE][+-]?|[eE]\+)\d+') then 'id_format'
-        end as {{ identifier }}_rule,
-        {%- endfor %}
         case
             when records.record_fault is not null
                 then [{{ fault("'(record)'", 'records.record_fault', "'record'", 'records.record_fault_detail') }}]
@@ -112,12 +111,12 @@
                     {{ fault("'" ~ column ~ "'", rule, scope, cell) }}{{ ',' if not loop.last }}
                     {%- endfor %}
                 ], each -> each.rule_code is not null)
-        end as faults,
-        if(faults is null, false, list_contains(list_transform(faults, each -> each.scope_code), 'record')) as is_refused
+        end as faults
     from {{ records }} as records
     left join {{ repeated_keys }} as repeated_keys on records.key_hash = repeated_keys.key_hash
     {%- for column in columns %}
     left join {{ cells }} as {{ column }}_cell on {{ column }}_cell.column_name = '{{ column }}'
         {{- ' and ' ~ column ~ '_cell.cell is not distinct from records.' ~ column }}
     {%- endfor %}
+    ) as read
 {%- endmacro %}

@@ -91,7 +91,7 @@ def rules_of_kinds() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {"text": set()}
     for branch in branches:
         found[branch.split("'")[1]] = rules_in(branch)
-    found["identifier"] = rules_in(macro_text("read_records")) - {"missing_required"}
+    found["identifier"] = rules_in(macro_text("clean_records")) - {"missing_required"}
     return found
 
 
