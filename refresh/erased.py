@@ -318,17 +318,24 @@ def spellings(db: duckdb.DuckDBPyConnection, patient_id: str) -> int:
 
 
 def _columns(db: duckdb.DuckDBPyConnection) -> list[_Column]:
-    found = db.execute(
-        "select c.schema_name, c.table_name, c.column_name, "
-        "list(c.column_name) over (partition by c.table_oid), contains(c.data_type, 'VARCHAR') "
-        "from duckdb_columns() as c inner join duckdb_tables() as t using (table_oid) "
-        "where c.database_name = current_database() and t.database_name = current_database() "
-        "order by all"
+    """Return the text columns of every table of an open file, in order."""
+    # Two plain lists: DuckDB takes five times as long to join them.
+    tables = db.execute(
+        "select schema_name, table_name from duckdb_tables() "
+        "where database_name = current_database()"
     ).fetchall()
+    columns: dict[tuple[str, str], dict[str, str]] = {table: {} for table in tables}
+    for schema, table, name, kind in db.execute(
+        "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+        "where database_name = current_database() order by all"
+    ).fetchall():
+        if (schema, table) in columns:
+            columns[schema, table][name] = kind
     return [
-        _Column(db, schema, table, name, frozenset(siblings))
-        for schema, table, name, siblings, is_text in found
-        if is_text
+        _Column(db, schema, table, name, frozenset(kinds))
+        for (schema, table), kinds in sorted(columns.items())
+        for name, kind in kinds.items()
+        if "VARCHAR" in kind
     ]
 
 
