@@ -8,6 +8,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker per core: their threads would only wait
 
+import duckdb
 import pytest
 import short_road
 from builds import PARSE_CACHE, ROOT, TEST_KEY, Build, load_build, publish, run_dbt, save_build
@@ -45,6 +46,19 @@ LONG_FILES = (
     "end_to_end/test_two_centres.py",
 )
 """The longest first, so that no worker is left alone with one at the end; the others after them."""
+
+
+_connect = duckdb.connect
+
+
+def connect_with_one_thread(
+    database: str | Path = ":memory:", read_only: bool = False, config: dict | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Open DuckDB with one thread, if no other number is given: a worker has one core."""
+    return _connect(database, read_only, {"threads": 1, **(config or {})})
+
+
+duckdb.connect = connect_with_one_thread
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
