@@ -10,6 +10,10 @@ cohort_recorded_visits as (
     select * from {{ ref('cohort_recorded_visits') }}
 ),
 
+stg_clinic__refused_visits as (
+    select * from {{ ref('stg_clinic__refused_visits') }}
+),
+
 cohort_delivery as (
     select * from {{ ref('cohort_delivery') }}
 ),
@@ -105,10 +109,13 @@ data_collection as (
         on data_collection_day.data_collection_date = seasons_of_days.calendar_date
 ),
 
--- Not adherent to topical therapy at any visit: enrolled, not evaluable.
+-- Not adherent to topical therapy at any visit, also a refused one, since its day does not matter:
+-- enrolled, not evaluable.
 non_adherent_patients as (
-    select distinct patient_id
-    from cohort_recorded_visits
+    select patient_id from cohort_recorded_visits
+    where topical_adherence_code = 'non_adherent'
+    union distinct
+    select patient_id from stg_clinic__refused_visits
     where topical_adherence_code = 'non_adherent'
 ),
 

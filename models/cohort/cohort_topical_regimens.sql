@@ -145,6 +145,7 @@ active_courses as (
         bool_or(is_undated) as has_undated,
         bool_or(is_certain) filter (is_tacrolimus) as is_tacrolimus_certain,
         bool_or(is_certain) filter (not is_tacrolimus) as is_corticosteroid_certain,
+        bool_or(not is_tacrolimus and potency_rank is null) as has_unknown_potency,
         max(potency_rank) as highest_possible_rank,
         max(potency_rank) filter (is_certain) as highest_certain_rank,
         -- The tacrolimus course that a reviewer is shown: the one that started first.
@@ -185,11 +186,13 @@ flagged as (
                 and active_courses.has_unmapped is not true
                 then false
         end as is_on_corticosteroids,
-        -- The strongest is not known where a stronger one may have been active.
+        -- The strongest is not known where a stronger one may have been active, or one of a
+        -- potency that is not known.
         case
             when
                 active_courses.highest_possible_rank = active_courses.highest_certain_rank
                 and not active_courses.has_unmapped
+                and active_courses.has_unknown_potency is not true
                 then active_courses.highest_certain_rank
         end as highest_potency_rank,
         -- No row: no active course.

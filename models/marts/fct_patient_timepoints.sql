@@ -24,6 +24,10 @@ cohort_topical_regimens as (
     select * from {{ ref('cohort_topical_regimens') }}
 ),
 
+cohort_refused_visits as (
+    select * from {{ ref('cohort_refused_visits') }}
+),
+
 cohort_delivery as (
     select * from {{ ref('cohort_delivery') }}
 ),
@@ -107,6 +111,7 @@ final as (
             as easi_change_from_baseline,
         case
             when cohort_scores.patient_id is not null then null
+            when cohort_refused_visits.patient_id is not null then 'visit_refused'
             when patient_timepoints.is_window_over then 'no_visit_in_window'
             else 'window_after_extraction'
         end as not_attended_reason_code,
@@ -124,6 +129,10 @@ final as (
         on
             patient_timepoints.patient_id = cohort_scores.patient_id
             and patient_timepoints.timepoint_code = cohort_scores.timepoint_code
+    left join cohort_refused_visits
+        on
+            patient_timepoints.patient_id = cohort_refused_visits.patient_id
+            and patient_timepoints.timepoint_code = cohort_refused_visits.timepoint_code
     left join easi_bands
         on cohort_scores.easi_score = easi_bands.score_value
     left join dlqi_bands

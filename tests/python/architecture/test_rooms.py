@@ -22,6 +22,7 @@ MAY_READ = {
 REFUSED = {
     "stg_clinic__refused_adverse_events": "base_clinic__adverse_events",
     "stg_clinic__refused_comorbidities": "base_clinic__comorbidities",
+    "stg_clinic__refused_visits": "base_clinic__visits",
     "stg_pharmacy__refused_courses": "base_pharmacy__prescriptions",
 }
 STAGING_SEEDS = {"export_columns", "word_list", "score_definitions"}
