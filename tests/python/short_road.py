@@ -121,7 +121,7 @@ class ShortRoad:
             Data test that fails -> rows for which it fails.
         """
         db.execute("set timezone = 'UTC'; set threads = 1")
-        # Half of the time is planning the base models, which takes less without it.
+        # Most of the time is planning, which takes a tenth less without it.
         db.execute("set disabled_optimizers = 'cte_inlining'")
         # To choose a compression for a hundred small tables takes as long as half of the models.
         db.execute("set force_compression = 'uncompressed'")
