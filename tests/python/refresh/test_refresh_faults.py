@@ -123,7 +123,7 @@ def test_too_little_memory_stops_with_a_message_and_leaves_nothing(settings):
 
     def build(given, progress, locks):
         config = {
-            "memory_limit": "20MB",
+            "memory_limit": "10MB",
             "temp_directory": str(given.work / "tmp"),
             "max_temp_directory_size": "1MB",
         }
