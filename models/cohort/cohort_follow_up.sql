@@ -153,9 +153,9 @@ final as (
         windows_of_patients.is_window_over_week_04,
         windows_of_patients.is_window_over_week_16,
         windows_of_patients.is_window_over_week_52,
-        -- No row: no refused record of the patient.
         case
             when cohort_delivery.has_adverse_events_export
+                -- No row: no refused record of the patient.
                 then coalesce(refused_events.n_refused, 0)
         end as n_refused_adverse_events
     from cohort_patients
