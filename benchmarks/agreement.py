@@ -3,7 +3,7 @@
 Each is a DuckDB file with schema marts or a folder of Parquet files. Marts that only one of the two
 has are not compared. The others must have the same rows and the same values, numbers to the last
 bit; types may differ where a value is equal after a cast to the reference's type. Keyed references
-of records differ by design: their key is that of a load.
+of records differ by design: their key is that of a load. Rows with no other key are compared whole.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ import duckdb
 
 from core.duck import literal, quote, rows
 
-KEYS = {
+KEYS: dict[str, tuple[str, ...]] = {
     "dim_patients": ("patient_id",),
     "fct_patient_timepoints": ("patient_id", "timepoint_code"),
     "fct_scores": ("patient_id", "timepoint_code", "score_code"),
     "fct_topical_regimens": ("patient_id", "timepoint_code"),
     "fct_tacrolimus_initiation": ("patient_id",),
     "fct_adverse_events": ("patient_id", "adverse_event_number"),
+    "fct_treatment_courses": (),
+    "fct_follow_up": ("patient_id",),
     "fct_cohort_attrition": ("step_number",),
     "fct_treatment_algorithm": ("patient_id", "timepoint_code"),
 }
@@ -69,6 +71,8 @@ def _differences(
     )
     if types.keys() != other_types.keys():
         return [f"columns of one side only: {', '.join(sorted(types.keys() ^ other_types.keys()))}"]
+    if not keys:
+        return _unmatched_rows(db, types, ours, theirs)
     counts = ", ".join(
         f"count(*) filter (a.{quote(column)} is distinct from "
         f"cast(b.{quote(column)} as {kind})) as {quote(column)}"
@@ -85,6 +89,24 @@ def _differences(
     if not n_ours == n_theirs == n_both:
         differences.insert(0, f"{n_ours} and {n_theirs} rows, {n_both} with the same key")
     return differences
+
+
+def _unmatched_rows(
+    db: duckdb.DuckDBPyConnection, types: dict[str, str], ours: str, theirs: str
+) -> list[str]:
+    """Compare how often each whole row occurs on the two sides."""
+    columns = ", ".join(map(quote, types))
+    casts = ", ".join(f"cast({quote(name)} as {kind})" for name, kind in types.items())
+    [found] = rows(
+        db,
+        "select coalesce(sum(surplus) filter (surplus > 0), 0) as ours, "
+        "coalesce(-sum(surplus) filter (surplus < 0), 0) as theirs from ("
+        f"select sum(side) as surplus from (select {columns}, 1 as side from {ours} "
+        f"union all select {casts}, -1 as side from {theirs}) group by {columns})",
+    )
+    if not any(found.values()):
+        return []
+    return [f"{found['ours']} and {found['theirs']} rows without an equal row of the other side"]
 
 
 def main() -> int:

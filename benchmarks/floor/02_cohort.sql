@@ -105,9 +105,10 @@ create temp table eligibility as
 with index_dates as (
     select
         patient_id,
-        min(start_date) as index_date
+        min(start_date) filter (treatment_class_code = getvariable('index_class')) as index_date,
+        min(start_date) as first_start_date,
+        max(start_date) as last_start_date
     from courses
-    where treatment_class_code = getvariable('index_class')
     group by patient_id
 ),
 
@@ -142,7 +143,9 @@ seen as (
             visits.visit_date - index_dates.index_date
             between severe.first_day and severe.last_day
         ) as highest_easi,
-        bool_or(visits.topical_adherence = 'non_adherent') as is_non_adherent
+        bool_or(visits.topical_adherence = 'non_adherent') as is_non_adherent,
+        min(visits.visit_date) as first_visit_date,
+        max(visits.visit_date) as last_visit_date
     from visits
     left join index_dates
         on visits.patient_id = index_dates.patient_id
@@ -185,6 +188,8 @@ select
     ] as verdicts,
     list_position(verdicts, false) as first_failed,
     first_failed is null as is_enrolled,
+    least(index_dates.first_start_date, seen.first_visit_date) as first_recorded_date,
+    greatest(index_dates.last_start_date, seen.last_visit_date) as last_recorded_date,
     patients.rowid + 1 as record_number
 from patients
 left join index_dates
@@ -210,6 +215,8 @@ select
     season_start(eligibility.index_date, seasons.first_month_number) as index_season_start_date,
     season_end(eligibility.index_date, seasons.last_month_number) as index_season_end_date,
     eligibility.is_evaluable,
+    eligibility.first_recorded_date,
+    eligibility.last_recorded_date,
     eligibility.record_number,
     'p' || substr(
         sha256(

@@ -1,4 +1,5 @@
--- Bare script, part 5: first use of tacrolimus, adverse events, flow chart and algorithm.
+-- Bare script, part 5: first use of tacrolimus, adverse events, courses, follow-up, flow chart and
+-- algorithm.
 
 create table marts.fct_tacrolimus_initiation as
 with followed as (
@@ -107,6 +108,92 @@ inner join enrolled
     on adverse_events.patient_id = enrolled.patient_id
 left join adverse_event_terms
     on adverse_events.event_term = adverse_event_terms.term;
+
+create table marts.fct_treatment_courses as
+select
+    enrolled.pseudonym as patient_id,
+    courses.treatment_class_code,
+    courses.substance_code,
+    cast(null as varchar) as stop_reason_code,
+    left(sha256(getvariable('reference_key') || courses.record_number || ' prescriptions.csv'), 16)
+        as record_reference,
+    false as is_undated,
+    false as is_partial,
+    false as is_earlier_only,
+    courses.end_date = date 'infinity' as is_ongoing,
+    cast(courses.start_date - enrolled.index_date as integer) as start_day,
+    case
+        when courses.end_date < date 'infinity'
+            then cast(courses.end_date - enrolled.index_date as integer)
+    end as end_day
+from courses
+inner join enrolled
+    on courses.patient_id = enrolled.patient_id
+where courses.treatment_class_code != 'unmapped';
+
+create table marts.fct_follow_up as
+with onsets as (
+    select
+        patient_id,
+        min(onset_date) as first_onset_date,
+        max(onset_date) as last_onset_date
+    from adverse_events
+    group by patient_id
+),
+
+attended_days as (
+    select
+        patient_id,
+        max(visit_day) as last_attended_day
+    from attended
+    group by patient_id
+),
+
+-- A window is over if it ends before the first day of the season of the extraction.
+extraction as (
+    select season_start(getvariable('extraction_date'), first_month_number) as season_start_date
+    from seasons
+    where month_number = month(getvariable('extraction_date'))
+),
+
+last_days as (
+    select
+        max(last_day) filter (timepoint_code = 'baseline') as baseline,
+        max(last_day) filter (timepoint_code = 'week_04') as week_04,
+        max(last_day) filter (timepoint_code = 'week_16') as week_16,
+        max(last_day) filter (timepoint_code = 'week_52') as week_52
+    from visit_windows
+)
+
+select
+    enrolled.pseudonym as patient_id,
+    cast(null as varchar) as end_of_observation_reason_code,
+    enrolled.index_season_end_date + last_days.baseline < extraction.season_start_date
+        as is_window_over_baseline,
+    enrolled.index_season_end_date + last_days.week_04 < extraction.season_start_date
+        as is_window_over_week_04,
+    enrolled.index_season_end_date + last_days.week_16 < extraction.season_start_date
+        as is_window_over_week_16,
+    enrolled.index_season_end_date + last_days.week_52 < extraction.season_start_date
+        as is_window_over_week_52,
+    cast(
+        least(enrolled.first_recorded_date, onsets.first_onset_date) - enrolled.index_date
+        as integer
+    ) as first_recorded_day,
+    cast(
+        greatest(enrolled.last_recorded_date, onsets.last_onset_date) - enrolled.index_date
+        as integer
+    ) as last_recorded_day,
+    cast(null as integer) as last_contact_day,
+    cast(greatest(attended_days.last_attended_day, 0) as integer) as end_of_observation_day,
+    0 as n_refused_adverse_events
+from enrolled
+cross join extraction
+cross join last_days
+left join onsets
+    on enrolled.patient_id = onsets.patient_id
+left join attended_days
+    on enrolled.patient_id = attended_days.patient_id;
 
 create table marts.fct_cohort_attrition as
 with counts as (

@@ -11,7 +11,7 @@ from benchmarks.agreement import KEYS, compare
 from benchmarks.contenders import LARGEST_MART
 
 
-def test_the_bare_script_writes_the_same_eight_marts(ours, floor):
+def test_the_bare_script_writes_the_same_ten_marts(ours, floor):
     assert compare(ours, floor) == (list(KEYS), [])
 
 
@@ -35,7 +35,15 @@ def test_the_cohort_has_every_regimen_and_every_reason(ours):
         reasons = db.sql(
             "select count(distinct not_attended_reason_code) from marts.fct_patient_timepoints"
         ).fetchone()
+        courses = db.sql(
+            "select count(distinct is_ongoing), count(distinct treatment_class_code) "
+            "from marts.fct_treatment_courses"
+        ).fetchone()
+        windows = db.sql(
+            "select count(distinct is_window_over_week_52) from marts.fct_follow_up"
+        ).fetchone()
     assert (regimens, endings, reasons) == ((4, True), (True, 3), (2,))
+    assert (courses, windows) == ((2, 6), (2,))
 
 
 def test_the_bare_script_writes_only_the_chosen_mart(bench):
@@ -46,25 +54,37 @@ def test_the_bare_script_writes_only_the_chosen_mart(bench):
 
 
 @pytest.mark.parametrize(
-    ("change", "what"),
+    ("mart", "change", "what"),
     [
         (
+            "fct_scores",
             "update marts.fct_scores set score_value = score_value + 0.1 where rowid = 3",
             "column score_value: 1 of",
         ),
-        ("delete from marts.fct_scores where rowid = 3", "rows"),
-        ("insert into marts.fct_scores from marts.fct_scores limit 1", "rows"),
+        ("fct_scores", "delete from marts.fct_scores where rowid = 3", "rows"),
+        ("fct_scores", "insert into marts.fct_scores from marts.fct_scores limit 1", "rows"),
         (
+            "fct_scores",
             "alter table marts.fct_scores drop column has_response",
             "columns of one side only: has_response",
         ),
+        (
+            "fct_treatment_courses",
+            "update marts.fct_treatment_courses set is_partial = null where rowid = 3",
+            "1 and 1 rows",
+        ),
+        (
+            "fct_treatment_courses",
+            "insert into marts.fct_treatment_courses from marts.fct_treatment_courses limit 1",
+            "0 and 1 rows",
+        ),
     ],
 )
-def test_a_difference_is_found_and_named(floor, tmp_path, change, what):
+def test_a_difference_is_found_and_named(floor, tmp_path, mart, change, what):
     changed = tmp_path / "changed.duckdb"
     shutil.copyfile(floor, changed)
     with duckdb.connect(str(changed)) as db:
         db.execute(change)
     _, [difference] = compare(floor, changed)
-    assert difference.startswith("fct_scores: ")
+    assert difference.startswith(f"{mart}: ")
     assert what in difference
