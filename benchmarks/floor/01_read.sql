@@ -124,11 +124,16 @@ from read_csv(
     }
 );
 
-create temp table indications as
-select *
-from read_csv(
-    getvariable('seeds') || '/protocol/systemic_indications.csv',
-    types = {'threshold_value': 'decimal(4, 1)'}
+set variable indication_of = (
+    select
+        map_from_entries(
+            list((score_code, {'operator': operator, 'threshold_value': threshold_value}))
+        )
+    from read_csv(
+        getvariable('seeds') || '/protocol/systemic_indications.csv',
+        types = {'threshold_value': 'decimal(4, 1)'}
+    )
+    where score_code is not null
 );
 
 create temp table atc_codes as

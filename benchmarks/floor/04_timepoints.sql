@@ -167,66 +167,46 @@ left join banded_values as dlqi_bands
     on dlqi_bands.score_code = 'dlqi' and paired.dlqi_score = dlqi_bands.score_value;
 
 create table marts.fct_scores as
-with long_scores as (
+with score_codes as (
+    select unnest(['easi', 'itch_nrs', 'sleep_nrs', 'dlqi', 'iga', 'poem']) as score_code
+),
+
+long_scores as (
     select
-        patient_id,
-        timepoint_code,
-        'easi' as score_code,
-        cast(easi_score as decimal(4, 1)) as score_value,
-        cast(easi_baseline_score as decimal(4, 1)) as baseline_value,
-        easi_percent_change_from_baseline as percent_change_from_baseline
-    from marts.fct_patient_timepoints
-    where easi_score is not null
-    union all
-    select
-        patient_id,
-        timepoint_code,
-        'itch_nrs' as score_code,
-        cast(itch_nrs_score as decimal(4, 1)) as score_value,
-        cast(itch_nrs_baseline_score as decimal(4, 1)) as baseline_value,
-        itch_nrs_percent_change_from_baseline as percent_change_from_baseline
-    from marts.fct_patient_timepoints
-    where itch_nrs_score is not null
-    union all
-    select
-        patient_id,
-        timepoint_code,
-        'sleep_nrs' as score_code,
-        cast(sleep_nrs_score as decimal(4, 1)) as score_value,
-        cast(sleep_nrs_baseline_score as decimal(4, 1)) as baseline_value,
-        sleep_nrs_percent_change_from_baseline as percent_change_from_baseline
-    from marts.fct_patient_timepoints
-    where sleep_nrs_score is not null
-    union all
-    select
-        patient_id,
-        timepoint_code,
-        'dlqi' as score_code,
-        cast(dlqi_score as decimal(4, 1)) as score_value,
-        cast(dlqi_baseline_score as decimal(4, 1)) as baseline_value,
-        dlqi_percent_change_from_baseline as percent_change_from_baseline
-    from marts.fct_patient_timepoints
-    where dlqi_score is not null
-    union all
-    select
-        patient_id,
-        timepoint_code,
-        'iga' as score_code,
-        cast(iga_score as decimal(4, 1)) as score_value,
-        cast(iga_baseline_score as decimal(4, 1)) as baseline_value,
-        iga_percent_change_from_baseline as percent_change_from_baseline
-    from marts.fct_patient_timepoints
-    where iga_score is not null
-    union all
-    select
-        patient_id,
-        timepoint_code,
-        'poem' as score_code,
-        cast(poem_score as decimal(4, 1)) as score_value,
-        cast(poem_baseline_score as decimal(4, 1)) as baseline_value,
-        poem_percent_change_from_baseline as percent_change_from_baseline
-    from marts.fct_patient_timepoints
-    where poem_score is not null
+        timepoints.patient_id,
+        timepoints.timepoint_code,
+        score_codes.score_code,
+        cast(
+            case score_codes.score_code
+                when 'easi' then timepoints.easi_score
+                when 'itch_nrs' then timepoints.itch_nrs_score
+                when 'sleep_nrs' then timepoints.sleep_nrs_score
+                when 'dlqi' then timepoints.dlqi_score
+                when 'iga' then timepoints.iga_score
+                when 'poem' then timepoints.poem_score
+            end as decimal(4, 1)
+        ) as score_value,
+        cast(
+            case score_codes.score_code
+                when 'easi' then timepoints.easi_baseline_score
+                when 'itch_nrs' then timepoints.itch_nrs_baseline_score
+                when 'sleep_nrs' then timepoints.sleep_nrs_baseline_score
+                when 'dlqi' then timepoints.dlqi_baseline_score
+                when 'iga' then timepoints.iga_baseline_score
+                when 'poem' then timepoints.poem_baseline_score
+            end as decimal(4, 1)
+        ) as baseline_value,
+        case score_codes.score_code
+            when 'easi' then timepoints.easi_percent_change_from_baseline
+            when 'itch_nrs' then timepoints.itch_nrs_percent_change_from_baseline
+            when 'sleep_nrs' then timepoints.sleep_nrs_percent_change_from_baseline
+            when 'dlqi' then timepoints.dlqi_percent_change_from_baseline
+            when 'iga' then timepoints.iga_percent_change_from_baseline
+            when 'poem' then timepoints.poem_percent_change_from_baseline
+        end as percent_change_from_baseline
+    from marts.fct_patient_timepoints as timepoints
+    cross join score_codes
+    where timepoints.is_attended
 ),
 
 changes as (
@@ -234,6 +214,7 @@ changes as (
         *,
         score_value - baseline_value as change_from_baseline
     from long_scores
+    where score_value is not null
 )
 
 select

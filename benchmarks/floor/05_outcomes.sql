@@ -253,62 +253,38 @@ from counts
 cross join register
 order by counts.step_number;
 
+-- A score that alone indicates nothing counts as not reached; one that is not recorded as not known.
+create temp macro is_reached(score_code, score) as
+    case getvariable('indication_of')[score_code].operator
+        when '>' then score > getvariable('indication_of')[score_code].threshold_value
+        when '>=' then score >= getvariable('indication_of')[score_code].threshold_value
+        else false
+    end;
+
 create table marts.fct_treatment_algorithm as
-with n_scores as (
-    select count(*) filter (score_code is not null) as n_scores from indications
-),
-
--- Each indication has one score: how many of these scores are known, and is any threshold reached?
-indicated as (
-    select
-        fct_scores.patient_id,
-        fct_scores.timepoint_code,
-        bool_or(
-            case indications.operator
-                when '>' then fct_scores.score_value > indications.threshold_value
-                when '>=' then fct_scores.score_value >= indications.threshold_value
-            end
-        ) as is_any_met,
-        count(*) as n_known
-    from marts.fct_scores
-    inner join indications
-        on fct_scores.score_code = indications.score_code
-    group by fct_scores.patient_id, fct_scores.timepoint_code
-),
-
-assessed as (
+with assessed as (
     select
         attended.pseudonym,
         attended.timepoint_code,
         attended.iga_score,
         enrolled.index_season_code,
         regimens.topical_regimen_code,
-        case
-            when
-                indicated.is_any_met
-                or enrolled.involves_face
-                or enrolled.involves_hands
-                or enrolled.involves_genitalia
-                then true
-            when
-                indicated.n_known = n_scores.n_scores
-                and enrolled.involves_face is not null
-                and enrolled.involves_hands is not null
-                and enrolled.involves_genitalia is not null
-                then false
-        end as is_systemic_indicated
+        enrolled.involves_face
+        or enrolled.involves_hands
+        or enrolled.involves_genitalia
+        or is_reached('easi', attended.easi_score)
+        or is_reached('itch_nrs', attended.itch_nrs_score)
+        or is_reached('sleep_nrs', attended.sleep_nrs_score)
+        or is_reached('dlqi', attended.dlqi_score)
+        or is_reached('iga', attended.iga_score)
+        or is_reached('poem', attended.poem_score) as is_systemic_indicated
     from attended
     inner join enrolled
         on attended.patient_id = enrolled.patient_id
-    left join indicated
-        on
-            attended.pseudonym = indicated.patient_id
-            and attended.timepoint_code = indicated.timepoint_code
     left join regimens
         on
             attended.patient_id = regimens.patient_id
             and attended.timepoint_code = regimens.timepoint_code
-    cross join n_scores
 )
 
 select
