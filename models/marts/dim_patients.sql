@@ -52,21 +52,28 @@ comorbidity_flags as (
 ),
 
 -- A group code such as L04A is recorded as its class: any substance of the class may have been
--- meant. Duplicates change no flag.
+-- meant.
+group_codes as (
+    select
+        treatment_class_code as prior_treatment_code,
+        bool_or(substance_code = 'ciclosporin') as may_be_ciclosporin,
+        bool_or(substance_code = 'methotrexate') as may_be_methotrexate,
+        bool_or(substance_code = 'alitretinoin') as may_be_alitretinoin,
+        bool_or(substance_code = 'azathioprine') as may_be_azathioprine
+    from atc_codes
+    group by treatment_class_code
+),
+
 possible_prior_treatments as (
     select
-        patient_id,
-        prior_treatment_code,
-        is_certainly_earlier
+        cohort_prior_treatments.*,
+        group_codes.may_be_ciclosporin,
+        group_codes.may_be_methotrexate,
+        group_codes.may_be_alitretinoin,
+        group_codes.may_be_azathioprine
     from cohort_prior_treatments
-    union all
-    select
-        cohort_prior_treatments.patient_id,
-        atc_codes.substance_code as prior_treatment_code,
-        false as is_certainly_earlier
-    from cohort_prior_treatments
-    inner join atc_codes
-        on cohort_prior_treatments.prior_treatment_code = atc_codes.treatment_class_code
+    left join group_codes
+        on cohort_prior_treatments.prior_treatment_code = group_codes.prior_treatment_code
 ),
 
 -- A flag is null without a course, and false where the treatment or its time is not certain.
@@ -74,18 +81,22 @@ prior_treatment_flags as (
     select
         patient_id,
         bool_or(prior_treatment_code = 'unmapped') as has_unmapped,
-        bool_or(is_certainly_earlier) filter (prior_treatment_code = 'ciclosporin')
-            as has_prior_ciclosporin,
+        bool_or(is_certainly_earlier and prior_treatment_code = 'ciclosporin') filter (
+            prior_treatment_code = 'ciclosporin' or may_be_ciclosporin
+        ) as has_prior_ciclosporin,
         bool_or(is_certainly_earlier) filter (prior_treatment_code = 'systemic_corticosteroid')
             as has_prior_systemic_corticosteroids,
         bool_or(is_certainly_earlier) filter (prior_treatment_code = 'phototherapy')
             as has_prior_phototherapy,
-        bool_or(is_certainly_earlier) filter (prior_treatment_code = 'methotrexate')
-            as has_prior_methotrexate,
-        bool_or(is_certainly_earlier) filter (prior_treatment_code = 'alitretinoin')
-            as has_prior_alitretinoin,
-        bool_or(is_certainly_earlier) filter (prior_treatment_code = 'azathioprine')
-            as has_prior_azathioprine
+        bool_or(is_certainly_earlier and prior_treatment_code = 'methotrexate') filter (
+            prior_treatment_code = 'methotrexate' or may_be_methotrexate
+        ) as has_prior_methotrexate,
+        bool_or(is_certainly_earlier and prior_treatment_code = 'alitretinoin') filter (
+            prior_treatment_code = 'alitretinoin' or may_be_alitretinoin
+        ) as has_prior_alitretinoin,
+        bool_or(is_certainly_earlier and prior_treatment_code = 'azathioprine') filter (
+            prior_treatment_code = 'azathioprine' or may_be_azathioprine
+        ) as has_prior_azathioprine
     from possible_prior_treatments
     group by patient_id
 ),
@@ -93,18 +104,33 @@ prior_treatment_flags as (
 -- What is not recorded is absent (false) where all that is recorded is understood, else unknown
 -- (null): a term or drug on the worklist may be it, and so may what was never delivered. True or
 -- null is true, false or null is null.
-unrecorded as (
+recorded as (
     select
-        cohort_patients.patient_id,
-        case when cohort_delivery.has_comorbidities_export then false end as comorbidity,
+        cohort_patients.*,
+        cohort_delivery.reference_key,
+        comorbidity_flags.n_comorbidities,
+        comorbidity_flags.has_certain,
+        comorbidity_flags.has_doubtful,
+        comorbidity_flags.has_rhinitis,
+        comorbidity_flags.has_conjunctivitis,
+        comorbidity_flags.has_asthma,
+        comorbidity_flags.has_food_allergy,
+        prior_treatment_flags.has_prior_ciclosporin,
+        prior_treatment_flags.has_prior_systemic_corticosteroids,
+        prior_treatment_flags.has_prior_phototherapy,
+        prior_treatment_flags.has_prior_methotrexate,
+        prior_treatment_flags.has_prior_alitretinoin,
+        prior_treatment_flags.has_prior_azathioprine,
+        case when cohort_delivery.has_comorbidities_export then false end
+            as unrecorded_comorbidity,
         case
             when
                 comorbidity_flags.has_unmapped is not true
                 and cohort_delivery.has_comorbidities_export
                 then false
-        end as named_comorbidity,
+        end as unrecorded_named_comorbidity,
         case when prior_treatment_flags.has_unmapped is not true then false end
-            as prior_treatment
+            as unrecorded_prior_treatment
     from cohort_patients
     cross join cohort_delivery
     left join comorbidity_flags
@@ -115,122 +141,115 @@ unrecorded as (
 
 final as (
     select
-        cohort_patients.pseudonym as patient_id,
-        cohort_patients.sex_code,
+        recorded.pseudonym as patient_id,
+        recorded.sex_code,
         sex_labels.code_label as sex_label,
-        cohort_patients.disease_course_code,
+        recorded.disease_course_code,
         course_labels.code_label as disease_course_label,
-        cohort_patients.clinical_phenotype_code,
+        recorded.clinical_phenotype_code,
         phenotype_labels.code_label as clinical_phenotype_label,
-        cohort_patients.critical_area_code,
+        recorded.critical_area_code,
         area_labels.code_label as critical_area_label,
-        cohort_patients.not_evaluable_reason_code,
+        recorded.not_evaluable_reason_code,
         case
             when arms.n_patients >= {{ var('smallest_published_arm') }} then arms.treatment_arm
             when arms.n_patients is not null then 'other'
         end as treatment_arm,
         {{ record_reference(
-            'cohort_delivery.reference_key',
-            'cohort_patients.record_number',
-            'cohort_patients.source_file'
+            'recorded.reference_key',
+            'recorded.record_number',
+            'recorded.source_file'
         ) }} as record_reference,
-        cohort_patients.index_season_code,
-        cohort_patients.index_season_label,
-        cast(cohort_patients.age_at_index_years as integer) as age_at_index_years,
-        cast(cohort_patients.age_at_data_collection_years as integer)
+        recorded.index_season_code,
+        recorded.index_season_label,
+        cast(recorded.age_at_index_years as integer) as age_at_index_years,
+        cast(recorded.age_at_data_collection_years as integer)
             as age_at_data_collection_years,
-        cast(cohort_patients.age_at_diagnosis_years as integer) as age_at_diagnosis_years,
+        cast(recorded.age_at_diagnosis_years as integer) as age_at_diagnosis_years,
         -- No record of a comorbidity is none where the export has come.
         cast(
             case
                 when
-                    not unrecorded.named_comorbidity
-                    and comorbidity_flags.has_doubtful is not true
-                    then coalesce(comorbidity_flags.n_comorbidities, 0)
+                    not recorded.unrecorded_named_comorbidity
+                    and recorded.has_doubtful is not true
+                    then coalesce(recorded.n_comorbidities, 0)
             end as integer
         ) as n_comorbidities,
-        cohort_patients.is_evaluable,
-        cohort_patients.is_birth_date_partial,
-        cohort_patients.is_age_as_recorded,
-        cohort_patients.is_ad_diagnosis_date_partial,
-        cohort_patients.involves_face,
-        cohort_patients.involves_hands,
-        cohort_patients.involves_genitalia,
-        cohort_patients.index_season_start_date,
+        recorded.is_evaluable,
+        recorded.is_birth_date_partial,
+        recorded.is_age_as_recorded,
+        recorded.is_ad_diagnosis_date_partial,
+        recorded.involves_face,
+        recorded.involves_hands,
+        recorded.involves_genitalia,
+        recorded.index_season_start_date,
         case
-            when comorbidity_flags.has_certain is null then unrecorded.comorbidity
-            when comorbidity_flags.has_certain then true
+            when recorded.has_certain is null then recorded.unrecorded_comorbidity
+            when recorded.has_certain then true
         end as has_comorbidity,
         case
-            when comorbidity_flags.has_rhinitis is null then unrecorded.named_comorbidity
-            when comorbidity_flags.has_rhinitis then true
+            when recorded.has_rhinitis is null then recorded.unrecorded_named_comorbidity
+            when recorded.has_rhinitis then true
         end as has_rhinitis,
         case
-            when comorbidity_flags.has_conjunctivitis is null then unrecorded.named_comorbidity
-            when comorbidity_flags.has_conjunctivitis then true
+            when recorded.has_conjunctivitis is null then recorded.unrecorded_named_comorbidity
+            when recorded.has_conjunctivitis then true
         end as has_conjunctivitis,
         case
-            when comorbidity_flags.has_asthma is null then unrecorded.named_comorbidity
-            when comorbidity_flags.has_asthma then true
+            when recorded.has_asthma is null then recorded.unrecorded_named_comorbidity
+            when recorded.has_asthma then true
         end as has_asthma,
         case
-            when comorbidity_flags.has_food_allergy is null then unrecorded.named_comorbidity
-            when comorbidity_flags.has_food_allergy then true
+            when recorded.has_food_allergy is null then recorded.unrecorded_named_comorbidity
+            when recorded.has_food_allergy then true
         end as has_food_allergy,
         case
-            when prior_treatment_flags.has_prior_ciclosporin is null
-                then unrecorded.prior_treatment
-            when prior_treatment_flags.has_prior_ciclosporin then true
+            when recorded.has_prior_ciclosporin is null
+                then recorded.unrecorded_prior_treatment
+            when recorded.has_prior_ciclosporin then true
         end as has_prior_ciclosporin,
         case
-            when prior_treatment_flags.has_prior_systemic_corticosteroids is null
-                then unrecorded.prior_treatment
-            when prior_treatment_flags.has_prior_systemic_corticosteroids then true
+            when recorded.has_prior_systemic_corticosteroids is null
+                then recorded.unrecorded_prior_treatment
+            when recorded.has_prior_systemic_corticosteroids then true
         end as has_prior_systemic_corticosteroids,
         case
-            when prior_treatment_flags.has_prior_phototherapy is null
-                then unrecorded.prior_treatment
-            when prior_treatment_flags.has_prior_phototherapy then true
+            when recorded.has_prior_phototherapy is null
+                then recorded.unrecorded_prior_treatment
+            when recorded.has_prior_phototherapy then true
         end as has_prior_phototherapy,
         case
-            when prior_treatment_flags.has_prior_methotrexate is null
-                then unrecorded.prior_treatment
-            when prior_treatment_flags.has_prior_methotrexate then true
+            when recorded.has_prior_methotrexate is null
+                then recorded.unrecorded_prior_treatment
+            when recorded.has_prior_methotrexate then true
         end as has_prior_methotrexate,
         case
-            when prior_treatment_flags.has_prior_alitretinoin is null
-                then unrecorded.prior_treatment
-            when prior_treatment_flags.has_prior_alitretinoin then true
+            when recorded.has_prior_alitretinoin is null
+                then recorded.unrecorded_prior_treatment
+            when recorded.has_prior_alitretinoin then true
         end as has_prior_alitretinoin,
         case
-            when prior_treatment_flags.has_prior_azathioprine is null
-                then unrecorded.prior_treatment
-            when prior_treatment_flags.has_prior_azathioprine then true
+            when recorded.has_prior_azathioprine is null
+                then recorded.unrecorded_prior_treatment
+            when recorded.has_prior_azathioprine then true
         end as has_prior_azathioprine
-    from cohort_patients
-    cross join cohort_delivery
-    inner join unrecorded
-        on cohort_patients.patient_id = unrecorded.patient_id
+    from recorded
     left join arms
-        on cohort_patients.treatment_arm = arms.treatment_arm
-    left join comorbidity_flags
-        on cohort_patients.patient_id = comorbidity_flags.patient_id
-    left join prior_treatment_flags
-        on cohort_patients.patient_id = prior_treatment_flags.patient_id
+        on recorded.treatment_arm = arms.treatment_arm
     left join code_labels as sex_labels
-        on sex_labels.code_kind = 'sex' and cohort_patients.sex_code = sex_labels.code
+        on sex_labels.code_kind = 'sex' and recorded.sex_code = sex_labels.code
     left join code_labels as course_labels
         on
             course_labels.code_kind = 'disease_course'
-            and cohort_patients.disease_course_code = course_labels.code
+            and recorded.disease_course_code = course_labels.code
     left join code_labels as phenotype_labels
         on
             phenotype_labels.code_kind = 'clinical_phenotype'
-            and cohort_patients.clinical_phenotype_code = phenotype_labels.code
+            and recorded.clinical_phenotype_code = phenotype_labels.code
     left join code_labels as area_labels
         on
             area_labels.code_kind = 'critical_area'
-            and cohort_patients.critical_area_code = area_labels.code
+            and recorded.critical_area_code = area_labels.code
 )
 
 select * from final
