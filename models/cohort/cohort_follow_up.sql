@@ -40,43 +40,31 @@ visit_windows as (
 
 -- A month or a year is no day, nor is the target day of a visit without one. The end of a course is
 -- no record: it may be a plan.
-records as (
-    select
-        cohort_patients.patient_id,
-        cohort_recorded_visits.visit_date - cohort_patients.index_date as study_day
-    from cohort_patients
-    inner join cohort_recorded_visits
-        on cohort_patients.patient_id = cohort_recorded_visits.patient_id
-    where cohort_recorded_visits.visit_date is not null
-    union all
-    select
-        cohort_patients.patient_id,
-        cohort_prescriptions.earliest_start_date - cohort_patients.index_date as study_day
-    from cohort_patients
-    inner join cohort_prescriptions
-        on
-            cohort_patients.patient_id = cohort_prescriptions.patient_id
-            and cohort_prescriptions.earliest_start_date = cohort_prescriptions.latest_start_date
-    union all
+visit_dates as (
     select
         patient_id,
-        onset_day as study_day
-    from cohort_adverse_events
-    where onset_day is not null
-    union all
-    select
-        patient_id,
-        last_contact_day as study_day
-    from cohort_patients
-    where last_contact_day is not null
+        min(visit_date) as first_date,
+        max(visit_date) as last_date
+    from cohort_recorded_visits
+    group by patient_id
 ),
 
-recorded_days as (
+start_dates as (
     select
         patient_id,
-        min(study_day) as first_recorded_day,
-        max(study_day) as last_recorded_day
-    from records
+        min(earliest_start_date) as first_date,
+        max(earliest_start_date) as last_date
+    from cohort_prescriptions
+    where earliest_start_date = latest_start_date
+    group by patient_id
+),
+
+onset_days as (
+    select
+        patient_id,
+        min(onset_day) as first_day,
+        max(onset_day) as last_day
+    from cohort_adverse_events
     group by patient_id
 ),
 
@@ -91,39 +79,14 @@ attended_days as (
     group by patient_id
 ),
 
-observed_days as (
+-- One row: the last day of each window.
+last_days as (
     select
-        cohort_patients.patient_id,
-        case
-            when
-                attended_days.last_attended_day is not null
-                or cohort_patients.last_contact_day is not null
-                then
-                    greatest(attended_days.last_attended_day, cohort_patients.last_contact_day, 0)
-        end as end_of_observation_day
-    from cohort_patients
-    left join attended_days
-        on cohort_patients.patient_id = attended_days.patient_id
-),
-
-windows as (
-    select
-        cohort_patients.patient_id,
-        visit_windows.timepoint_code,
-        visit_windows.last_day < cohort_patients.observable_days as is_over
-    from cohort_patients
-    cross join visit_windows
-),
-
-windows_of_patients as (
-    select
-        patient_id,
-        bool_or(is_over) filter (timepoint_code = 'baseline') as is_window_over_baseline,
-        bool_or(is_over) filter (timepoint_code = 'week_04') as is_window_over_week_04,
-        bool_or(is_over) filter (timepoint_code = 'week_16') as is_window_over_week_16,
-        bool_or(is_over) filter (timepoint_code = 'week_52') as is_window_over_week_52
-    from windows
-    group by patient_id
+        max(last_day) filter (timepoint_code = 'baseline') as baseline,
+        max(last_day) filter (timepoint_code = 'week_04') as week_04,
+        max(last_day) filter (timepoint_code = 'week_16') as week_16,
+        max(last_day) filter (timepoint_code = 'week_52') as week_52
+    from visit_windows
 ),
 
 -- A refused record that only denies ("none") hides no event.
@@ -140,19 +103,36 @@ refused_events as (
     group by stg_clinic__refused_adverse_events.patient_id
 ),
 
+-- Least and greatest ignore null.
 final as (
     select
         cohort_patients.patient_id,
         cohort_patients.pseudonym,
         cohort_patients.end_of_observation_reason_code,
         cohort_patients.last_contact_day,
-        recorded_days.first_recorded_day,
-        recorded_days.last_recorded_day,
-        observed_days.end_of_observation_day,
-        windows_of_patients.is_window_over_baseline,
-        windows_of_patients.is_window_over_week_04,
-        windows_of_patients.is_window_over_week_16,
-        windows_of_patients.is_window_over_week_52,
+        least(
+            visit_dates.first_date - cohort_patients.index_date,
+            start_dates.first_date - cohort_patients.index_date,
+            onset_days.first_day,
+            cohort_patients.last_contact_day
+        ) as first_recorded_day,
+        greatest(
+            visit_dates.last_date - cohort_patients.index_date,
+            start_dates.last_date - cohort_patients.index_date,
+            onset_days.last_day,
+            cohort_patients.last_contact_day
+        ) as last_recorded_day,
+        case
+            when
+                attended_days.last_attended_day is not null
+                or cohort_patients.last_contact_day is not null
+                then
+                    greatest(attended_days.last_attended_day, cohort_patients.last_contact_day, 0)
+        end as end_of_observation_day,
+        last_days.baseline < cohort_patients.observable_days as is_window_over_baseline,
+        last_days.week_04 < cohort_patients.observable_days as is_window_over_week_04,
+        last_days.week_16 < cohort_patients.observable_days as is_window_over_week_16,
+        last_days.week_52 < cohort_patients.observable_days as is_window_over_week_52,
         case
             when cohort_delivery.has_adverse_events_export
                 -- No row: no refused record of the patient.
@@ -160,12 +140,15 @@ final as (
         end as n_refused_adverse_events
     from cohort_patients
     cross join cohort_delivery
-    inner join windows_of_patients
-        on cohort_patients.patient_id = windows_of_patients.patient_id
-    left join recorded_days
-        on cohort_patients.patient_id = recorded_days.patient_id
-    inner join observed_days
-        on cohort_patients.patient_id = observed_days.patient_id
+    cross join last_days
+    left join visit_dates
+        on cohort_patients.patient_id = visit_dates.patient_id
+    left join start_dates
+        on cohort_patients.patient_id = start_dates.patient_id
+    left join onset_days
+        on cohort_patients.patient_id = onset_days.patient_id
+    left join attended_days
+        on cohort_patients.patient_id = attended_days.patient_id
     left join refused_events
         on cohort_patients.patient_id = refused_events.patient_id
 )
