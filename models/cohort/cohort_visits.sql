@@ -31,6 +31,37 @@ visits_in_window as (
         on study_visits.visit_day between visit_windows.first_day and visit_windows.last_day
 ),
 
+-- Most windows hold one record of their patient: there is nothing to merge and nothing to choose.
+shared_windows as (
+    select
+        patient_id,
+        timepoint_code
+    from visits_in_window
+    group by patient_id, timepoint_code
+    having count(*) > 1
+),
+
+only_visits as (
+    select
+        visits_in_window.*,
+        visits_in_window.easi_score as easi_first_visit_score,
+        visits_in_window.easi_score as easi_last_visit_score,
+        1 as n_visits_in_window
+    from visits_in_window
+    anti join shared_windows
+        on
+            visits_in_window.patient_id = shared_windows.patient_id
+            and visits_in_window.timepoint_code = shared_windows.timepoint_code
+),
+
+competing_visits as (
+    select visits_in_window.* from visits_in_window
+    semi join shared_windows
+        on
+            visits_in_window.patient_id = shared_windows.patient_id
+            and visits_in_window.timepoint_code = shared_windows.timepoint_code
+),
+
 -- The records of one day are one visit: they complement each other. Where they contradict each
 -- other in a score, staging kept none of the values; in a label or in the review, none is known.
 -- A visit that is only unscheduled, or a review that is unknown, contradicts nothing.
@@ -73,7 +104,7 @@ visit_days as (
                 'record_number': record_number
             }
         ) as record
-    from visits_in_window
+    from competing_visits
     group by
         patient_id, timepoint_code, visit_day, days_from_target, visit_date, is_placed_by_label
 ),
@@ -111,6 +142,8 @@ window_days as (
 nearest_visits as (
     select
         *,
+        record['source_file'] as source_file,
+        record['record_number'] as record_number,
         max(case when scored_day is not distinct from first_scored_day then easi_score end)
             over (partition by patient_id, timepoint_code)
             as easi_first_visit_score,
@@ -124,6 +157,12 @@ nearest_visits as (
             order by
                 not has_score, is_placed_by_label, abs(days_from_target), visit_day
         ) = 1
+),
+
+chosen_visits as (
+    select * from nearest_visits
+    union all by name
+    select * from only_visits
 ),
 
 final as (
@@ -144,8 +183,8 @@ final as (
         is_placed_by_label,
         visit_day,
         visit_date,
-        record['source_file'] as source_file,
-        record['record_number'] as record_number,
+        source_file,
+        record_number,
         -- A visit labelled unscheduled claims no timepoint, so it disagrees with none; one that its
         -- label has placed cannot disagree.
         case
@@ -154,7 +193,7 @@ final as (
                 then nominal_timepoint_code = timepoint_code
         end as is_nominal_timepoint_agreed,
         case when not is_placed_by_label then days_from_target end as days_from_target
-    from nearest_visits
+    from chosen_visits
 )
 
 select * from final
