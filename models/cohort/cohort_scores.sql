@@ -7,8 +7,15 @@
 -- <score>_percent_change_from_baseline and has_<score>_response, its primary response.
 {%- set scores = score_codes() %}
 
-with cohort_visits as not materialized (
+-- No common table is read twice: DuckDB would keep it whole, and would then compute every column of
+-- this view for each reader, whatever the reader asks for.
+with cohort_visits as (
     select * from {{ ref('cohort_visits') }}
+),
+
+baselines as (
+    select * from {{ ref('cohort_visits') }}
+    where timepoint_code = 'baseline'
 ),
 
 score_responses as (
@@ -16,7 +23,7 @@ score_responses as (
 ),
 
 primary_responses as (
-    select * from score_responses
+    select * from {{ ref('score_responses') }}
     where is_primary
 ),
 
@@ -61,10 +68,8 @@ changes as (
         cohort_visits.n_visits_in_window,
         cohort_visits.timepoint_code
     from cohort_visits
-    left join cohort_visits as baselines
-        on
-            cohort_visits.patient_id = baselines.patient_id
-            and baselines.timepoint_code = 'baseline'
+    left join baselines
+        on cohort_visits.patient_id = baselines.patient_id
 ),
 
 final as (
