@@ -3,6 +3,7 @@
 
 with cohort_prescriptions as (
     select * from {{ ref('cohort_prescriptions') }}
+    where treatment_class_code not in ('unmapped', 'none')
 ),
 
 cohort_patients as (
@@ -11,7 +12,6 @@ cohort_patients as (
 
 cohort_drugs as (
     select * from {{ ref('cohort_drugs') }}
-    where treatment_class_code not in ('unmapped', 'none')
 ),
 
 cohort_delivery as (
@@ -21,7 +21,7 @@ cohort_delivery as (
 final as (
     select
         cohort_patients.pseudonym as patient_id,
-        cohort_drugs.treatment_class_code,
+        cohort_prescriptions.treatment_class_code,
         cohort_drugs.substance_code,
         cohort_prescriptions.stop_reason_code,
         {{ record_reference(
@@ -67,7 +67,8 @@ final as (
     from cohort_prescriptions
     inner join cohort_patients
         on cohort_prescriptions.patient_id = cohort_patients.patient_id
-    inner join cohort_drugs
+    -- With an inner join DuckDB would first multiply the patients by the drugs.
+    left join cohort_drugs
         on cohort_prescriptions.drug_number = cohort_drugs.drug_number
     cross join cohort_delivery
 )
