@@ -53,10 +53,9 @@ with broken as (
         from {{ model }}
         where
             hash({{ columns | join(', ') }}) in (
-                select hash({{ columns | join(', ') }})
-                from {{ model }}
-                group by all
-                having count(*) > 1
+                select key_hash
+                from (select hash({{ columns | join(', ') }}) as key_hash from {{ model }})
+                qualify key_hash = lag(key_hash) over (order by key_hash)
             )
             {%- for column in columns %}
             and {{ column }} is not null

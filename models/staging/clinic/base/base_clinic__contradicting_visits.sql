@@ -2,7 +2,7 @@
 -- the different values counts: stg_clinic__visits leaves them out, rejected_records lists them. One
 -- row per visit that loses a score.
 
-with base_clinic__visits as (
+with base_clinic__visits as not materialized (
     select
         *,
         -- Visits without a day are of one day where they are of one timepoint.
@@ -11,25 +11,23 @@ with base_clinic__visits as (
     where record_disposition = 'staged'
 ),
 
-repeated_days as (
+hashed_visits as not materialized (
     select
-        patient_id,
-        visit_date,
-        undated_timepoint_code
+        *,
+        hash(patient_id, visit_date, undated_timepoint_code) as day_hash
     from base_clinic__visits
-    group by patient_id, visit_date, undated_timepoint_code
-    having count(*) > 1
+),
+
+-- Equal hashes are neighbours when sorted; different days may share one.
+repeated_days as (
+    select day_hash from hashed_visits
+    qualify day_hash = lag(day_hash) over (order by day_hash)
 ),
 
 visits_of_repeated_days as (
-    select base_clinic__visits.*
-    from base_clinic__visits
-    inner join repeated_days
-        on
-            base_clinic__visits.patient_id = repeated_days.patient_id
-            and base_clinic__visits.visit_date is not distinct from repeated_days.visit_date
-            and base_clinic__visits.undated_timepoint_code
-            is not distinct from repeated_days.undated_timepoint_code
+    select hashed_visits.* from hashed_visits
+    semi join repeated_days
+        on hashed_visits.day_hash = repeated_days.day_hash
 ),
 
 -- An empty cell contradicts nothing.
