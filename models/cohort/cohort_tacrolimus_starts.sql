@@ -16,15 +16,13 @@ visit_windows as (
     select * from {{ ref('visit_windows') }}
 ),
 
--- A set of windows as a number in which each window has its own binary digit.
+-- Each window with the numbers of all windows up to it.
 windows as (
     select
         timepoint_code,
         timepoint_number,
         nominal_month,
-        cast(power(2, timepoint_number) as bigint) as own_digit,
-        cast(sum(power(2, timepoint_number)) over (order by timepoint_number) as bigint)
-            as digits_so_far
+        list(timepoint_number) over (order by timepoint_number) as numbers_so_far
     from visit_windows
 ),
 
@@ -33,8 +31,9 @@ windows as (
 states as (
     select
         cohort_topical_regimens.patient_id,
-        bit_or(windows.own_digit) filter (cohort_topical_regimens.is_on_tacrolimus is not null)
-            as known_windows,
+        list(windows.timepoint_number) filter (
+            cohort_topical_regimens.is_on_tacrolimus is not null
+        ) as known_numbers,
         max(windows.timepoint_number) filter (
             cohort_topical_regimens.is_on_tacrolimus is not null
         ) as last_known_number,
@@ -62,19 +61,19 @@ states as (
     group by cohort_topical_regimens.patient_id
 ),
 
-sets_of_known_windows as (
-    select distinct known_windows from states
+sets_of_known_numbers as (
+    select distinct known_numbers from states
 ),
 
 -- The last timepoint up to which every state is known.
 last_followed as (
     select
-        sets_of_known_windows.known_windows,
+        sets_of_known_numbers.known_numbers,
         max(windows.timepoint_number) as last_followed_number
-    from sets_of_known_windows
+    from sets_of_known_numbers
     inner join windows
-        on sets_of_known_windows.known_windows & windows.digits_so_far = windows.digits_so_far
-    group by sets_of_known_windows.known_windows
+        on list_has_all(sets_of_known_numbers.known_numbers, windows.numbers_so_far)
+    group by sets_of_known_numbers.known_numbers
 ),
 
 -- "Or" is true where one is true, and false only where all are known and false.
@@ -103,7 +102,7 @@ follow_up as (
     left join states
         on cohort_patients.patient_id = states.patient_id
     left join last_followed
-        on states.known_windows = last_followed.known_windows
+        on states.known_numbers = last_followed.known_numbers
     where cohort_patients.is_evaluable
 ),
 
@@ -142,7 +141,7 @@ final as (
                 then 'no_later_evaluable_visit'
             else 'state_unknown'
         end as censor_reason_code,
-        -- A patient whose state at baseline is not known is censored at time 0.
+        -- A patient whose state at baseline is not known is censored at time 0, with no visit.
         coalesce(follow_up.last_timepoint_number, 0) as last_timepoint_number,
         coalesce(windows.nominal_month, 0) as duration_months,
         coalesce(cohort_topical_regimens.visit_day, 0) as duration_days
