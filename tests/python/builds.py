@@ -84,8 +84,8 @@ def run_dbt(
     """Run one dbt command with its own warehouse, target and logs below `folder`.
 
     `before` is a warehouse of which a copy is built upon; `settings` are further environment
-    variables. With the same threads dbt need not parse the project again when it is given the
-    target of an earlier build, `parsed`.
+    variables. dbt need not parse the project again when it is given the target of an earlier build,
+    `parsed`, or where the installation parsed it.
     """
     target = folder / "target"
     target.mkdir(parents=True, exist_ok=True)
@@ -93,8 +93,9 @@ def run_dbt(
     warehouse.parent.mkdir(exist_ok=True)
     if before is not None:
         shutil.copyfile(before, warehouse)
-    if parsed is not None:
-        shutil.copyfile(parsed.target / PARSE_CACHE, target / PARSE_CACHE)
+    cache = (parsed.target if parsed else ROOT / "target") / PARSE_CACHE
+    if cache.exists():
+        shutil.copyfile(cache, target / PARSE_CACHE)
     environment = {
         **os.environ,
         "REGISTRY_DELIVERY": str(delivery or ROOT / "exports" / "demo"),
