@@ -1,9 +1,9 @@
 """Every command that the documents show works as written, in a fresh clone after `make run`.
 
 The clone is a copy of the project with the suite's build and its published demo: `make run` there
-finds the demo published. Commands run in the order of COMMANDS; a command that a document shows and that is not
-there fails a test. README's steps for own exports publish `exports/italian_sheet`, and the commands
-of docs/your_exports.md find it published.
+finds the demo published. Commands run in the order of COMMANDS; a command that a document shows and
+that is not there fails a test. README's steps for own exports publish `exports/italian_sheet`, and
+the commands of docs/your_exports.md find it published.
 """
 
 from __future__ import annotations
