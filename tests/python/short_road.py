@@ -33,7 +33,7 @@ LARGE_TABLES_ONLY = (
     "limit_pushdown", "row_group_pruner", "sampling_pushdown", "sum_rewriter", "top_n",
     "top_n_window_elimination", "window_self_join",
 )  # fmt: skip
-"""Optimizers of DuckDB that help with large tables; with small ones, most of the time is planning."""
+"""Optimizers of DuckDB that help with large tables; with small ones planning takes most time."""
 
 
 @dataclass(frozen=True)
