@@ -8,9 +8,9 @@ import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from typing import Any
-from unicodedata import category
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 _TIMES = re.compile(rb"<dcterms:(created|modified)[^>]*>[^<]*</dcterms:\1>")
 _FIRST_DAY = (1980, 1, 1, 0, 0, 0)
@@ -27,7 +27,7 @@ def safe_text(text: str) -> str:
     >>> safe_text("=1+1"), safe_text("-0.5"), safe_text("Face")
     ("'=1+1", '-0.5', 'Face')
     """
-    shown = "".join(" " if category(letter) == "Cc" else letter for letter in text)
+    shown = _CONTROL.sub(" ", text)
     begins_like_a_formula = text.startswith(FORMULA_STARTS) or text.lstrip().startswith(
         FORMULA_STARTS
     )

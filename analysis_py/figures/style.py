@@ -30,6 +30,7 @@ WIDTH = 7.0
 """Width of a figure in inches: the text width of an A4 page with 1.6 cm margins."""
 
 PNG_DPI = 200
+PNG_COMPRESSION = 3  # of 9; a tenth larger than 6, in half the time
 
 INK = "#1a1a1a"
 QUIET = "#595959"
@@ -136,7 +137,13 @@ def finish(figure: Canvas, *, rows: Iterable[Estimate], **words: str) -> Figure:
     """
     svg, png = io.BytesIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
+    figure.savefig(
+        png,
+        format="png",
+        dpi=PNG_DPI,
+        metadata={"Software": None},
+        pil_kwargs={"compress_level": PNG_COMPRESSION},
+    )
     return Figure(**words, svg=svg.getvalue(), png=png.getvalue(), data=frame_of(rows))
 
 

@@ -12,7 +12,7 @@ from docx.oxml.ns import qn
 from docx.section import Section
 from docx.shared import Cm, Pt
 from docx.table import Table as WordTable
-from docx.table import _Cell, _Row
+from docx.table import _Cell
 from openpyxl import Workbook
 from openpyxl.styles import Alignment, Border, Font, Side
 from openpyxl.utils import get_column_letter
@@ -33,7 +33,7 @@ WIDEST_CELL, NARROWEST_CELL = 44, 9
 
 SHORT_SIDE, LONG_SIDE, MARGIN = Cm(21.0), Cm(29.7), Cm(2.0)
 MOST_COLUMNS_UPRIGHT = 4
-SMALL = Pt(9)
+SMALL, LARGE = Pt(9), Pt(10)
 INDENT = Cm(0.35)
 WIDEST_SHARE = 30
 
@@ -124,11 +124,12 @@ def word_file(tables: Sequence[Table], banner: str) -> bytes:
     document.core_properties.comments = safe_text(banner)[:255]
     style = document.styles["Normal"]
     style.font.name = "Calibri"
-    style.font.size = Pt(10)
+    style.font.size = SMALL
+    style.paragraph_format.space_after = Pt(0)
     language = style.element.get_or_add_rPr().makeelement(qn("w:lang"), {qn("w:val"): "en-GB"})
     style.element.get_or_add_rPr().append(language)
     header = document.sections[0].header.paragraphs[0]
-    header.add_run(safe_text(banner)).font.size = SMALL
+    header.add_run(safe_text(banner))
     for number, table in enumerate(tables):
         section = document.add_section() if number else document.sections[0]
         width = _set_up_page(section, is_wide=len(table.columns) > MOST_COLUMNS_UPRIGHT)
@@ -149,46 +150,49 @@ def _set_up_page(section: Section, *, is_wide: bool) -> int:
 def _write_table(document: WordDocument, table: Table, width: int) -> None:
     """Write title, table with repeated head line, and notes."""
     title = document.add_paragraph()
-    title.add_run(f"{table.number}. ").bold = True
-    title.add_run(table.title)
     title.paragraph_format.keep_with_next = True
-    grid = document.add_table(rows=1, cols=len(table.columns) + 1)
-    head = grid.rows[0]
-    for cell, text in zip(head.cells, (table.stub, *table.columns), strict=True):
-        _fill(cell, text, is_bold=True)
-    head._tr.get_or_add_trPr().append(OxmlElement("w:tblHeader"))
+    title.paragraph_format.space_after = Pt(8)
+    for text, is_bold in ((f"{table.number}. ", True), (table.title, False)):
+        run = title.add_run(text)
+        run.bold, run.font.size = is_bold, LARGE
+    grid = document.add_table(rows=0, cols=len(table.columns) + 1)
+    grid.autofit = False
+    for column, share in zip(grid.columns, _widths(table, width), strict=True):
+        column.width = share  # a row that is added takes the widths of the columns
+    head = _add_row(grid, (table.stub, *table.columns), "tblHeader", is_bold=True)
     _rules(head, "top", "bottom")
     has_headings = any(line.is_heading for line in table.lines)
+    last = head
     for line in table.lines:
-        row = grid.add_row()
-        row._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
         if line.is_heading:
-            _fill(row.cells[0].merge(row.cells[-1]), line.name, is_bold=True)
+            last = _add_row(grid, (line.name,), "cantSplit", is_bold=True)
+            last[0].merge(grid.rows[-1].cells[-1])
             continue
-        for cell, text in zip(row.cells, (line.name, *map(typographic, line.cells)), strict=True):
-            _fill(cell, text)
+        last = _add_row(grid, (line.name, *map(typographic, line.cells)), "cantSplit")
         if has_headings:
-            row.cells[0].paragraphs[0].paragraph_format.left_indent = INDENT
-    _rules(grid.rows[-1], "bottom")
-    _set_widths(grid, table, width)
+            last[0].paragraphs[0].paragraph_format.left_indent = INDENT
+    _rules(last, "bottom")
     for note in table.notes:
-        paragraph = document.add_paragraph()
+        paragraph = document.add_paragraph(typographic(note))
         paragraph.paragraph_format.space_before = Pt(2)
-        paragraph.paragraph_format.space_after = Pt(0)
-        paragraph.add_run(typographic(note)).font.size = SMALL
 
 
-def _fill(cell: _Cell, text: str, *, is_bold: bool = False) -> None:
-    paragraph = cell.paragraphs[0]
-    paragraph.paragraph_format.space_after = Pt(0)
-    run = paragraph.add_run(safe_text(text))
-    run.font.size = SMALL
-    run.bold = is_bold
+def _add_row(
+    grid: WordTable, texts: Sequence[str], kind: str, *, is_bold: bool = False
+) -> tuple[_Cell, ...]:
+    row = grid.add_row()
+    row._tr.get_or_add_trPr().append(OxmlElement(f"w:{kind}"))
+    cells = row.cells
+    for cell, text in zip(cells, texts, strict=False):
+        run = cell.paragraphs[0].add_run(safe_text(text))
+        if is_bold:
+            run.bold = True
+    return cells
 
 
-def _rules(row: _Row, *sides: str) -> None:
-    """Draw horizontal rules on a row, as journals print them."""
-    for cell in row.cells:
+def _rules(cells: Iterable[_Cell], *sides: str) -> None:
+    """Draw horizontal rules on a row's cells, as journals print them."""
+    for cell in cells:
         borders = OxmlElement("w:tcBorders")
         for side in sides:
             rule = OxmlElement(f"w:{side}")
@@ -198,18 +202,11 @@ def _rules(row: _Row, *sides: str) -> None:
         cell._tc.get_or_add_tcPr().append(borders)
 
 
-def _set_widths(grid: WordTable, table: Table, room: int) -> None:
+def _widths(table: Table, room: int) -> list[int]:
     """Divide the width by each column's longest text, up to a limit; heads may break at blanks."""
-    grid.autofit = False
     texts = [_longest(column, is_first=place == 0) for place, column in enumerate(_columns(table))]
     widths = [min(WIDEST_SHARE, longest) + 5 for longest in texts]
-    shares = [int(room * width / sum(widths)) for width in widths]
-    for column, width in zip(grid.columns, shares, strict=True):
-        column.width = width
-    for row in grid.rows:
-        if len(set(row.cells)) == len(shares):
-            for cell, width in zip(row.cells, shares, strict=True):
-                cell.width = width
+    return [int(room * width / sum(widths)) for width in widths]
 
 
 def _longest(column: tuple[str, ...], *, is_first: bool) -> int:
