@@ -212,8 +212,7 @@ def from_build(demo_build: Build) -> ShortRoad:
     models = tuple(
         Statement(
             relation(each),
-            # The final name in place of dbt's temporary one.
-            (run / nodes[each]["original_file_path"]).read_text().replace('__dbt_tmp"', '"'),
+            (run / nodes[each]["original_file_path"]).read_text(),
             parents(nodes[each]),
             nodes[each]["config"]["materialized"] == "view",
         )
