@@ -274,6 +274,9 @@ def record_expectations(
             "qualify build_number = max(build_number) over ()"
         ).fetchall()
     }
+    columns = TABLES["expectation_results"].columns
+    marks = ", ".join("?" * len(columns))
+    db.begin()
     for outcome in report.outcomes:
         values = {
             **asdict(outcome),
@@ -283,12 +286,11 @@ def record_expectations(
             ),
             "is_accepted": is_accepted(outcome, accepted),
         }
-        columns = TABLES["expectation_results"].columns
-        marks = ", ".join("?" * len(columns))
         db.execute(
             f"insert into quality.expectation_results values ({marks})",
             [values[name] for name in columns],
         )
+    db.commit()
 
 
 def _trend(outcome: CheckOutcome, before: str | None) -> str | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis_py.catalogue import TOPICS
 from core import files
 from core.progress import Progress
 from core.settings import Settings
@@ -25,7 +26,12 @@ from refresh.manifest import Entry
 from refresh.messages import shown
 from refresh.versions import PreviousVersion
 
-HEAVY_MODULES = ("expectations.gate", "analysis_py.study", "analysis_py.report")
+HEAVY_MODULES = (
+    "expectations.gate",
+    "analysis_py.study",
+    *(f"analysis_py.analyses.{topic}" for topic in TOPICS),
+    "analysis_py.report",
+)
 REPORT_VERSION = ".version"
 """File in the report's folder with the name of the version that it shows."""
 
