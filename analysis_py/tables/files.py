@@ -183,7 +183,7 @@ def _add_row(
     row = grid.add_row()
     row._tr.get_or_add_trPr().append(OxmlElement(f"w:{kind}"))
     cells = row.cells
-    for cell, text in zip(cells, texts, strict=False):
+    for cell, text in zip(cells, texts, strict=len(texts) > 1):  # a heading has one text
         run = cell.paragraphs[0].add_run(safe_text(text))
         if is_bold:
             run.bold = True

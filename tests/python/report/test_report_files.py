@@ -14,7 +14,9 @@ from warehouse_files import write_warehouse
 
 from analysis_py.report import write_report
 from analysis_py.report.account import Quality, read_quality
+from analysis_py.report.appendix import software
 from analysis_py.report.data_quality import FILE_HAS_NO_QUALITY, data_quality
+from analysis_py.report.first_screen import at_a_glance
 from analysis_py.report.source import COMPUTED, STORED, ReportSource, read_source
 from analysis_py.store import write_results
 from core.stop import Stop
@@ -150,6 +152,13 @@ def test_a_build_and_its_published_file_give_the_same_tables_figures_and_section
     assert len(one) > 10
     about_this_file = {"at-a-glance", "data-quality", "software"}
     assert {name for name in one | other if one.get(name) != other.get(name)} == about_this_file
+
+
+def test_what_a_report_says_of_its_own_file_is_the_same_each_time(published: Path) -> None:
+    first, again = read_source(published, quiet), read_source(published, quiet)
+    for section in (at_a_glance, software):
+        assert section(first) == section(again)
+    assert data_quality(first.quality) == data_quality(again.quality)
 
 
 def sections_of(page: bytes) -> dict[str, str]:
