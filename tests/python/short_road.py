@@ -4,14 +4,16 @@ dbt itself takes ten seconds to start and to finish; its SQL takes one. What dbt
 folder is run here in the same order: every model with its contract, then every data test.
 `faults/test_short_road.py` shows that the tables are those of `dbt build`.
 
-A delivery that differs from an earlier one in one file differs in few tables. A statement whose
-tables are equal to those of the earlier warehouse gives what it gave there: its result is copied,
-and a data test is not asked again.
+A delivery that differs from an earlier one in one file differs in few tables. So a build starts
+from a copy of the earlier warehouse: a statement whose tables are equal to those there gives what
+it gave, its table is left, and a data test is not asked again.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,9 +31,9 @@ from refresh.pack import content_of
 ROOMS = ("staging", "quarantine", "cohort", "marts")
 LARGE_TABLES_ONLY = (
     "build_side_probe_side", "column_lifetime", "common_subplan", "compressed_materialization",
-    "duplicate_groups", "join_elimination", "join_filter_pushdown", "late_materialization",
-    "limit_pushdown", "row_group_pruner", "sampling_pushdown", "sum_rewriter", "top_n",
-    "top_n_window_elimination", "window_self_join",
+    "duplicate_groups", "join_elimination", "join_filter_pushdown", "join_order",
+    "late_materialization", "limit_pushdown", "row_group_pruner", "sampling_pushdown",
+    "sum_rewriter", "top_n", "top_n_window_elimination", "window_self_join",
 )  # fmt: skip
 """Optimizers of DuckDB that help with large tables; with small ones planning takes most time."""
 
@@ -70,28 +72,34 @@ class ShortRoad:
         Parents first.
     tests : tuple of Statement
     earlier : Path, optional
-        A warehouse that these statements built before; equal tables are copied from it.
+        A warehouse that these statements built before.
     """
 
     demo: Path
     models: tuple[Statement, ...]
     tests: tuple[Statement, ...]
     earlier: Path | None = None
-    _contents: dict[tuple[str, str], str] = field(default_factory=dict, init=False, repr=False)
 
     def build(self, settings: Settings, progress: Progress, locks: tuple[int, ...]) -> BuildResult:
         """Build the raw tables of the work file into marts; a step of a refresh."""
         del progress, locks
+        if self.earlier:
+            loaded = settings.work_file.rename(settings.work_file.with_name("loaded.duckdb"))
+            shutil.copyfile(self.earlier, settings.work_file)
         with duckdb.connect(str(settings.work_file)) as db:
-            db.execute(f"attach '{self.demo}' as demo (read_only)")
-            db.execute("begin; create schema reference")
-            seeds = tables_of(db, "demo", "reference")
-            for table in seeds:
-                db.execute(f'create table reference."{table}" as from demo.reference."{table}"')
-            db.execute("commit")
+            if self.earlier:
+                db.execute(f"attach '{loaded}' as loaded (read_only)")
+                differing = self._take_raw_tables(db)
+                db.execute("detach loaded")
+            else:
+                db.execute(f"attach '{self.demo}' as demo (read_only)")
+                db.execute("begin; create schema reference")
+                for table in tables_of(db, "demo", "reference"):
+                    db.execute(f'create table reference."{table}" as from demo.reference."{table}"')
+                db.execute("commit")
+                differing = None
             failures = [
-                f"test {name}: fails for {n} rows"
-                for name, n in self.run(db, {("reference", table) for table in seeds}).items()
+                f"test {name}: fails for {n} rows" for name, n in self.run(db, differing).items()
             ]
         n_tests = len(self.tests)
         return BuildResult(RanTests(n_tests, n_tests, len(failures), tuple(failures)), {})
@@ -111,16 +119,17 @@ class ShortRoad:
         return file
 
     def run(
-        self, db: duckdb.DuckDBPyConnection, equal_seeds: set[tuple[str, str]] | None = None
+        self, db: duckdb.DuckDBPyConnection, differing: set[tuple[str, str]] | None = None
     ) -> dict[str, int]:
-        """Build the raw tables and seeds of a connected warehouse into marts, afresh.
+        """Build the raw tables and seeds of a connected warehouse into marts.
 
         Parameters
         ----------
         db : duckdb connection
-            To a file called ``warehouse``.
-        equal_seeds : set, optional
-            Those known to be equal to the earlier ones; default: all are compared.
+            To a file called ``warehouse``; a copy of the earlier one, with other raw tables or
+            seeds, where there is an earlier one.
+        differing : set, optional
+            Raw tables and seeds that are not those of the earlier one; default: all are compared.
 
         Returns
         -------
@@ -131,58 +140,63 @@ class ShortRoad:
         db.execute(f"set disabled_optimizers = '{','.join([*LARGE_TABLES_ONLY, 'cte_inlining'])}'")
         # To choose a compression for a hundred small tables takes as long as half of the models.
         db.execute("set force_compression = 'uncompressed'")
-        if self.earlier:
-            db.execute(f"attach '{self.earlier}' as earlier (read_only)")
-        for room in ROOMS:
-            db.execute(f"drop schema if exists {room} cascade")
         db.execute("begin")
-        for room in ROOMS:
-            db.execute(f"create schema {room}")
-        equal = set(equal_seeds or ())
-        for schema in ("raw",) if equal_seeds else ("raw", "reference"):
-            equal |= {each for each in self._shared_tables(db, schema) if self._is_equal(db, each)}
+        if self.earlier is None:
+            for room in ROOMS:
+                db.execute(f"create schema {room}")
+        elif differing is None:
+            sources = [name for name in self._contents if name[0] in ("raw", "reference")]
+            differing = {each for each in sources if not self._is_equal(db, "warehouse", each)}
+        else:
+            differing = set(differing)
         for model in self.models:
-            if self._make(db, model, equal):
-                equal.add(model.relation)
+            if self._must_run(model, differing):
+                if self.earlier is None:
+                    db.execute(model.sql)
+                elif self._differs_when_made(db, model):
+                    differing.add(model.relation)
         db.execute("commit")
         db.execute(f"set disabled_optimizers = '{','.join(LARGE_TABLES_ONLY)}'")
-        failing = {
+        return {
             test.relation[1]: n
             for test in self.tests
-            if not self._gives_what_it_gave(test, equal)
-            and (n := db.execute(test.sql).fetchone()[0])
+            if self._must_run(test, differing) and (n := db.execute(test.sql).fetchone()[0])
         }
-        if self.earlier:
-            db.execute("detach earlier")
-        return failing
 
-    def _make(self, db, model: Statement, equal: set[tuple[str, str]]) -> bool:
-        """Make the table of a model; return whether it is equal to the earlier one."""
-        if self._gives_what_it_gave(model, equal):
-            name = f'{model.relation[0]}."{model.relation[1]}"'
-            db.execute(
-                model.sql if model.is_view else f"create table {name} as from earlier.{name}"
-            )
-            return True
-        db.execute(model.sql)
-        return self._is_equal(db, model.relation)
+    @cached_property
+    def _contents(self) -> dict[tuple[str, str], str]:
+        """The content hash of every table and view of the earlier warehouse."""
+        with duckdb.connect(str(self.earlier), read_only=True) as db:
+            found = db.execute(
+                "select schema_name, table_name from duckdb_tables() where not internal "
+                "union all select schema_name, view_name from duckdb_views() where not internal"
+            ).fetchall()
+            return {name: content_of(db, "warehouse", *name).row_hash for name in found}
 
-    def _gives_what_it_gave(self, statement: Statement, equal: set[tuple[str, str]]) -> bool:
-        return self.earlier is not None and equal.issuperset(statement.parents)
+    def _must_run(self, statement: Statement, differing: set[tuple[str, str]] | None) -> bool:
+        return differing is None or not differing.isdisjoint(statement.parents)
 
-    def _shared_tables(self, db, schema: str) -> list[tuple[str, str]]:
-        if self.earlier is None:
-            return []
-        both = set(tables_of(db, "earlier", schema)) & set(tables_of(db, "warehouse", schema))
-        return [(schema, table) for table in sorted(both)]
+    def _take_raw_tables(self, db) -> set[tuple[str, str]]:
+        """Take over the loaded raw tables that differ; return which do."""
+        tables = [("raw", table) for table in tables_of(db, "loaded", "raw")]
+        assert {name for name in self._contents if name[0] == "raw"} == set(tables)
+        differing = {each for each in tables if not self._is_equal(db, "loaded", each)}
+        db.execute("begin")
+        for _, table in sorted(differing):
+            db.execute(f'create or replace table raw."{table}" as from loaded.raw."{table}"')
+        db.execute("commit")
+        return differing
 
-    def _is_equal(self, db, relation: tuple[str, str]) -> bool:
+    def _differs_when_made(self, db, model: Statement) -> bool:
+        """Make the table of a model anew; return whether it differs from the earlier one."""
+        if not model.is_view:
+            db.execute('drop table "{}"."{}"'.format(*model.relation))
+            db.execute(model.sql)
+        return not self._is_equal(db, "warehouse", model.relation)
+
+    def _is_equal(self, db, catalog: str, relation: tuple[str, str]) -> bool:
         """Compare the rows and columns of a table with those of the earlier warehouse."""
-        if self.earlier is None:
-            return False
-        if relation not in self._contents:
-            self._contents[relation] = content_of(db, "earlier", *relation).row_hash
-        return content_of(db, "warehouse", *relation).row_hash == self._contents[relation]
+        return content_of(db, catalog, *relation).row_hash == self._contents[relation]
 
 
 def from_build(demo_build: Build) -> ShortRoad:
