@@ -9,6 +9,7 @@ of docs/your_exports.md find it published.
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from builds import PARSE_CACHE
+from builds import PARSE_CACHE, WAREHOUSE, Build, contents
 from doc_files import ROOT
 
 NOT_IN_A_CLONE = shutil.ignore_patterns(
@@ -94,6 +95,7 @@ class Command:
 
 SUITE = "runs this suite"
 LONG = "takes longer than the suite"
+BUILD_OF_A_DELIVERY = "REGISTRY_DELIVERY=<folder> REGISTRY_MAPPING=<source> make build"
 FIRST_PATIENT = "the clinic's identifier of one patient of the demo"
 COMMANDS = (
     Command("make install"),
@@ -101,8 +103,9 @@ COMMANDS = (
     Command("make help"),
     Command("make build", why_not="the same with a delivery below"),
     Command(
-        "REGISTRY_DELIVERY=<folder> REGISTRY_MAPPING=<source> make build",
-        "REGISTRY_DELIVERY=exports/demo REGISTRY_MAPPING=clinic make build",
+        BUILD_OF_A_DELIVERY,
+        "REGISTRY_DELIVERY=exports/shuffled REGISTRY_MAPPING=clinic REGISTRY_THREADS=1 "
+        "LC_ALL=C TZ=Pacific/Auckland PYTHONHASHSEED=3 make build",
     ),
     Command("make docs"),
     Command("dbt build", why_not="`make build` runs it"),
@@ -187,6 +190,16 @@ COMMANDS = (
 )
 
 
+def shuffle_demo(folder: Path) -> None:
+    """Write the demo with its records in another order."""
+    shutil.copytree(ROOT / "exports" / "demo", folder)
+    chance = random.Random(7)
+    for export in folder.glob("*.csv"):
+        header, *records = export.read_text(encoding="utf-8").splitlines(keepends=True)
+        chance.shuffle(records)
+        export.write_text("".join([header, *records]), encoding="utf-8")
+
+
 class Clone:
     """A copy of the project, with an environment in which nothing of the suite is set."""
 
@@ -205,6 +218,7 @@ class Clone:
         home = folder / "home"
         self.delivery = home / "deliveries" / "2024-06"
         shutil.copytree(ROOT / "exports" / "italian_sheet", self.delivery)
+        shuffle_demo(self.project / "exports" / "shuffled")
         key = Path(shutil.copytree(published_demo / "key", folder / "key")) / "demo.key"
         names = {k: v for k, v in os.environ.items() if not k.startswith(("REGISTRY_", "MAKE"))}
         self.environment = {
@@ -254,3 +268,15 @@ def test_a_documented_command_works_as_written(command: Command, clone: Clone):
     assert command.says in done.stdout
     assert "Traceback" not in done.stdout
     assert "Stopped by a fault of the program" not in done.stdout
+
+
+@pytest.mark.fault("P217")
+def test_order_threads_locale_timezone_and_hash_seed_do_not_change_a_mart(
+    clone: Clone, demo_build: Build
+):
+    """Looks at the warehouse that the build of the shuffled demo left, by a command above."""
+    again = clone.project / WAREHOUSE
+    assert again.exists(), "run the whole file"
+    first = contents(demo_build.warehouse, "marts")
+    assert len(first) >= 12
+    assert contents(again, "marts") == first
