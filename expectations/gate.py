@@ -43,6 +43,8 @@ RESULT_FORMAT = {
 MEMORY_LIMIT = "1200MB"
 """Memory that DuckDB may take for the expectations; more spills beside the file that is read."""
 ENGINE_ARGUMENTS = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+WHOLE_QUERY = "all"
+"""Name of a suite's only batch: everything that its query returns."""
 
 Numbers = dict[str, Any]
 """Of a suite: rows (""), filled rows of each needed column, counts behind shares, words, and the
@@ -82,6 +84,16 @@ def run(work_file: Path, facts: Facts, suites: list[Suite] | None = None) -> Che
                 f"duckdb:///{work_file}?access_mode=READ_ONLY&memory_limit={MEMORY_LIMIT}"
             ),
             kwargs=dict(ENGINE_ARGUMENTS),
+            # All at once: the context writes its settings as YAML after each change of them.
+            assets=[
+                {
+                    "type": "query",
+                    "name": suite.name,
+                    "query": suite.query,
+                    "batch_definitions": [{"name": WHOLE_QUERY}],
+                }
+                for suite in chosen
+            ],
         )
         try:
             outcomes = [o for suite in chosen for o in _judge(source, suite, numbers[suite.name])]
@@ -128,11 +140,7 @@ def _judge(source: Any, suite: Suite, numbers: Numbers | str) -> list[CheckOutco
         return [_outcome(suite, rule, ERROR, cause=numbers) for rule in suite.rules]
     applicable = [rule for rule in suite.rules if _applies(rule, numbers)]
     try:
-        batch = (
-            source.add_query_asset(suite.name, query=suite.query)
-            .add_batch_definition_whole_table("all")
-            .get_batch()
-        )
+        batch = source.get_asset(suite.name).get_batch_definition(WHOLE_QUERY).get_batch()
         results = batch.validate(
             gx.ExpectationSuite(name=suite.name, expectations=[_build(r) for r in applicable]),
             result_format=RESULT_FORMAT,

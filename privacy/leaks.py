@@ -151,12 +151,13 @@ def _collect_identifiers(db: duckdb.DuckDBPyConnection, columns: list[list[str]]
                 f"regexp_matches(trim({column}), '[\\s\\pZ]') "
                 f"from vault.raw.{table} where trim({column}) <> ''"
             )
-    for schema, table, column, kind in columns:
-        if schema == "reference" and kind == "VARCHAR":
-            db.execute(
-                "delete from identifiers where identifier in "
-                f"(select {NORMAL.format(quote(column))} from vault.reference.{quote(table)})"
-            )
+    words = [
+        f"select {NORMAL.format(quote(column))} from vault.reference.{quote(table)}"
+        for schema, table, column, kind in columns
+        if schema == "reference" and kind == "VARCHAR"
+    ]
+    if words:
+        db.execute(f"delete from identifiers where identifier in ({' union all '.join(words)})")
 
 
 def _leak(where: str, what: str) -> Stop:
