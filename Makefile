@@ -12,6 +12,8 @@ export REGISTRY_DELIVERY ?= exports/demo
 export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export UV_PYTHON_DOWNLOADS := never
+# A hospital's network may have a certificate authority of its own.
+export UV_SYSTEM_CERTS ?= true
 
 .PHONY: help install run build test pytest lint format docs oracle torture bench clean distclean
 
