@@ -18,12 +18,8 @@ cohort_adverse_events as (
     select * from {{ ref('cohort_adverse_events') }}
 ),
 
-stg_clinic__refused_adverse_events as (
-    select * from {{ ref('stg_clinic__refused_adverse_events') }}
-),
-
-cohort_terms as (
-    select * from {{ ref('cohort_terms') }}
+cohort_refused_adverse_events as (
+    select * from {{ ref('cohort_refused_adverse_events') }}
 ),
 
 cohort_delivery as (
@@ -89,20 +85,6 @@ last_days as (
     from visit_windows
 ),
 
--- A refused record that only denies ("none") hides no event.
-refused_events as (
-    select
-        stg_clinic__refused_adverse_events.patient_id,
-        count(*) as n_refused
-    from stg_clinic__refused_adverse_events
-    left join cohort_terms
-        on
-            stg_clinic__refused_adverse_events.event_term = cohort_terms.term
-            and cohort_terms.term_kind = 'adverse_event'
-    where cohort_terms.code is distinct from 'none'
-    group by stg_clinic__refused_adverse_events.patient_id
-),
-
 -- Least and greatest ignore null.
 final as (
     select
@@ -136,7 +118,7 @@ final as (
         case
             when cohort_delivery.has_adverse_events_export
                 -- No row: no refused record of the patient.
-                then coalesce(refused_events.n_refused, 0)
+                then coalesce(cohort_refused_adverse_events.n_refused_adverse_events, 0)
         end as n_refused_adverse_events
     from cohort_patients
     cross join cohort_delivery
@@ -149,8 +131,8 @@ final as (
         on cohort_patients.patient_id = onset_days.patient_id
     left join attended_days
         on cohort_patients.patient_id = attended_days.patient_id
-    left join refused_events
-        on cohort_patients.patient_id = refused_events.patient_id
+    left join cohort_refused_adverse_events
+        on cohort_patients.patient_id = cohort_refused_adverse_events.patient_id
 )
 
 select * from final
