@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import subprocess
+from dataclasses import astuple
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -113,10 +114,8 @@ class _Size:
         cohort = _COHORT.format(n=self.n_patients, seed=SEED, folder=str(self.delivery))
         self._prepare("cohort", [PYTHON, "-c", cohort])
         exports = list(self.delivery.glob("*.csv"))
-        n_records, n_bytes = (
-            sum(map(_count_records, exports)),
-            sum(f.stat().st_size for f in exports),
-        )
+        n_records = sum(map(_count_records, exports))
+        n_bytes = sum(export.stat().st_size for export in exports)
         stamp = datetime.now(UTC).date().isoformat(), _commit(), self.n_patients, n_records, n_bytes
         shutil.rmtree(self.work, ignore_errors=True)
         try:
@@ -129,12 +128,7 @@ class _Size:
                 for contender in self.chosen[first:] + self.chosen[:first]:
                     self._say(f"round {number}, {contender.label}")
                     cost = self._run(contender)
-                    runs.append(
-                        Run(
-                            *stamp, contender.name, number, cost.wall_seconds, cost.cpu_seconds,
-                            cost.peak_mib, cost.exit_code,
-                        )
-                    )  # fmt: skip
+                    runs.append(Run(*stamp, contender.name, number, *astuple(cost)))
                 if number == 1:
                     self._require_agreement([run.contender for run in runs if not run.exit_code])
             order = [each.name for each in self.chosen]

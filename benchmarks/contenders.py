@@ -51,9 +51,7 @@ class Contender:
         """Return the words of the command."""
         if not self.module:
             return [DBT, "build", *dbt_places(folder)]
-        return [
-            PYTHON, "-m", self.module, str(delivery), str(folder / self.output), *self.options
-        ]  # fmt: skip
+        return [PYTHON, "-m", self.module, str(delivery), str(folder / self.output), *self.options]
 
 
 def dbt_places(folder: Path) -> list[str]:

@@ -6,8 +6,9 @@ import csv
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_type_hints
 
 BASE = "floor"  # ratios are to this contender, in the same round
 FROM_PATIENTS = 10_000
@@ -31,20 +32,17 @@ class Run:
     exit_code: int
 
 
-_TYPES: dict[str, type] = {"str": str, "int": int, "float": float}
 FILE = "runs.csv"
+TYPES: dict[str, type] = get_type_hints(Run)
 
 
 def read(folder: Path) -> list[Run]:
     """Return all runs; none where there is no file."""
     if not (folder / FILE).exists():
         return []
-    types = {field.name: _TYPES[str(field.type)] for field in fields(Run)}
     with open(folder / FILE, encoding="utf-8", newline="") as file:
-        return [
-            Run(**{name: types[name](text) for name, text in row.items()})
-            for row in csv.DictReader(file)
-        ]
+        rows = list(csv.DictReader(file))
+    return [Run(**{name: TYPES[name](text) for name, text in row.items()}) for row in rows]
 
 
 def replace_size(folder: Path, n_patients: int, runs: Iterable[Run]) -> None:
@@ -52,15 +50,11 @@ def replace_size(folder: Path, n_patients: int, runs: Iterable[Run]) -> None:
     others = [run for run in read(folder) if run.n_patients != n_patients]
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / FILE, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Run)], lineterminator="\n")
+        writer = csv.DictWriter(file, list(TYPES), lineterminator="\n")
         writer.writeheader()
         for run in sorted([*others, *runs], key=lambda each: each.n_patients):
-            writer.writerow(
-                {
-                    name: round(value, 4) if isinstance(value, float) else value
-                    for name, value in asdict(run).items()
-                }
-            )
+            row = asdict(run).items()
+            writer.writerow({k: round(v, 4) if isinstance(v, float) else v for k, v in row})
 
 
 @dataclass(frozen=True)
