@@ -117,7 +117,7 @@ final as (
         last_days.week_52 < cohort_patients.observable_days as is_window_over_week_52,
         case
             when cohort_delivery.has_adverse_events_export
-                -- No row: no refused record of the patient.
+                -- No row: no refused record that may hide an event, which is known.
                 then coalesce(cohort_refused_adverse_events.n_refused_adverse_events, 0)
         end as n_refused_adverse_events
     from cohort_patients
