@@ -1,7 +1,10 @@
 # make run: the demo delivery becomes a published warehouse and a report.  make test: everything is tested.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+# A distribution's Python before one on the path: compiled with optimizations, it runs dbt in four fifths of the time
+# that a Python compiled without them takes.
+PYTHON ?= $(shell for each in /usr/bin/python3.1{1,2,3} python3.1{1,2,3} python3; do \
+    "$$each" -c 'import ensurepip, venv' 2> /dev/null && command -v "$$each" && exit; done)
 UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -76,6 +77,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.option.loadscopereorder = False  # the order is that of LONG_FILES
+    gc.disable()  # until the tests are collected: imports leave no garbage, but are searched for it
     config.addinivalue_line(
         "markers", "fault(*case_ids): the test shows how these cases of fault_facts.csv end"
     )
@@ -95,6 +97,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return places.get("/".join(item.path.parts[-2:]), len(places))
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
