@@ -24,11 +24,11 @@ from typing import Any
 import duckdb
 
 from core import files
+from core.messages import Cause, cause_of, shown
 from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
 from privacy.pseudonyms import KEY_FILE_VARIABLE
-from refresh.messages import Cause, cause_of, shown
 
 PARSE_CACHE = "partial_parse.msgpack"
 BAD_STATUSES = {"error", "fail", "runtime error"}

@@ -14,7 +14,7 @@ from core import duck
 from core.duck import quote
 from core.settings import Settings
 from refresh.compare_tables import IN_BOTH, Side, compare_table, same_key
-from refresh.pack import columns_of
+from refresh.store.pack import columns_of
 
 MART_KEYS: dict[str, tuple[str, ...]] = {
     "dim_patients": ("patient_id",),

@@ -15,7 +15,7 @@ import duckdb
 
 from core import duck
 from core.duck import quote
-from refresh.pack import PROVENANCE_COLUMNS, columns_of
+from refresh.store.pack import PROVENANCE_COLUMNS, columns_of
 
 PLACEHOLDERS = ("none", "unknown", "not_applicable", "false")
 """A change away from one of these is new information, not a replacement."""

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from core.settings import Settings
 from core.stop import Stop
-from refresh import erased, folders, versions
+from refresh import erased
+from refresh.store import folders, versions
 
 GOOD, NOTE, BAD = "good", "note", "bad"
 VERSIONS = "versions"

@@ -13,10 +13,11 @@ from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
 from privacy.pseudonyms import PseudonymKey, key_path, load_key, qualified
-from refresh import erased, folders, load, manifest
+from refresh import erased, load
 from refresh import run as refresh
 from refresh.erased import Place, Recognition
 from refresh.steps import Steps
+from refresh.store import folders, manifest
 from refresh.summary import Summary
 
 

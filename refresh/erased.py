@@ -30,8 +30,8 @@ from core.duck import quote
 from core.settings import Settings
 from core.stop import ExitCode, Stop
 from privacy.pseudonyms import PseudonymKey, load_key
-from refresh import manifest, publish, vault, versions
-from refresh.manifest import Entry
+from refresh.store import manifest, publish, vault, versions
+from refresh.store.manifest import Entry
 
 NOTICE = "erased_patient"
 MARKER = ".erasure_unfinished"

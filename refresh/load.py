@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from core import duck, files
+from core.messages import shown
 from core.settings import Settings, is_inside
 from core.stop import ExitCode, Stop
 from intake.delivery import open_delivery
@@ -24,7 +25,6 @@ from intake.loader import load_delivery
 from intake.refusals import MappingError
 from privacy.pseudonyms import key_path, load_key
 from refresh import erased
-from refresh.messages import shown
 
 CODE_FOLDERS = (
     "analysis_py", "core", "expectations", "intake", "macros", "models", "privacy", "refresh",

@@ -16,9 +16,10 @@ import duckdb
 from core.settings import Settings
 from core.stop import ExitCode, Stop
 from expectations.rules import CheckOutcome, CheckReport
-from refresh import manifest, quality
+from refresh import quality
 from refresh.load import DeliveryFacts
-from refresh.manifest import Entry
+from refresh.store import manifest
+from refresh.store.manifest import Entry
 
 MINIMUM_PATIENTS = 5
 """A share of fewer changed patients is not judged."""

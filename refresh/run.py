@@ -17,29 +17,18 @@ from typing import Any, NoReturn
 import duckdb
 
 from core import duck, files
+from core.messages import cause_of_exception
 from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop, Terminated
 from expectations.rules import CheckReport
 from privacy import leaks
-from refresh import (
-    compare,
-    erased,
-    folders,
-    load,
-    manifest,
-    pack,
-    publish,
-    publish_rules,
-    quality,
-    vault,
-    versions,
-)
-from refresh.manifest import Entry
-from refresh.messages import cause_of_exception
+from refresh import compare, erased, load, publish_rules, quality
 from refresh.steps import Steps
+from refresh.store import folders, manifest, pack, publish, vault, versions
+from refresh.store.manifest import Entry
+from refresh.store.versions import PreviousVersion
 from refresh.summary import Summary, read_summary
-from refresh.versions import PreviousVersion
 
 
 @dataclass

@@ -15,16 +15,17 @@ from pathlib import Path
 
 from analysis_py.catalogue import TOPICS
 from core import files
+from core.messages import shown
 from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
 from expectations.rules import CheckReport
 from intake.uses import NOT_SELECTED, SKIPPED
-from refresh import build, load, versions
+from refresh import build, load
 from refresh.build import BuildResult
-from refresh.manifest import Entry
-from refresh.messages import shown
-from refresh.versions import PreviousVersion
+from refresh.store import versions
+from refresh.store.manifest import Entry
+from refresh.store.versions import PreviousVersion
 
 HEAVY_MODULES = (
     "expectations.gate",

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from core import duck
 from core.settings import Settings
-from refresh import versions
-from refresh.manifest import Entry
+from refresh.store import versions
+from refresh.store.manifest import Entry
 
 SHOWN_REFUSALS = 20
 SHOWN_RESULTS = 5

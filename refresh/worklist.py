@@ -25,7 +25,8 @@ from core.stop import ExitCode, Stop
 from intake.contract import EXPORTS, codes_of, seed_rows
 from intake.delivery import open_delivery
 from intake.propose.roles import TERM_LISTS, known_words
-from refresh import build, folders, load
+from refresh import build, load
+from refresh.store import folders
 
 _MODELS = ("+cohort_unmapped_terms", "+rejected_records")
 _UNKNOWN = "unknown_code"

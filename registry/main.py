@@ -103,7 +103,7 @@ def _stop_of_the_machine(error: BaseException) -> Stop | None:
     is_of_duckdb = any(kind.__module__ in ("duckdb", "_duckdb") for kind in type(error).__mro__)
     if not is_of_duckdb and not isinstance(error, OSError | MemoryError):
         return None
-    from refresh.messages import cause_of_exception
+    from core.messages import cause_of_exception
 
     cause = cause_of_exception(error)
     if cause.code == ExitCode.CHECKS_FAILED:  # not the machine: a query of ours is wrong

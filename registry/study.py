@@ -22,7 +22,7 @@ def warehouse_path(given: Path | None) -> Path:
     Stop
         When there is none, or the published file is not as it was published.
     """
-    from refresh import versions
+    from refresh.store import versions
 
     named = given or os.environ.get("REGISTRY_WAREHOUSE")
     if named:

@@ -16,7 +16,7 @@ from registry import options
 @options.folders
 def versions(**given: Any) -> None:
     """List the published versions; * marks the one that readers get."""
-    from refresh.versions import listed
+    from refresh.store.versions import listed
 
     known = listed(options.settings_of(**given))
     if not known:
@@ -39,7 +39,7 @@ def versions(**given: Any) -> None:
 @options.folders
 def rollback(to: int | None, reason: str, **given: Any) -> None:
     """Serve an older version again."""
-    from refresh import publish
+    from refresh.store import publish
 
     entry = publish.rollback(options.settings_of(**given), to, options.shown(reason))
     click.echo(f"{entry['version']} is served again (before: {entry['from_version']}).")
@@ -54,7 +54,7 @@ def verify(**given: Any) -> int:
 
     Exit code 8: the manifest or a version is damaged.
     """
-    from refresh import versions as kept
+    from refresh.store import versions as kept
 
     settings = options.settings_of(**given)
     faults = kept.verify(settings)
@@ -94,7 +94,7 @@ def trace(reference: str, **given: Any) -> None:
 
     Exit code 2: no version on disk has it. 9: the vault of its version is gone.
     """
-    from refresh.trace import trace as origin_of
+    from refresh.store.trace import trace as origin_of
 
     click.echo(str(origin_of(options.settings_of(**given), reference)))
 
@@ -111,7 +111,7 @@ def trace(reference: str, **given: Any) -> None:
 @options.folders
 def export(out: Path, **given: Any) -> None:
     """Write tables of rounded counts that may leave the registry, as CSV and one workbook."""
-    from refresh.export import write
+    from refresh.store.export import write
 
     written = write(options.settings_of(**given), out)
     click.echo(f"{len(written)} files in {written[0].parent}; README.txt says how to read them.")

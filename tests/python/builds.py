@@ -19,7 +19,7 @@ import pytest
 from core.progress import Progress
 from core.settings import Settings
 from refresh.build import PARSE_CACHE, BuildResult, count_tests
-from refresh.pack import content_of
+from refresh.store.pack import content_of
 from registry.main import main
 
 ROOT = Path(__file__).resolve().parents[2]

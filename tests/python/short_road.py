@@ -26,7 +26,7 @@ from intake.delivery import Delivery
 from intake.loader import load_delivery
 from privacy.pseudonyms import PseudonymKey
 from refresh.build import BuildResult, RanTests, build
-from refresh.pack import content_of
+from refresh.store.pack import content_of
 
 ROOMS = ("staging", "quarantine", "cohort", "marts")
 LARGE_TABLES_ONLY = (

@@ -182,6 +182,14 @@ def test_no_product_code_calls_the_simulator(room):
     assert callers == []
 
 
+def test_what_lies_on_disk_knows_nothing_of_a_refresh():
+    files = python_files("refresh/store")
+    assert len(files) > 5
+    for path in files:
+        own = {name for name in imports(path) if name.split(".")[0] == "refresh"}
+        assert all(name.startswith("refresh.store") for name in own), path
+
+
 def test_the_simulator_knows_no_product_code():
     product = {"intake", "analysis_py", "expectations", "refresh"}
     readers = [

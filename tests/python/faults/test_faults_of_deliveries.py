@@ -14,9 +14,9 @@ from fault_checks import ALL_FACTS, cells_in
 from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
-from refresh import manifest, versions
 from refresh import run as refresh_run
 from refresh.steps import real_steps
+from refresh.store import manifest, versions
 from simulator.faults.cases import make_fault
 
 

@@ -9,7 +9,7 @@ import pytest
 from fault_checks import EXPORT_CASES, check, flags_of, outcome_of
 
 from privacy import leaks
-from refresh import pack
+from refresh.store import pack
 
 DELIVERIES = ("F150", "F170", "F171", "F175", "F176")
 RENAMED = ("F089", "F090", "F166")

@@ -21,11 +21,11 @@ from core import files
 from core.progress import Progress
 from core.settings import PROJECT_ROOT, Settings
 from expectations.rules import CheckOutcome, CheckReport
-from refresh import manifest, pack, publish
 from refresh.build import BuildResult, RanTests
-from refresh.manifest import Entry
 from refresh.run import run
 from refresh.steps import Steps
+from refresh.store import manifest, pack, publish
+from refresh.store.manifest import Entry
 from refresh.summary import Summary
 
 TIMEPOINTS = ("baseline", "week_04", "week_16", "week_52")

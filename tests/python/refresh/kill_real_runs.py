@@ -25,9 +25,9 @@ import psutil
 
 from core import duck
 from core.settings import PROJECT_ROOT, Settings
-from refresh import versions
-from refresh.pack import content_of
-from refresh.versions import open_published
+from refresh.store import versions
+from refresh.store.pack import content_of
+from refresh.store.versions import open_published
 
 BIN = Path(sys.executable).parent
 LEAST_MARK = 60.0

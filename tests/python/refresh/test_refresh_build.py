@@ -12,9 +12,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from core import messages
 from core.settings import PROJECT_ROOT, Settings, resolve
 from core.stop import ExitCode, Stop
-from refresh import build, messages
+from refresh import build
 from refresh.build import RanTests, count_tests, require_all_tests
 
 

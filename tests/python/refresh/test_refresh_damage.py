@@ -17,8 +17,9 @@ from invented import Shape, deliver, published_before, refresh
 
 from core.settings import Settings
 from core.stop import ExitCode, Stop
-from refresh import doctor, folders, manifest, publish, versions
-from refresh.versions import open_published
+from refresh import doctor
+from refresh.store import folders, manifest, publish, versions
+from refresh.store.versions import open_published
 from registry.main import main
 
 WRITE_AND_DIE = """

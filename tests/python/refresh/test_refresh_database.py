@@ -11,7 +11,8 @@ from builds import ROOT
 
 from core import duck
 from privacy import leaks
-from refresh import load, pack
+from refresh import load
+from refresh.store import pack
 
 
 def test_a_database_in_memory_needs_a_folder_for_its_spill_files():

@@ -27,7 +27,7 @@ def test_every_command_is_on_the_page():
         assert f"`registry {command}`" in RELIABILITY
 
 
-@pytest.mark.parametrize("module", ["publish_rules", "versions"])
+@pytest.mark.parametrize("module", ["publish_rules", "store/versions"])
 def test_every_rule_that_can_be_accepted_is_on_the_page(module):
     source = (ROOT / "refresh" / f"{module}.py").read_text(encoding="utf-8")
     rules = set(re.findall(r'Finding\(\s*"([a-z_]+)"', source))

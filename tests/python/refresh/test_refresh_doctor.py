@@ -12,8 +12,9 @@ import torture
 
 from analysis_py.marts import Marts
 from core.stop import ExitCode, Stop
-from refresh import doctor, folders, versions
-from refresh.versions import open_published
+from refresh import doctor
+from refresh.store import folders, versions
+from refresh.store.versions import open_published
 
 
 def states(settings):
@@ -51,7 +52,7 @@ def test_a_reader_is_named_and_stops_nothing(published):
     code = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from refresh.versions import open_published\n"
+        "from refresh.store.versions import open_published\n"
         "db = open_published(Path(sys.argv[1]))\n"
         "print('open', flush=True)\n"
         "time.sleep(60)\n"
@@ -90,7 +91,7 @@ def test_a_package_that_is_not_as_locked_is_a_problem(settings):
 
 
 def test_too_little_disk_space_is_a_problem(published, monkeypatch):
-    monkeypatch.setattr("refresh.folders.free_bytes", lambda folder: 1_000_000)
+    monkeypatch.setattr("refresh.store.folders.free_bytes", lambda folder: 1_000_000)
     assert states(published)["disk space"][0] == "bad"
 
 

@@ -16,9 +16,10 @@ from core import duck
 from core.progress import Progress
 from core.stop import ExitCode, Stop
 from privacy.pseudonyms import load_key
-from refresh import doctor, erase, erased, manifest, publish, versions
+from refresh import doctor, erase, erased
 from refresh.erased import Place, Recognition
-from refresh.versions import open_published
+from refresh.store import manifest, publish, versions
+from refresh.store.versions import open_published
 from registry.main import main
 
 N_DELIVERIES = 3

@@ -15,8 +15,8 @@ from core.progress import Progress
 from core.settings import PROJECT_ROOT
 from core.stop import ExitCode, Stop
 from privacy.release import FORM, HIDDEN_COUNT
-from refresh import export
 from refresh import run as refresh_run
+from refresh.store import export
 from registry.main import main
 
 EXTRA = """

@@ -26,8 +26,8 @@ from intake.delivery import open_delivery
 from intake.loader import load_delivery
 from intake.refusals import MappingError
 from privacy.pseudonyms import PseudonymKey
-from refresh import manifest, publish, versions
 from refresh.steps import real_steps
+from refresh.store import manifest, publish, versions
 
 HERE = Path(__file__).parent
 HOSTILE = "w4'); DROP SCHEMA marts CASCADE; --"

@@ -12,8 +12,8 @@ import invented
 import pytest
 
 from core.stop import ExitCode, Stop
-from refresh import manifest, pack, publish, versions
-from refresh.versions import open_published
+from refresh.store import manifest, pack, publish, versions
+from refresh.store.versions import open_published
 
 
 def publish_once(settings, shape=None, build_id="aaaa1111"):

@@ -23,8 +23,8 @@ from plain_gate import plain_gate
 from short_road import ShortRoad
 
 from core.settings import Settings
-from refresh import manifest, versions
-from refresh.versions import open_published
+from refresh.store import manifest, versions
+from refresh.store.versions import open_published
 
 DEMO = ROOT / "exports" / "demo"
 SECRETS = ("ROSSISECRET", "RSSMRA67D43H501X", "maria.rossi@example.org")

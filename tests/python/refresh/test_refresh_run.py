@@ -16,10 +16,11 @@ from invented import Shape, deliver, passed_report, published_before, refresh
 
 from core.stop import ExitCode, Stop, Terminated
 from expectations.rules import CheckReport
-from refresh import folders, manifest, publish, publish_rules, summary, versions
+from refresh import publish_rules, summary
 from refresh.build import BuildResult, RanTests
+from refresh.store import folders, manifest, publish, versions
+from refresh.store.versions import open_published
 from refresh.summary import Summary
-from refresh.versions import open_published
 
 
 def test_a_refresh_publishes_and_summarises_every_file(settings):
@@ -521,7 +522,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from core.settings import Settings
-from refresh import folders
+from refresh.store import folders
 home = Path(sys.argv[1])
 with folders.locked(Settings(vault=home / "vault", published=home / "published"), "a test"):
     print("held", flush=True)
@@ -547,7 +548,7 @@ def test_a_second_refresh_names_the_holder_of_the_lock_and_ends(settings):
 
 @pytest.mark.fault("P208")
 def test_too_little_disk_space_stops_before_anything_is_written(settings, monkeypatch):
-    monkeypatch.setattr("refresh.folders.free_bytes", lambda folder: 1_000_000)
+    monkeypatch.setattr("refresh.store.folders.free_bytes", lambda folder: 1_000_000)
     with pytest.raises(Stop) as stop:
         refresh(settings)
     assert stop.value.code == ExitCode.NO_ROOM

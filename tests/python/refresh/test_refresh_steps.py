@@ -14,7 +14,7 @@ from invented import Shape
 from core.progress import Progress
 from core.stop import ExitCode, Stop
 from refresh import load, steps
-from refresh.versions import PreviousVersion
+from refresh.store.versions import PreviousVersion
 
 
 @pytest.mark.fault("P221")

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy
 from other_duckdb import RELEASES, read_with
 
-from refresh import versions
+from refresh.store import versions
 
 
 def engine_for(settings):

@@ -13,7 +13,7 @@ import pytest
 import torture
 from kill_real_runs import LEAST_MARK, RealRuns
 
-from refresh import versions
+from refresh.store import versions
 
 
 def run_torture(*arguments):

@@ -17,8 +17,8 @@ from builds import ROOT
 
 from core.settings import Settings
 from core.stop import ExitCode, Stop
-from refresh import versions
-from refresh.trace import trace
+from refresh.store import versions
+from refresh.store.trace import trace
 from registry.main import main
 
 DEMO = ROOT / "exports" / "demo"

@@ -40,18 +40,8 @@ from core.progress import Progress
 from core.settings import PROJECT_ROOT, Settings
 from core.stop import ExitCode, Stop
 from privacy import leaks
-from refresh import (
-    folders,
-    load,
-    manifest,
-    pack,
-    publish,
-    publish_rules,
-    quality,
-    run,
-    vault,
-    versions,
-)
+from refresh import load, publish_rules, quality, run
+from refresh.store import folders, manifest, pack, publish, vault, versions
 
 REAL_KILLS = 18
 """Kills of the real command in the long form; each run takes about half a minute."""

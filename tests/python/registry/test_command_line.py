@@ -10,7 +10,7 @@ import pytest
 from builds import ROOT
 
 from core.stop import EXIT_CODE_HELP, ExitCode, Stop, Terminated
-from refresh import versions
+from refresh.store import versions
 from registry.main import cli, main
 
 HEAVY = (

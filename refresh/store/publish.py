@@ -17,8 +17,8 @@ import duckdb
 from core import files
 from core.settings import KEPT_VERSIONS, Settings
 from core.stop import ExitCode, Stop
-from refresh import folders, manifest, pack, vault, versions
-from refresh.manifest import Entry
+from refresh.store import folders, manifest, pack, vault, versions
+from refresh.store.manifest import Entry
 
 READ_ONLY_MODE = 0o444
 

@@ -19,8 +19,8 @@ import duckdb
 from core import duck, files
 from core.settings import Settings
 from core.stop import ExitCode, Stop
-from refresh import manifest, pack, vault
-from refresh.manifest import Entry
+from refresh.store import manifest, pack, vault
+from refresh.store.manifest import Entry
 
 VERSION_FILE = "current.duckdb"
 READER_CONFIG: dict[str, str | bool | int | float | list[str]] = {

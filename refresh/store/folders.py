@@ -21,7 +21,7 @@ from pathlib import Path
 from core import files
 from core.settings import Settings
 from core.stop import ExitCode, Stop
-from refresh import versions
+from refresh.store import versions
 
 LOCK_NAME = ".refresh.lock"
 

@@ -16,7 +16,7 @@ from core import duck
 from core.duck import quote
 from core.settings import KEPT_VAULTS, Settings
 from core.stop import ExitCode, Stop
-from refresh import vault, versions
+from refresh.store import vault, versions
 
 REFERENCE = re.compile("[0-9a-f]{16}")
 COLUMN = "record_reference"

@@ -22,8 +22,8 @@ from core.settings import Settings, is_inside
 from core.spreadsheet import csv_bytes, saved, write_cell
 from core.stop import ExitCode, Stop
 from privacy.release import FORM, Released, release
-from refresh import folders, manifest
-from refresh.versions import open_published, require_served_sound
+from refresh.store import folders, manifest
+from refresh.store.versions import open_published, require_served_sound
 
 Cell = str | int | float | None
 Levels = dict[str, str]

@@ -1,0 +1,1 @@
+"""What lies on disk: published versions, their manifest and vaults; how to write and read them."""
