@@ -8,6 +8,7 @@ work file is checkpointed afterwards. ``python -m refresh.build`` is the process
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -156,6 +157,8 @@ def run_dbt() -> None:
     if parent and os.getppid() != parent:
         sys.exit(1)
     os.umask(0o077)
+    # dbt makes 100 MB of garbage, in large builds too; the search takes a tenth of a small one.
+    gc.disable()
     dbt = importlib.import_module("dbt.cli.main")
     # By callback: a log in JSON would write out every event, six thousand in a build of the demo.
     done = dbt.dbtRunner(callbacks=[_pass_on]).invoke([*sys.argv[1:], "--log-level", "none"])
