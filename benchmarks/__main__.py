@@ -71,10 +71,11 @@ def main(
     if not render:
         if "polars" in names and importlib.util.find_spec("polars") is None:
             raise click.ClickException("Polars is not installed. Run `make install`.")
+        commit = _commit()  # before numbers are written, which would make it dirty
         _write_machine(RESULTS)
         chosen = [each for each in CONTENDERS if each.name in names]
         for n_patients in sorted(set(sizes)):
-            _Size(n_patients, chosen, scratch.resolve()).measure(rounds)
+            _Size(n_patients, chosen, scratch.resolve()).measure(rounds, commit)
     if not numbers.read(RESULTS):
         raise click.ClickException(f"{RESULTS} has no numbers. Measure first, without --render.")
     importlib.import_module("benchmarks.page").write_page(RESULTS, PAGE)
@@ -101,7 +102,7 @@ class _Size:
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         }
 
-    def measure(self, rounds: int) -> None:
+    def measure(self, rounds: int, commit: str) -> None:
         """Measure every contender in every round and write the numbers."""
         self.scratch.mkdir(parents=True, exist_ok=True)
         needed, free = self.n_patients * SCRATCH_BYTES_PER_PATIENT, shutil.disk_usage(self.scratch)
@@ -116,7 +117,7 @@ class _Size:
         exports = list(self.delivery.glob("*.csv"))
         n_records = sum(map(_count_records, exports))
         n_bytes = sum(export.stat().st_size for export in exports)
-        stamp = datetime.now(UTC).date().isoformat(), _commit(), self.n_patients, n_records, n_bytes
+        stamp = datetime.now(UTC).date().isoformat(), commit, self.n_patients, n_records, n_bytes
         shutil.rmtree(self.work, ignore_errors=True)
         try:
             self._prepare("key", [PYTHON, "-c", _KEY])
@@ -131,8 +132,7 @@ class _Size:
                     runs.append(Run(*stamp, contender.name, number, *astuple(cost)))
                 if number == 1:
                     self._require_agreement([run.contender for run in runs if not run.exit_code])
-            order = [each.name for each in self.chosen]
-            runs.sort(key=lambda run: (order.index(run.contender), run.round))
+            runs.sort(key=lambda run: (self.chosen.index(BY_NAME[run.contender]), run.round))
             numbers.replace_size(RESULTS, self.n_patients, runs)
         finally:
             shutil.rmtree(self.work, ignore_errors=True)
