@@ -73,6 +73,16 @@ class ResultRows:
             )
             self._by_key.setdefault(key, row)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether the other shows the same results in the same order under the same names."""
+        return isinstance(other, ResultRows) and (
+            self._rows,
+            self.timepoints,
+            self.index_treatment,
+        ) == (other._rows, other.timepoints, other.index_treatment)
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __iter__(self) -> Iterator[Estimate]:
         """Iterate over all rows in their order."""
         return iter(self._rows)

@@ -91,3 +91,12 @@ class Terminated(BaseException):
         super().__init__()
         self.signal_name = signal.Signals(number).name
         self.code = ExitCode(128 + number)
+
+
+def signal_behind(error: BaseException) -> BaseException:
+    """Return what a signal raised while DuckDB ran a query, else the error itself.
+
+    DuckDB raises a RuntimeError then, and what the signal raised is its cause.
+    """
+    is_signal = isinstance(error.__cause__, KeyboardInterrupt | Terminated)
+    return error.__cause__ if is_signal and error.__cause__ else error

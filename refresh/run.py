@@ -20,7 +20,7 @@ from core import duck, files
 from core.messages import cause_of_exception
 from core.progress import Progress
 from core.settings import Settings
-from core.stop import ExitCode, Stop, Terminated
+from core.stop import ExitCode, Stop, Terminated, signal_behind
 from expectations.rules import CheckReport
 from privacy import leaks
 from refresh import compare, erased, load, publish_rules, quality
@@ -64,7 +64,7 @@ def run(settings: Settings, steps: Steps, progress: Progress) -> Summary:
         try:
             return _refresh(state)
         except BaseException as error:
-            _record_failure(state, error)
+            _record_failure(state, signal_behind(error))
         finally:
             _clear_work(settings)
 

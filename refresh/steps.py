@@ -1,6 +1,7 @@
 """The steps of a refresh that other rooms do: load, build, expectations, analyses, pages.
 
-The heavy packages are imported in the background while dbt, which is another process, builds.
+The heavy packages are imported in the background while dbt, which is another process, builds; a
+third process draws the figures while the version is packed and published.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from analysis_py.catalogue import TOPICS
@@ -18,11 +20,12 @@ from core import files
 from core.messages import shown
 from core.progress import Progress
 from core.settings import Settings
-from core.stop import ExitCode, Stop
+from core.stop import ExitCode, Stop, signal_behind
 from expectations.rules import CheckReport
 from intake.uses import NOT_SELECTED, SKIPPED
 from refresh import build, load
 from refresh.build import BuildResult
+from refresh.drawing import FigureProcess
 from refresh.store import versions
 from refresh.store.manifest import Entry
 from refresh.store.versions import PreviousVersion
@@ -68,19 +71,21 @@ class Steps:
 
 def real_steps() -> Steps:
     """Return the steps of ``registry run``."""
+    figures = FigureProcess()
+
+    def build_beside(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> BuildResult:
+        threading.Thread(target=_import_heavy_modules, daemon=True).start()
+        figures.start()
+        return build.build(settings, progress, locks)
+
     return Steps(
         key_fingerprint=load.key_fingerprint,
         load=load.load,
-        build=_build,
+        build=build_beside,
         check=_check,
-        analyse=_analyse,
-        report=_report,
+        analyse=partial(_analyse, figures),
+        report=partial(_report, figures),
     )
-
-
-def _build(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> BuildResult:
-    threading.Thread(target=_import_heavy_modules, daemon=True).start()
-    return build.build(settings, progress, locks)
 
 
 def _import_heavy_modules() -> None:
@@ -104,6 +109,8 @@ def _check(settings: Settings, previous: PreviousVersion) -> CheckReport:
         )
         report: CheckReport = gate.run(settings.work_file, known)
     except Exception as error:
+        if signal_behind(error) is not error:
+            raise
         raise Stop(
             ExitCode.CHECKS_FAILED,
             f"the expectations could not be run ({type(error).__name__}); nothing was published",
@@ -124,16 +131,18 @@ def _records_of(entry: Entry) -> dict[str, int]:
     return records
 
 
-def _analyse(settings: Settings, progress: Progress) -> None:
-    """Compute every estimate and write schema results into the work file."""
+def _analyse(figures: FigureProcess, settings: Settings, progress: Progress) -> None:
+    """Compute every estimate, write schema results into the work file, begin to draw figures."""
     from analysis_py import store, study  # noqa: PLC0415 - heavy
     from analysis_py.catalogue import ANALYSES  # noqa: PLC0415
     from analysis_py.marts import MartsError  # noqa: PLC0415
+    from analysis_py.report.source import read_rows  # noqa: PLC0415
 
     n_steps = len(ANALYSES) + 3
     try:
         done = study.run_study(settings.work_file, lambda name: progress.advance(name, n_steps))
         store.write_results(settings.work_file, done)
+        figures.begin(read_rows(settings.work_file, done.results))
     except MartsError as error:
         raise Stop(
             ExitCode.CHECKS_FAILED,
@@ -143,7 +152,7 @@ def _analyse(settings: Settings, progress: Progress) -> None:
         ) from None
 
 
-def _report(settings: Settings, progress: Progress) -> dict[str, str]:
+def _report(figures: FigureProcess, settings: Settings, progress: Progress) -> dict[str, str]:
     """Draw the pages of the served version, unless they exist already.
 
     A page that cannot be drawn does not undo a publish; the next run tries again.
@@ -155,21 +164,23 @@ def _report(settings: Settings, progress: Progress) -> dict[str, str]:
     drawn = folder / REPORT_VERSION
     if not drawn.exists() or drawn.read_text(encoding="ascii") != versions.name_of(served):
         try:
-            _draw(settings, served, folder, progress)
+            _draw(settings, served, folder, figures)
         except Exception as error:
+            if signal_behind(error) is not error:
+                raise
             return {"report": f"could not be drawn ({type(error).__name__}); the next run tries"}
     names = {"data quality page": "quality.html", "report": "report.html"}
     return {name: str(folder / page) for name, page in names.items() if (folder / page).exists()}
 
 
-def _draw(settings: Settings, served: Path, folder: Path, progress: Progress) -> None:
+def _draw(settings: Settings, served: Path, folder: Path, figures: FigureProcess) -> None:
     """Draw the pages in a new folder, then put it in the place of the old one."""
     new, old = settings.incoming / "report", settings.incoming / "old_report"
     shutil.rmtree(new, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
     new.mkdir()
-    progress.advance("report", 1)
-    importlib.import_module("analysis_py.report").write_report(served, new)
+    write_report = importlib.import_module("analysis_py.report").write_report
+    write_report(served, new, draw=figures.figures)
     (new / REPORT_VERSION).write_text(versions.name_of(served), encoding="ascii")
     for path in (new, *new.rglob("*")):
         os.chmod(path, 0o755 if path.is_dir() else 0o644)

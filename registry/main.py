@@ -15,7 +15,7 @@ from types import FrameType
 
 import click
 
-from core.stop import EXIT_CODE_HELP, ExitCode, Stop, Terminated
+from core.stop import EXIT_CODE_HELP, ExitCode, Stop, Terminated, signal_behind
 from registry import deliveries, simulate, study, versions
 
 OUR_ROOMS = (
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             standalone_mode=False,
         )
     except BaseException as error:
-        code = _end_of(error)
+        code = _end_of(signal_behind(error))
     return int(code or ExitCode.OK)
 
 

@@ -14,7 +14,10 @@ from analysis_py.figures import cohort_flow, forest, regimens, scores, tacrolimu
 from analysis_py.figures.style import RC, Figure
 from analysis_py.rows import NothingToShowError, ResultRows, shown_or_reason
 
-__all__ = ["FIGURES", "Figure", "draw_all"]
+__all__ = ["FIGURES", "Drawings", "Figure", "draw_all"]
+
+Drawings = dict[str, Figure | NothingToShowError]
+"""Figures by name; one that has nothing to show is the error that says why."""
 
 FIGURES: dict[str, Callable[[ResultRows], Figure]] = {
     "cohort_flow": cohort_flow.draw,
@@ -28,7 +31,7 @@ FIGURES: dict[str, Callable[[ResultRows], Figure]] = {
 }
 
 
-def draw_all(rows: ResultRows) -> dict[str, Figure | NothingToShowError]:
+def draw_all(rows: ResultRows) -> Drawings:
     """Draw every figure; by its name in :data:`FIGURES`."""
     with mpl.rc_context(RC):
         return shown_or_reason(FIGURES, rows)

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from analysis_py.figures import Figure, draw_all
+from analysis_py.figures import Drawings, Figure, draw_all
 from analysis_py.report import appendix, first_screen, sections
 from analysis_py.report.blocks import Drawn, Section
 from analysis_py.report.data_quality import data_quality
 from analysis_py.report.page import INTERNAL, render_page, study_title
 from analysis_py.report.source import ReportSource, read_source
-from analysis_py.rows import records
+from analysis_py.rows import ResultRows, records
 from analysis_py.tables import Table, build_all
 from analysis_py.tables.files import word_file, workbook
 from core.spreadsheet import csv_bytes
@@ -27,7 +27,10 @@ WORKBOOK, WORD_FILE = "tables.xlsx", "tables.docx"
 
 
 def write_report(
-    warehouse: Path, out_dir: Path, progress: Callable[[str], None] = lambda _: None
+    warehouse: Path,
+    out_dir: Path,
+    progress: Callable[[str], None] = lambda _: None,
+    draw: Callable[[ResultRows], Drawings] = draw_all,
 ) -> Path:
     """Write the report of a warehouse file; the file is opened read-only.
 
@@ -39,6 +42,8 @@ def write_report(
         Gets ``report.html``, ``quality.html``, the tables and ``figures/``; made if it is missing.
     progress : callable, optional
         Called with each step before it starts.
+    draw : callable, optional
+        Draws the figures, or has drawn them.
 
     Raises
     ------
@@ -50,7 +55,7 @@ def write_report(
     try:
         # A folder that cannot be made is reported before anything is drawn.
         out_dir.mkdir(parents=True, exist_ok=True)
-        _write(report_files(source, progress), out_dir)
+        _write(report_files(source, progress, draw), out_dir)
     except OSError as error:
         raise Stop(
             ExitCode.ENVIRONMENT,
@@ -60,7 +65,11 @@ def write_report(
     return out_dir / REPORT_PAGE
 
 
-def report_files(source: ReportSource, progress: Callable[[str], None]) -> dict[str, bytes]:
+def report_files(
+    source: ReportSource,
+    progress: Callable[[str], None],
+    draw: Callable[[ResultRows], Drawings] = draw_all,
+) -> dict[str, bytes]:
     """Make every file of the report in memory, so that a failure leaves no half report behind.
 
     Returns
@@ -71,9 +80,15 @@ def report_files(source: ReportSource, progress: Callable[[str], None]) -> dict[
     """
     progress("Laying out the tables")
     built = build_all(source.rows)
+    tables = [table for table in built.values() if isinstance(table, Table)]
+    banner = f"{source.study.delivery.header}. {INTERNAL}"
+    progress("Writing the tables")
+    files = {
+        WORKBOOK: workbook(tables, source.study.results, banner),
+        WORD_FILE: word_file(tables, banner),
+    }
     progress("Drawing the figures")
-    drawn = Drawn(built, draw_all(source.rows))
-    files: dict[str, bytes] = {}
+    drawn = Drawn(built, draw(source.rows))
     listed: list[tuple[str, str]] = []
     for figure in drawn.figures.values():
         if isinstance(figure, Figure):
@@ -87,11 +102,6 @@ def report_files(source: ReportSource, progress: Callable[[str], None]) -> dict[
             }
             name = f"figures/{figure.name}.svg, .png, .csv"
             listed.append((name, f"{figure.number}. {figure.title}; source data as CSV"))
-    progress("Writing the tables")
-    tables = [table for table in built.values() if isinstance(table, Table)]
-    banner = f"{source.study.delivery.header}. {INTERNAL}"
-    files[WORKBOOK] = workbook(tables, source.study.results, banner)
-    files[WORD_FILE] = word_file(tables, banner)
     listed += [
         (WORKBOOK, "All tables, a sheet each, and every result unrounded"),
         (WORD_FILE, "All tables, to be copied into a manuscript"),

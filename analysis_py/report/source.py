@@ -74,11 +74,7 @@ def read_source(warehouse: Path, progress: Callable[[str], None]) -> ReportSourc
     with Marts(warehouse) as marts:
         delivery = read_delivery(marts)
         facts = records(marts.read("dim_delivery"))[0]
-        delivery = replace(
-            delivery,
-            index_treatment=facts.get("index_treatment_label", INDEX_TREATMENT)
-            or NO_INDEX_TREATMENT,
-        )
+        delivery = replace(delivery, index_treatment=_index_treatment(facts))
         timepoints = _timepoints(marts)
     try:
         with duckdb.connect(str(warehouse), read_only=True) as db:
@@ -98,6 +94,23 @@ def read_source(warehouse: Path, progress: Callable[[str], None]) -> ReportSourc
         edition,
         origin,
     )
+
+
+def read_rows(warehouse: Path, results: Results) -> ResultRows:
+    """Index results that are about to be stored in a warehouse file, as `read_source` does later.
+
+    Raises
+    ------
+    MartsError
+        As for `read_source`.
+    """
+    with Marts(warehouse) as marts:
+        facts = records(marts.read("dim_delivery"))[0]
+        return ResultRows(results, _timepoints(marts), _index_treatment(facts))
+
+
+def _index_treatment(facts: dict[str, Any]) -> str:
+    return facts.get("index_treatment_label", INDEX_TREATMENT) or NO_INDEX_TREATMENT
 
 
 def _edition(db: duckdb.DuckDBPyConnection, warehouse: Path, facts: dict[str, Any]) -> Edition:

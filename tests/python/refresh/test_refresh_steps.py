@@ -5,15 +5,21 @@ from __future__ import annotations
 import dataclasses
 import sys
 import types
+from multiprocessing import active_children
+from multiprocessing.process import BaseProcess
 
 import invented
 import pytest
 from builds import ROOT
 from invented import Shape
 
+from analysis_py.figures import Figure, draw_all
+from analysis_py.report.source import read_source
+from analysis_py.rows import ResultRows
 from core.progress import Progress
 from core.stop import ExitCode, Stop
 from refresh import load, steps
+from refresh.drawing import FigureProcess
 from refresh.store.versions import PreviousVersion
 
 
@@ -51,7 +57,7 @@ def test_analyses_that_cannot_run_stop_the_publish(settings, work_file):
 
 
 def test_a_report_that_cannot_be_drawn_does_not_undo_the_publish(settings, monkeypatch):
-    def crash(*arguments):
+    def crash(*arguments, **named):
         raise RuntimeError("no room")
 
     report = types.SimpleNamespace(write_report=crash)
@@ -95,3 +101,61 @@ def test_a_changed_mapping_or_file_of_words_is_another_delivery(settings, tmp_pa
             seen.append(load.fingerprint(given))
     assert len(set(seen)) == 4
     assert load.fingerprint(given) == seen[-1]
+
+
+@pytest.fixture(scope="module")
+def rows(published_demo) -> ResultRows:
+    """Results for one figure; the others have nothing to show."""
+    source = read_source(published_demo / "published" / "current.duckdb", lambda _: None)
+    results = [row for row in source.rows if row.analysis_id == "A01"]
+    return ResultRows(results, source.rows.timepoints)
+
+
+def begun(rows: object) -> tuple[FigureProcess, BaseProcess]:
+    """Start a process that draws these results."""
+    others = active_children()
+    figures = FigureProcess()
+    figures.start()
+    (process,) = set(active_children()).difference(others)
+    figures.begin(rows)
+    return figures, process
+
+
+def without_frames(drawings) -> dict:
+    return {
+        name: (each.svg, each.png, each.data.to_csv()) if isinstance(each, Figure) else str(each)
+        for name, each in drawings.items()
+    }
+
+
+def never_here(*arguments):
+    raise AssertionError("drawn in this process")
+
+
+def test_a_process_beside_the_refresh_draws_the_same_figures(rows, monkeypatch):
+    here = draw_all(rows)
+    assert sum(isinstance(each, Figure) for each in here.values()) == 1
+    monkeypatch.setattr("analysis_py.figures.draw_all", never_here)
+    figures, _ = begun(rows)
+    assert without_frames(figures.figures(rows)) == without_frames(here)
+
+
+@pytest.mark.parametrize("what", ["other results", "killed", "never started"])
+def test_figures_that_the_process_has_not_drawn_are_drawn_here(rows, what, monkeypatch):
+    wanted, figures = rows, FigureProcess()
+    if what != "never started":
+        figures, process = begun(rows)
+    if what == "other results":
+        wanted = ResultRows(list(rows), rows.timepoints, "another treatment")
+    elif what == "killed":
+        process.kill()
+    monkeypatch.setattr("analysis_py.figures.draw_all", lambda given: {"here": given})
+    assert figures.figures(wanted) == {"here": wanted}
+
+
+def test_the_process_ends_with_the_refresh_and_says_nothing_of_an_error(capfd):
+    figures, process = begun("no results")
+    del figures
+    process.join(20)
+    assert process.exitcode == 0
+    assert capfd.readouterr() == ("", "")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import threading
 
 import click
+import duckdb
 import pytest
 from builds import ROOT
 
-from core.stop import EXIT_CODE_HELP, ExitCode, Stop, Terminated
+from core.stop import EXIT_CODE_HELP, ExitCode, Stop, Terminated, signal_behind
 from refresh.store import versions
 from registry.main import cli, main
 
@@ -79,12 +83,17 @@ def test_a_wrong_command_line_ends_with_exit_code_2(arguments, words, capsys):
     assert words in capsys.readouterr().err
 
 
+ENDED_QUERY = RuntimeError("Query interrupted")
+ENDED_QUERY.__cause__ = KeyboardInterrupt()
+
+
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
         (Stop(ExitCode.NO_ROOM, "disk full", "free 3 GB"), ExitCode.NO_ROOM, "Stopped: disk full"),
         (KeyboardInterrupt(), ExitCode.INTERRUPTED, "Stopped by Ctrl-C."),
         (Terminated(), ExitCode.TERMINATED, "Stopped by SIGTERM."),
+        (ENDED_QUERY, ExitCode.INTERRUPTED, "Stopped by Ctrl-C."),
         (RuntimeError("ROSSI-1967"), ExitCode.UNEXPECTED, "a fault of the program (RuntimeError"),
     ],
 )
@@ -98,6 +107,20 @@ def test_every_end_is_one_line_without_traceback_or_value(error, code, words, ca
     assert words in shown
     assert "Traceback" not in shown
     assert "ROSSI" not in shown
+
+
+def test_a_signal_while_a_query_runs_is_no_fault_of_the_program():
+    def end(number, frame):
+        raise Terminated(signal.SIGTERM)
+
+    before = signal.signal(signal.SIGUSR1, end)
+    try:
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+        with pytest.raises(RuntimeError) as error, duckdb.connect() as db:
+            db.execute("select sum(hash(a.i + b.i)) from range(1000000) a(i), range(1000000) b(i)")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert isinstance(signal_behind(error.value), Terminated)
 
 
 def test_an_end_after_the_publish_says_that_the_version_is_published(capsys, monkeypatch):
