@@ -2,16 +2,20 @@
 
 The process starts while dbt builds, on the core that dbt leaves idle. It gets results, no patients,
 and ends when the pipe to it is closed, which the end of a killed refresh does too.
+``python -m refresh.drawing`` is that process.
 """
 
 from __future__ import annotations
 
 import importlib
-import multiprocessing
+import pickle
 import signal
+import subprocess
+import sys
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
+
+from core.settings import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from analysis_py.figures import Drawings
@@ -26,39 +30,44 @@ class FigureProcess:
     """
 
     def __init__(self) -> None:
-        self._pipe: Connection | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self._rows: ResultRows | None = None
 
     def start(self) -> None:
         """Start the process; it imports what it needs and waits for results."""
-        context = multiprocessing.get_context("spawn")  # inherits no lock and no open file
         with suppress(OSError):
-            self._pipe, other = context.Pipe()
-            context.Process(target=_draw_what_comes, args=(other,), daemon=True).start()
-            other.close()
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "refresh.drawing"],
+                cwd=PROJECT_ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
 
     def begin(self, rows: ResultRows) -> None:
         """Let the process draw these results; returns at once."""
-        self._rows = rows
-        if self._pipe is not None:
-            with suppress(OSError):
-                self._pipe.send(rows)
+        if self.process is not None and self.process.stdin is not None:
+            with suppress(OSError), self.process.stdin as pipe:
+                pickle.dump(rows, pipe)
+                self._rows = rows
 
     def figures(self, rows: ResultRows) -> Drawings:
         """Return the figures of these results, which may be others than those it was given."""
-        if self._pipe is not None:
-            with self._pipe, suppress(OSError, EOFError):
-                if rows == self._rows:
-                    drawn: Drawings = self._pipe.recv()
-                    return drawn
-            self._pipe = None
+        if self.process is not None and self.process.stdout is not None and rows == self._rows:
+            with suppress(OSError, EOFError, pickle.UnpicklingError), self.process.stdout as pipe:
+                drawn: Drawings = pickle.load(pipe)
+                return drawn
         drawn = importlib.import_module("analysis_py.figures").draw_all(rows)
         return drawn
 
 
-def _draw_what_comes(pipe: Connection) -> None:
-    """Draw the results that come through the pipe and send the figures back; say nothing."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the refresh, and that the pipe
-    with suppress(Exception):
+def draw_what_comes() -> None:
+    """Draw the results that come through the pipe and send the figures back; say nothing else."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the refresh, which closes the pipe
+    with suppress(EOFError, OSError):
         figures = importlib.import_module("analysis_py.figures")
-        pipe.send(figures.draw_all(pipe.recv()))
+        pickle.dump(figures.draw_all(pickle.load(sys.stdin.buffer)), sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    draw_what_comes()

@@ -1,5 +1,6 @@
 {% test holds(
-    model, keys=[], complete=[], codes={}, bands={}, scores={}, changes={}, ranges={}, conditions=[]
+    model, keys=[], complete=[], codes={}, values={}, bands={}, numbers={}, scores={}, changes={}, ranges={},
+    conditions=[], named={}
 ) %}
 {%- set rules = [] -%}
 {%- for column in complete -%}
@@ -11,12 +12,21 @@
     {%- endset -%}
     {%- do rules.append(('codes', column, column ~ ' not in (' ~ accepted ~ ')')) -%}
 {%- endfor -%}
+{%- for column, accepted in values.items() -%}
+    {%- do rules.append(('codes', column, column ~ " not in ('" ~ accepted | join("', '") ~ "')")) -%}
+{%- endfor -%}
 {%- for column, scheme in bands.items() -%}
     {%- set accepted -%}
         select band_code from {{ ref('score_bands') }}
         where scheme_code = '{{ scheme[0] }}' and score_code = '{{ scheme[1] }}'
     {%- endset -%}
     {%- do rules.append(('codes', column, column ~ ' not in (' ~ accepted ~ ')')) -%}
+{%- endfor -%}
+{%- for column, number in numbers.items() -%}
+    {%- set said -%}
+        cast(nullif(regexp_extract({{ column }}, '[0-9]+(\.[0-9]+)?'), '') as double)
+    {%- endset -%}
+    {%- do rules.append(('number in the name', column, said ~ ' != ' ~ number)) -%}
 {%- endfor -%}
 {%- for column, score in scores.items() -%}
     {%- set limits -%}
@@ -63,6 +73,16 @@ with broken as (
         group by all
         having count(*) > 1
     )
+    {{ "union all" if not loop.last or rules or named }}
+    {%- endfor %}
+    {%- for column, listed in named.items() %}
+    select
+        'named' as broken_rule,
+        '{{ column | replace("'", "''") }}' as column_name,
+        count(*) as n_rows
+    from (values ('{{ listed | join("'), ('") }}')) as named (code)
+    anti join (select {{ column }} as code from {{ model }}) as listed
+        on named.code = listed.code
     {{ "union all" if not loop.last or rules }}
     {%- endfor %}
     {%- for rule, column, condition in rules %}

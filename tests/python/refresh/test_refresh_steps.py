@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import sys
 import types
-from multiprocessing import active_children
-from multiprocessing.process import BaseProcess
 
 import invented
 import pytest
@@ -111,14 +109,11 @@ def rows(published_demo) -> ResultRows:
     return ResultRows(results, source.rows.timepoints)
 
 
-def begun(rows: object) -> tuple[FigureProcess, BaseProcess]:
-    """Start a process that draws these results."""
-    others = active_children()
+def begun(rows: object) -> FigureProcess:
     figures = FigureProcess()
     figures.start()
-    (process,) = set(active_children()).difference(others)
     figures.begin(rows)
-    return figures, process
+    return figures
 
 
 def without_frames(drawings) -> dict:
@@ -136,26 +131,28 @@ def test_a_process_beside_the_refresh_draws_the_same_figures(rows, monkeypatch):
     here = draw_all(rows)
     assert sum(isinstance(each, Figure) for each in here.values()) == 1
     monkeypatch.setattr("analysis_py.figures.draw_all", never_here)
-    figures, _ = begun(rows)
-    assert without_frames(figures.figures(rows)) == without_frames(here)
+    assert without_frames(begun(rows).figures(rows)) == without_frames(here)
 
 
 @pytest.mark.parametrize("what", ["other results", "killed", "never started"])
 def test_figures_that_the_process_has_not_drawn_are_drawn_here(rows, what, monkeypatch):
-    wanted, figures = rows, FigureProcess()
-    if what != "never started":
-        figures, process = begun(rows)
+    wanted, figures = rows, FigureProcess() if what == "never started" else begun(rows)
     if what == "other results":
         wanted = ResultRows(list(rows), rows.timepoints, "another treatment")
     elif what == "killed":
-        process.kill()
+        figures.process.kill()
     monkeypatch.setattr("analysis_py.figures.draw_all", lambda given: {"here": given})
     assert figures.figures(wanted) == {"here": wanted}
 
 
-def test_the_process_ends_with_the_refresh_and_says_nothing_of_an_error(capfd):
-    figures, process = begun("no results")
-    del figures
-    process.join(20)
-    assert process.exitcode == 0
+@pytest.mark.parametrize("rows", [None, "no results"])
+def test_the_process_ends_with_the_refresh_and_says_nothing(rows, capfd):
+    figures = FigureProcess()
+    figures.start()
+    if rows:
+        figures.begin(rows)
+    else:
+        figures.process.stdin.close()  # as the end of a killed refresh does
+    assert figures.process.stdout.read() == b""
+    figures.process.wait(20)
     assert capfd.readouterr() == ("", "")

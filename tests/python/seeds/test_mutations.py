@@ -267,12 +267,12 @@ AGREEING = {
     ),
 }
 
-# Name: seed, change, the data test that stops the build.
+# Name: seed, change, the data test that stops the build, and the rule and column that it names.
 FAILING = {
     "threshold_that_its_code_contradicts": (
         "score_responses",
         update("score_responses", "response_code = 'easi_75'", threshold_value="80"),
-        "says_its_number_score_responses_response_code__threshold_value",
+        ("rows_of_score_responses", "number in the name", "response_code"),
     ),
     "response_that_a_column_is_named_after": (
         "score_responses",
@@ -283,7 +283,7 @@ FAILING = {
             response_code="'easi_80'",
             response_label="'EASI-80'",
         ),
-        "score_responses_has_the_responses_that_columns_name",
+        ("rows_of_score_responses", "named", "response_code"),
     ),
     "two_primary_responses": (
         "score_responses",
@@ -333,7 +333,7 @@ FAILING = {
     "week_that_its_code_contradicts": (
         "visit_windows",
         update("visit_windows", "timepoint_code = 'week_04'", nominal_week="5", target_day="35"),
-        "says_its_number_visit_windows_timepoint_code__nominal_week",
+        ("rows_of_visit_windows", "number in the name", "timepoint_code"),
     ),
     "criterion_without_a_boolean": (
         "eligibility_criteria",
@@ -345,7 +345,7 @@ FAILING = {
     "age_that_its_description_contradicts": (
         "eligibility_criteria",
         update("eligibility_criteria", "criterion_code = 'is_adult'", threshold_value="16"),
-        "says_its_number_eligibility_criteria_description__threshold_value",
+        ("rows_of_eligibility_criteria", "number in the name", "description"),
     ),
     "criterion_without_its_days": (
         "eligibility_criteria",
@@ -374,7 +374,7 @@ FAILING = {
     "indication_that_its_code_contradicts": (
         "systemic_indications",
         update("systemic_indications", "score_code = 'easi'", threshold_value="20"),
-        "says_its_number_systemic_indications_indication_code__threshold_value",
+        ("rows_of_systemic_indications", "number in the name", "indication_code"),
     ),
     "indication_other_than_the_study_band": (
         "systemic_indications",
@@ -420,12 +420,16 @@ def test_every_mart_agrees_after_a_change(
 
 @pytest.mark.parametrize("name", FAILING)
 def test_the_build_fails_after_a_contradiction(name: str, changed, road: ShortRoad) -> None:
-    _, change, test = FAILING[name]
+    _, change, stops = FAILING[name]
+    test, *broken = (stops,) if isinstance(stops, str) else stops
     query = next(each.sql for each in road.tests if each.relation[1] == test)
     db = changed("select 1")
     assert value(db, query) == 0
     changed(change)
     assert value(db, query) > 0
+    if broken:
+        rules = query.replace("count(*)", "broken_rule, column_name", 1)
+        assert tuple(broken) in db.execute(rules).fetchall()
 
 
 def test_a_new_class_of_ciclosporin_changes_no_number(
@@ -480,7 +484,7 @@ def test_dbt_itself_stops_at_a_contradiction(
         parsed=demo_build,
     )
     assert build.returncode != 0
-    assert "FAIL 1 says_its_number_score_responses_response_code" in build.output
+    assert "FAIL 2 rows_of_score_responses" in build.output
     for mart in ("fct_scores", "fct_patient_timepoints", "dim_scores"):
         assert f"SKIP relation marts.{mart}" in build.output
 
