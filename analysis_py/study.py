@@ -51,6 +51,15 @@ class Study:
     software: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the study reads of a warehouse file: delivery, marts and the ledger of the paper."""
+
+    delivery: Delivery
+    frames: Frames
+    ledger: Frames
+
+
 def read_delivery(marts: Marts) -> Delivery:
     """Read which delivery the marts were built from.
 
@@ -127,23 +136,41 @@ def run_study(
         If a reason is given for a number that the ledger does not have.
     """
     progress("Reading the marts")
+    return compute(read_inputs(path), progress, reasons)
+
+
+def read_inputs(path: Path) -> Inputs:
+    """Read what :func:`compute` needs of a warehouse file, and close the file.
+
+    Raises
+    ------
+    MartsError
+        If the file cannot be read.
+    """
     with Marts(path) as marts:
         delivery = read_delivery(marts)
         frames = marts.frames(required_columns(ANALYSES))
         ledger = marts.frames(published.COLUMNS)
         optional = published.OPTIONAL_COLUMNS.items()
         ledger |= marts.frames({mart: names for mart, names in optional if marts.has(mart)})
-    known = ledger[published.LEDGER]["result_id"].astype(str)
+    return Inputs(delivery, frames, ledger)
+
+
+def compute(
+    inputs: Inputs, progress: Progress = lambda _: None, reasons: Mapping[str, str] | None = None
+) -> Study:
+    """Run every analysis and compare with the paper; see :func:`run_study`."""
+    known = inputs.ledger[published.LEDGER]["result_id"].astype(str)
     strange = sorted(set(reasons or {}) - set(known))
     if strange:
         raise Stop(
             ExitCode.ENVIRONMENT,
             f"the paper's ledger has no {', '.join(strange)}: correct the reasons.",
         )
-    results = run_analyses(frames, ANALYSES, progress)
+    results = run_analyses(inputs.frames, ANALYSES, progress)
     progress("Comparing with the paper")
-    compared = published.compare(results, ledger, reasons)
-    return Study(delivery, results, compared, software_versions())
+    compared = published.compare(results, inputs.ledger, reasons)
+    return Study(inputs.delivery, results, compared, software_versions())
 
 
 def software_versions() -> dict[str, str]:

@@ -18,10 +18,12 @@ os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
 import duckdb
 import great_expectations as gx
+import sqlalchemy
 from great_expectations import expectations as gxe
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from core import duck
+from core.stop import signal_behind
 from expectations import exports, marts, periods
 from expectations.facts import Facts
 from expectations.rules import (
@@ -49,6 +51,13 @@ WHOLE_QUERY = "all"
 Numbers = dict[str, Any]
 """Of a suite: rows (""), filled rows of each needed column, counts behind shares, words, and the
 records that each rule judges."""
+
+
+def _raise_what_a_signal_raised(context: Any) -> None:
+    """Let Ctrl-C and SIGTERM end a run: Great Expectations repeats a query that failed."""
+    raised = signal_behind(context.original_exception)
+    if raised is not context.original_exception:
+        raise raised
 
 
 def all_suites(facts: Facts) -> list[Suite]:
@@ -95,12 +104,15 @@ def run(work_file: Path, facts: Facts, suites: list[Suite] | None = None) -> Che
                 for suite in chosen
             ],
         )
+        # The source holds one engine, its execution engine another.
+        engines = [source.get_engine(), source.get_execution_engine().engine]
+        for engine in engines:
+            sqlalchemy.event.listen(engine, "handle_error", _raise_what_a_signal_raised)
         try:
             outcomes = [o for suite in chosen for o in _judge(source, suite, numbers[suite.name])]
         finally:
-            # Release the file: the source holds one engine, its execution engine another.
-            source.get_engine().dispose()
-            source.get_execution_engine().engine.dispose()
+            for engine in engines:  # release the file
+                engine.dispose()
     return CheckReport(tuple(outcomes), sum(len(suite.rules) for suite in chosen))
 
 

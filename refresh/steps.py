@@ -1,7 +1,7 @@
 """The steps of a refresh that other rooms do: load, build, expectations, analyses, pages.
 
 The heavy packages are imported in the background while dbt, which is another process, builds; a
-third process draws the figures while the version is packed and published.
+third process computes the study and draws its figures beside the checks and the publish.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from analysis_py.catalogue import TOPICS
 from core import files
 from core.messages import shown
 from core.progress import Progress
@@ -25,17 +24,12 @@ from expectations.rules import CheckReport
 from intake.uses import NOT_SELECTED, SKIPPED
 from refresh import build, load
 from refresh.build import BuildResult
-from refresh.drawing import FigureProcess
 from refresh.store import versions
 from refresh.store.manifest import Entry
 from refresh.store.versions import PreviousVersion
+from refresh.study import StudyProcess
 
-HEAVY_MODULES = (
-    "expectations.gate",
-    "analysis_py.study",
-    *(f"analysis_py.analyses.{topic}" for topic in TOPICS),
-    "analysis_py.report",
-)
+HEAVY_MODULES = ("expectations.gate", "analysis_py.store", "analysis_py.report")
 REPORT_VERSION = ".version"
 """File in the report's folder with the name of the version that it shows."""
 
@@ -71,20 +65,27 @@ class Steps:
 
 def real_steps() -> Steps:
     """Return the steps of ``registry run``."""
-    figures = FigureProcess()
+    process = StudyProcess()
 
     def build_beside(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> BuildResult:
         threading.Thread(target=_import_heavy_modules, daemon=True).start()
-        figures.start()
+        process.start()
         return build.build(settings, progress, locks)
+
+    def check_beside(settings: Settings, previous: PreviousVersion) -> CheckReport:
+        process.begin(settings.work_file)
+        try:
+            return _check(settings, previous)
+        finally:
+            process.wait_until_read()
 
     return Steps(
         key_fingerprint=load.key_fingerprint,
         load=load.load,
         build=build_beside,
-        check=_check,
-        analyse=partial(_analyse, figures),
-        report=partial(_report, figures),
+        check=check_beside,
+        analyse=partial(_analyse, process),
+        report=partial(_report, process),
     )
 
 
@@ -131,18 +132,16 @@ def _records_of(entry: Entry) -> dict[str, int]:
     return records
 
 
-def _analyse(figures: FigureProcess, settings: Settings, progress: Progress) -> None:
-    """Compute every estimate, write schema results into the work file, begin to draw figures."""
-    from analysis_py import store, study  # noqa: PLC0415 - heavy
+def _analyse(process: StudyProcess, settings: Settings, progress: Progress) -> None:
+    """Take over or compute every estimate, and write schema results into the work file."""
+    from analysis_py import store  # noqa: PLC0415 - heavy
     from analysis_py.catalogue import ANALYSES  # noqa: PLC0415
     from analysis_py.marts import MartsError  # noqa: PLC0415
-    from analysis_py.report.source import read_rows  # noqa: PLC0415
 
-    n_steps = len(ANALYSES) + 3
+    n_steps = len(ANALYSES) + 2
     try:
-        done = study.run_study(settings.work_file, lambda name: progress.advance(name, n_steps))
+        done = process.study(settings.work_file, lambda name: progress.advance(name, n_steps))
         store.write_results(settings.work_file, done)
-        figures.begin(read_rows(settings.work_file, done.results))
     except MartsError as error:
         raise Stop(
             ExitCode.CHECKS_FAILED,
@@ -152,7 +151,7 @@ def _analyse(figures: FigureProcess, settings: Settings, progress: Progress) -> 
         ) from None
 
 
-def _report(figures: FigureProcess, settings: Settings, progress: Progress) -> dict[str, str]:
+def _report(process: StudyProcess, settings: Settings, progress: Progress) -> dict[str, str]:
     """Draw the pages of the served version, unless they exist already.
 
     A page that cannot be drawn does not undo a publish; the next run tries again.
@@ -164,7 +163,7 @@ def _report(figures: FigureProcess, settings: Settings, progress: Progress) -> d
     drawn = folder / REPORT_VERSION
     if not drawn.exists() or drawn.read_text(encoding="ascii") != versions.name_of(served):
         try:
-            _draw(settings, served, folder, figures)
+            _draw(settings, served, folder, process)
         except Exception as error:
             if signal_behind(error) is not error:
                 raise
@@ -173,14 +172,14 @@ def _report(figures: FigureProcess, settings: Settings, progress: Progress) -> d
     return {name: str(folder / page) for name, page in names.items() if (folder / page).exists()}
 
 
-def _draw(settings: Settings, served: Path, folder: Path, figures: FigureProcess) -> None:
+def _draw(settings: Settings, served: Path, folder: Path, process: StudyProcess) -> None:
     """Draw the pages in a new folder, then put it in the place of the old one."""
     new, old = settings.incoming / "report", settings.incoming / "old_report"
     shutil.rmtree(new, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
     new.mkdir()
     write_report = importlib.import_module("analysis_py.report").write_report
-    write_report(served, new, draw=figures.figures)
+    write_report(served, new, draw=process.figures)
     (new / REPORT_VERSION).write_text(versions.name_of(served), encoding="ascii")
     for path in (new, *new.rglob("*")):
         os.chmod(path, 0o755 if path.is_dir() else 0o644)

@@ -74,8 +74,8 @@ def read_source(warehouse: Path, progress: Callable[[str], None]) -> ReportSourc
     with Marts(warehouse) as marts:
         delivery = read_delivery(marts)
         facts = records(marts.read("dim_delivery"))[0]
-        delivery = replace(delivery, index_treatment=_index_treatment(facts))
-        timepoints = _timepoints(marts)
+        timepoints, index_treatment = read_names(marts)
+        delivery = replace(delivery, index_treatment=index_treatment)
     try:
         with duckdb.connect(str(warehouse), read_only=True) as db:
             study = _stored_study(db, delivery)
@@ -96,21 +96,11 @@ def read_source(warehouse: Path, progress: Callable[[str], None]) -> ReportSourc
     )
 
 
-def read_rows(warehouse: Path, results: Results) -> ResultRows:
-    """Index results that are about to be stored in a warehouse file, as `read_source` does later.
-
-    Raises
-    ------
-    MartsError
-        As for `read_source`.
-    """
-    with Marts(warehouse) as marts:
-        facts = records(marts.read("dim_delivery"))[0]
-        return ResultRows(results, _timepoints(marts), _index_treatment(facts))
-
-
-def _index_treatment(facts: dict[str, Any]) -> str:
-    return facts.get("index_treatment_label", INDEX_TREATMENT) or NO_INDEX_TREATMENT
+def read_names(marts: Marts) -> tuple[list[Timepoint], str]:
+    """Read the timepoints and the name of the index treatment, as `ResultRows` takes them."""
+    facts = records(marts.read("dim_delivery"))[0]
+    treatment = facts.get("index_treatment_label", INDEX_TREATMENT) or NO_INDEX_TREATMENT
+    return _timepoints(marts), treatment
 
 
 def _edition(db: duckdb.DuckDBPyConnection, warehouse: Path, facts: dict[str, Any]) -> Edition:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from duckdb_sqlalchemy import Dialect
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from core.stop import Terminated
 from expectations import gate
 from expectations.facts import Facts, Gate
 from expectations.rules import (
@@ -123,6 +125,21 @@ def test_no_outcome_holds_a_value_of_a_patient(people):
     shown = repr(list(found.values()))
     assert "ROSSI" not in shown
     assert "Maria" not in shown
+
+
+def test_a_signal_while_a_rule_is_judged_ends_the_run(people, monkeypatch):
+    """Great Expectations repeats a query that failed: a signal that ended it would be lost."""
+    execute, signals = Dialect.do_execute, [Terminated()]
+
+    def interrupted_once(dialect, cursor, statement, *arguments):
+        if "score > 10" in statement and signals:
+            raise RuntimeError("Query interrupted") from signals.pop()
+        return execute(dialect, cursor, statement, *arguments)
+
+    monkeypatch.setattr(Dialect, "do_execute", interrupted_once)
+    rule = no_rows("few", "select 1 from {batch} where score > 10", CONFORMANCE, "why", "none")
+    with pytest.raises(Terminated):
+        judge(people, rule)
 
 
 def test_the_file_is_free_again_after_the_gate(people):

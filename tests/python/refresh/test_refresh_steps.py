@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import pickle
 import sys
 import types
+from pathlib import Path
 
 import invented
+import matplotlib as mpl
 import pytest
 from builds import ROOT
 from invented import Shape
 
-from analysis_py.figures import Figure, draw_all
+from analysis_py.figures import FIGURES
+from analysis_py.figures.style import RC
 from analysis_py.report.source import read_source
 from analysis_py.rows import ResultRows
 from core.progress import Progress
 from core.stop import ExitCode, Stop
 from refresh import load, steps
-from refresh.drawing import FigureProcess
 from refresh.store.versions import PreviousVersion
+from refresh.study import StudyProcess
 
 
 @pytest.mark.fault("P221")
@@ -102,57 +107,73 @@ def test_a_changed_mapping_or_file_of_words_is_another_delivery(settings, tmp_pa
 
 
 @pytest.fixture(scope="module")
-def rows(published_demo) -> ResultRows:
-    """Results for one figure; the others have nothing to show."""
-    source = read_source(published_demo / "published" / "current.duckdb", lambda _: None)
-    results = [row for row in source.rows if row.analysis_id == "A01"]
-    return ResultRows(results, source.rows.timepoints)
+def published(published_demo) -> Path:
+    return published_demo / "published" / "current.duckdb"
 
 
-def begun(rows: object) -> FigureProcess:
-    figures = FigureProcess()
-    figures.start()
-    figures.begin(rows)
-    return figures
+@pytest.fixture(scope="module")
+def rows(published) -> ResultRows:
+    return read_source(published, lambda _: None).rows
 
 
-def without_frames(drawings) -> dict:
-    return {
-        name: (each.svg, each.png, each.data.to_csv()) if isinstance(each, Figure) else str(each)
-        for name, each in drawings.items()
-    }
+def begun(file: Path) -> StudyProcess:
+    process = StudyProcess()
+    process.start()
+    process.begin(file)
+    return process
 
 
 def never_here(*arguments):
-    raise AssertionError("drawn in this process")
+    raise AssertionError("made in this process")
 
 
-def test_a_process_beside_the_refresh_draws_the_same_figures(rows, monkeypatch):
-    here = draw_all(rows)
-    assert sum(isinstance(each, Figure) for each in here.values()) == 1
+def test_a_process_beside_the_refresh_gives_the_same_study_and_figures(
+    published, rows, monkeypatch
+):
+    with mpl.rc_context(RC):
+        flow = FIGURES["cohort_flow"](rows)
+    monkeypatch.setattr("analysis_py.study.run_study", never_here)
     monkeypatch.setattr("analysis_py.figures.draw_all", never_here)
-    assert without_frames(begun(rows).figures(rows)) == without_frames(here)
+    process = begun(published)
+    process.wait_until_read()
+    assert ResultRows(process.study(published, print).results, rows.timepoints) == rows
+    drawn = process.figures(rows)
+    assert list(drawn) == list(FIGURES)
+    assert (drawn["cohort_flow"].svg, drawn["cohort_flow"].png) == (flow.svg, flow.png)
 
 
-@pytest.mark.parametrize("what", ["other results", "killed", "never started"])
-def test_figures_that_the_process_has_not_drawn_are_drawn_here(rows, what, monkeypatch):
-    wanted, figures = rows, FigureProcess() if what == "never started" else begun(rows)
-    if what == "other results":
-        wanted = ResultRows(list(rows), rows.timepoints, "another treatment")
-    elif what == "killed":
-        figures.process.kill()
+@pytest.mark.parametrize("what", ["never started", "never begun", "killed", "not a warehouse"])
+def test_what_the_process_did_not_make_is_made_here(rows, what, tmp_path, monkeypatch):
+    monkeypatch.setattr("analysis_py.study.run_study", lambda file, progress: file)
     monkeypatch.setattr("analysis_py.figures.draw_all", lambda given: {"here": given})
-    assert figures.figures(wanted) == {"here": wanted}
+    process = StudyProcess()
+    if what != "never started":
+        process.start()
+    if what == "killed":
+        process.process.kill()
+    if what != "never begun":
+        process.begin(tmp_path)
+    process.wait_until_read()
+    assert process.study(tmp_path, print) == tmp_path
+    assert process.figures(rows) == {"here": rows}
 
 
-@pytest.mark.parametrize("rows", [None, "no results"])
-def test_the_process_ends_with_the_refresh_and_says_nothing(rows, capfd):
-    figures = FigureProcess()
-    figures.start()
-    if rows:
-        figures.begin(rows)
-    else:
-        figures.process.stdin.close()  # as the end of a killed refresh does
-    assert figures.process.stdout.read() == b""
-    figures.process.wait(20)
+def test_figures_of_other_results_are_drawn_again(rows, monkeypatch):
+    monkeypatch.setattr("analysis_py.figures.draw_all", lambda given: {"here": given})
+    sent = pickle.dumps(("read", True)) + pickle.dumps(("figures", (rows, {"there": rows})))
+    other = ResultRows(list(rows), rows.timepoints, "another treatment")
+    for asked, expected in ((rows, {"there": rows}), (other, {"here": other})):
+        process = StudyProcess()
+        pipes = types.SimpleNamespace(stdin=io.BytesIO(), stdout=io.BytesIO(sent))
+        process.process = pipes
+        process.begin(Path("work.duckdb"))
+        assert process.figures(asked) == expected
+
+
+def test_the_process_ends_with_the_refresh_and_says_nothing(capfd):
+    process = StudyProcess()
+    process.start()
+    process.process.stdin.close()  # as the end of a killed refresh does
+    assert process.process.stdout.read() == b""
+    process.process.wait(20)
     assert capfd.readouterr() == ("", "")
