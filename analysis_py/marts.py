@@ -72,6 +72,13 @@ class Marts:
 
     Use as a context manager; the file is closed at the end of the block.
 
+    Parameters
+    ----------
+    path : pathlib.Path
+        Warehouse file.
+    spill : pathlib.Path, optional
+        Folder for spill files, if another process reads the file too: two must not share one.
+
     Raises
     ------
     MartsError
@@ -79,9 +86,9 @@ class Marts:
         DuckDB, is damaged, or has no schema marts.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, spill: Path | None = None) -> None:
         self.path = Path(path)
-        self._connection = _connect(self.path)
+        self._connection = _connect(self.path, spill)
         try:
             self._columns = self._read_columns()
         except MartsError:
@@ -210,13 +217,13 @@ def schema_of(connection: duckdb.DuckDBPyConnection, schema: str) -> str:
     return duck.quote(duck.scalar(connection, "select current_database()"), schema)
 
 
-def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+def _connect(path: Path, spill: Path | None) -> duckdb.DuckDBPyConnection:
     if path.is_dir():
         raise MartsError(f"{path} is a folder, not a warehouse file. {BUILD}")
     if not path.exists():
         raise MartsError(f"there is no warehouse file {path}. {BUILD}")
     try:
-        return duck.connect(path, read_only=True)
+        return duck.connect(path, spill, read_only=True)
     except duckdb.Error as error:
         raise MartsError(explain(error, path)) from None
 

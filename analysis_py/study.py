@@ -139,15 +139,20 @@ def run_study(
     return compute(read_inputs(path), progress, reasons)
 
 
-def read_inputs(path: Path) -> Inputs:
+def read_inputs(path: Path, spill: Path | None = None) -> Inputs:
     """Read what :func:`compute` needs of a warehouse file, and close the file.
+
+    Parameters
+    ----------
+    path, spill : pathlib.Path
+        As for :class:`analysis_py.marts.Marts`.
 
     Raises
     ------
     MartsError
         If the file cannot be read.
     """
-    with Marts(path) as marts:
+    with Marts(path, spill) as marts:
         delivery = read_delivery(marts)
         frames = marts.frames(required_columns(ANALYSES))
         ledger = marts.frames(published.COLUMNS)

@@ -84,7 +84,7 @@ class StudyProcess:
         """Return the next thing of this name, or None where none comes any more."""
         if self.process is None or self.process.stdout is None or not self._is_begun:
             return None
-        with suppress(OSError, EOFError, pickle.UnpicklingError):
+        with suppress(Exception):  # what a process that died has sent half ends in any of them
             while True:
                 name, content = pickle.load(self.process.stdout)
                 if name == wanted:
@@ -101,8 +101,9 @@ def compute_and_draw() -> None:
     # Ctrl-C ends the refresh, which closes the pipe. A package may have set a handler of its own.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     work_file = pickle.load(sys.stdin.buffer)
-    inputs = study.read_inputs(work_file)
-    with marts.Marts(work_file) as opened:
+    spill = work_file.parent / "study"  # the expectations spill beside the file at the same time
+    inputs = study.read_inputs(work_file, spill)
+    with marts.Marts(work_file, spill) as opened:
         names = source.read_names(opened)
     _send(READ, True)
     done = study.compute(inputs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import pickle
+import shutil
 import sys
 import types
 from pathlib import Path
@@ -107,8 +108,10 @@ def test_a_changed_mapping_or_file_of_words_is_another_delivery(settings, tmp_pa
 
 
 @pytest.fixture(scope="module")
-def published(published_demo) -> Path:
-    return published_demo / "published" / "current.duckdb"
+def published(published_demo, tmp_path_factory) -> Path:
+    """A copy, because the process puts a folder for spill files beside the file."""
+    current = published_demo / "published" / "current.duckdb"
+    return Path(shutil.copy(current, tmp_path_factory.mktemp("published") / "work.duckdb"))
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +139,7 @@ def test_a_process_beside_the_refresh_gives_the_same_study_and_figures(
     monkeypatch.setattr("analysis_py.figures.draw_all", never_here)
     process = begun(published)
     process.wait_until_read()
+    assert (published.parent / "study").is_dir(), "spill files apart from those of the expectations"
     assert ResultRows(process.study(published, print).results, rows.timepoints) == rows
     drawn = process.figures(rows)
     assert list(drawn) == list(FIGURES)
@@ -168,6 +172,18 @@ def test_figures_of_other_results_are_drawn_again(rows, monkeypatch):
         process.process = pipes
         process.begin(Path("work.duckdb"))
         assert process.figures(asked) == expected
+
+
+def test_a_study_that_was_sent_half_is_computed_again(monkeypatch):
+    monkeypatch.setattr("analysis_py.study.run_study", lambda file, progress: file)
+    names = [f"patients of \u00e9tude {number}" for number in range(3)]
+    sent = pickle.dumps(("study", {"names": names, "value": 0.5}))
+    for length in range(len(sent)):
+        process = StudyProcess()
+        half = io.BytesIO(sent[:length])
+        process.process = types.SimpleNamespace(stdin=io.BytesIO(), stdout=half)
+        process.begin(Path("work.duckdb"))
+        assert process.study(Path("work.duckdb"), print) == Path("work.duckdb")
 
 
 def test_the_process_ends_with_the_refresh_and_says_nothing(capfd):
