@@ -2,20 +2,14 @@
 
 dbt's exit code is not enough: a build of nothing ends with 0, and so does a build whose last
 checkpoint met a full disk. The tests that ran are counted against the tests that exist, and the
-work file is checkpointed afterwards. ``python -m refresh.build`` is the process in which dbt runs.
+work file is checkpointed afterwards.
 """
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import importlib
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +24,7 @@ from core.progress import Progress
 from core.settings import Settings
 from core.stop import ExitCode, Stop
 from privacy.pseudonyms import KEY_FILE_VARIABLE
+from refresh.dbt_process import DbtProcess
 
 PARSE_CACHE = "partial_parse.msgpack"
 BAD_STATUSES = {"error", "fail", "runtime error"}
@@ -37,7 +32,6 @@ BROKEN_RULE_COLUMNS = ["broken_rule", "column_name", "n_rows"]
 """Columns of a test whose rows say which rule was broken; they contain no value of a record."""
 SHOWN_RULES = 5
 SHOWN_FAILURES = 20
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -59,7 +53,9 @@ class BuildResult:
     invocation_id: str = ""
 
 
-def build(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> BuildResult:
+def build(
+    settings: Settings, progress: Progress, locks: tuple[int, ...], process: DbtProcess
+) -> BuildResult:
     """Build the raw tables of the work file into marts.
 
     Parameters
@@ -69,7 +65,9 @@ def build(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> Bui
     progress : Progress
         Advances with every model and test that ended.
     locks : tuple of int
-        Descriptors that the child process inherits.
+        Descriptors that dbt's process holds too.
+    process : DbtProcess
+        Started already, or not yet.
 
     Returns
     -------
@@ -80,7 +78,7 @@ def build(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> Bui
     Stop
         When a model or test failed, a test did not run, or the disk ran out.
     """
-    results, manifest, tests = _run(settings, progress, locks)
+    results, manifest, tests = _run(settings, progress, locks, process)
     require_all_tests(tests)
     checkpoint(settings.work_file)
     return BuildResult(
@@ -91,7 +89,11 @@ def build(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> Bui
 
 
 def build_models(
-    settings: Settings, models: Sequence[str], progress: Progress, locks: tuple[int, ...]
+    settings: Settings,
+    models: Sequence[str],
+    progress: Progress,
+    locks: tuple[int, ...],
+    process: DbtProcess,
 ) -> None:
     """Build some models with what they need into the work file; no test runs.
 
@@ -103,7 +105,9 @@ def build_models(
         As dbt selects them.
     progress : Progress
     locks : tuple of int
-        Descriptors that the child process inherits.
+        Descriptors that dbt's process holds too.
+    process : DbtProcess
+        Started already, or not yet.
 
     Raises
     ------
@@ -111,11 +115,11 @@ def build_models(
         When a model failed or the disk ran out.
     """
     selected = ("--select", *models, "--exclude-resource-type", "test", "unit_test")
-    _run(replace(settings, dbt_arguments=selected), progress, locks)
+    _run(replace(settings, dbt_arguments=selected), progress, locks, process)
 
 
 def _run(
-    settings: Settings, progress: Progress, locks: tuple[int, ...]
+    settings: Settings, progress: Progress, locks: tuple[int, ...], process: DbtProcess
 ) -> tuple[dict[str, Any], dict[str, Any], RanTests]:
     """Run dbt; return its results, its manifest and the tests, or stop where a step failed."""
     target = files.private_folder(settings.work / "target")
@@ -124,12 +128,8 @@ def _run(
         if os.access(parsed, os.R_OK):
             shutil.copyfile(parsed, target / PARSE_CACHE)
             break
-    process = _start(settings, target, locks)
-    try:
-        messages = _follow(process, progress)
-        exit_code = process.wait()
-    finally:
-        end(process)
+    arguments, environment = _order(settings, target)
+    exit_code, messages = process.run(arguments, settings.vault, environment, locks, progress)
     if (target / PARSE_CACHE).exists():
         shutil.copyfile(target / PARSE_CACHE, cache)
         os.chmod(cache, 0o600)
@@ -144,114 +144,28 @@ def _run(
     return results, manifest, tests
 
 
-def run_dbt() -> None:
-    """Run dbt with the arguments of the command line; end when the parent process dies.
+def _order(settings: Settings, target: Path) -> tuple[list[str], dict[str, str]]:
+    """Return dbt's arguments and environment for a run in the vault.
 
-    On Linux the kernel ends this process with its parent, so that a killed refresh leaves no
-    build behind that still writes. Elsewhere the inherited lock keeps a second refresh out until
-    this process has ended.
+    dbt's parse cache is valid only for the same path of the warehouse. Relative to the vault that
+    path is the same in every vault, and the one of a bare ``dbt build``.
     """
-    parent = int(os.environ.pop("REGISTRY_PARENT_PID", "0"))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if parent and os.getppid() != parent:
-        sys.exit(1)
-    os.umask(0o077)
-    # dbt makes 100 MB of garbage, in large builds too; the search takes a tenth of a small one.
-    gc.disable()
-    dbt = importlib.import_module("dbt.cli.main")
-    # By callback: a log in JSON would write out every event, six thousand in a build of the demo.
-    done = dbt.dbtRunner(callbacks=[_pass_on]).invoke([*sys.argv[1:], "--log-level", "none"])
-    if done.exception is not None:
-        _say({"error": str(done.exception)})
-    sys.exit(0 if done.success else 1)
-
-
-def _pass_on(event: Any) -> None:
-    """Say the errors of dbt and each model or test that ended, one line of JSON each."""
-    if event.info.level == "error":
-        _say({"error": event.info.msg})
-    elif event.info.name.endswith("Result") and hasattr(event.data, "total"):
-        _say({"ended": event.data.node_info.node_name, "total": event.data.total})
-
-
-def _say(line: dict[str, Any]) -> None:
-    print(json.dumps(line), flush=True)
-
-
-def _start(settings: Settings, target: Path, locks: tuple[int, ...]) -> subprocess.Popen[str]:
-    """Start dbt in the vault: its parse cache is valid only for the same path of the warehouse.
-
-    Relative to the vault that path is the same in every vault, and the one of a bare ``dbt build``.
-    """
-    given = dict(os.environ)
-    if given.get(KEY_FILE_VARIABLE):
-        given[KEY_FILE_VARIABLE] = os.path.abspath(given[KEY_FILE_VARIABLE])
+    key_file = os.environ.get(KEY_FILE_VARIABLE)
     is_path = settings.mapping.endswith(".yml")
     environment = {
-        **given,
         "REGISTRY_WAREHOUSE": str(settings.work_file.relative_to(settings.vault)),
         "REGISTRY_DELIVERY": str(settings.delivery),
         "REGISTRY_MAPPING": os.path.abspath(settings.mapping) if is_path else settings.mapping,
         "REGISTRY_VAULT": str(settings.vault),
-        "REGISTRY_PARENT_PID": str(os.getpid()),
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(settings.root), given.get("PYTHONPATH")])),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "PYTHONIOENCODING": "utf-8",
-        "TZ": "UTC",
+        **({KEY_FILE_VARIABLE: os.path.abspath(key_file)} if key_file else {}),
     }
-    command = [
-        sys.executable, "-P", "-m", "refresh.build", "build",
+    arguments = [
+        "build",
         "--project-dir", str(settings.root), "--profiles-dir", str(settings.root),
         "--target-path", str(target), "--log-path", str(settings.work / "logs"),
         "--log-level-file", "none", *settings.dbt_arguments,
     ]  # fmt: skip
-    return subprocess.Popen(
-        command,
-        cwd=settings.vault,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        pass_fds=locks,
-        start_new_session=True,
-    )
-
-
-def _follow(process: subprocess.Popen[str], progress: Progress) -> list[str]:
-    """Turn what dbt's process says into progress, and keep the texts of its errors."""
-    errors: dict[str, None] = {}
-    for line in process.stdout or ():
-        said = _said(line)
-        if "ended" in said:
-            progress.advance(said["ended"], said["total"])
-        else:
-            errors[said.get("error", line)] = None  # a line of a crash is no event
-    return list(errors)
-
-
-def _said(line: str) -> dict[str, Any]:
-    try:
-        said = json.loads(line)
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
-
-
-def end(process: subprocess.Popen[str]) -> None:
-    """End the build's process group: SIGTERM, and SIGKILL after five seconds."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is None:
-            try:
-                os.killpg(process.pid, number)
-                process.wait(timeout=5)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
-                continue
-    if process.stdout:
-        process.stdout.close()
+    return arguments, environment
 
 
 def _load(path: Path) -> dict[str, Any] | None:
@@ -393,7 +307,3 @@ def checkpoint(file: Path) -> None:
             f"a write-ahead log remained beside {file}",
             "free disk space and run again; nothing was published",
         )
-
-
-if __name__ == "__main__":
-    run_dbt()

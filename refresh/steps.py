@@ -24,6 +24,7 @@ from expectations.rules import CheckReport
 from intake.uses import NOT_SELECTED, SKIPPED
 from refresh import build, load
 from refresh.build import BuildResult
+from refresh.dbt_process import DbtProcess
 from refresh.store import versions
 from refresh.store.manifest import Entry
 from refresh.store.versions import PreviousVersion
@@ -63,14 +64,14 @@ class Steps:
     report: Callable[[Settings, Progress], dict[str, str]]
 
 
-def real_steps() -> Steps:
-    """Return the steps of ``registry run``."""
+def real_steps(dbt: DbtProcess | None = None) -> Steps:
+    """Return the steps of ``registry run``, with dbt's process where it was started already."""
     process = StudyProcess()
 
     def build_beside(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> BuildResult:
         threading.Thread(target=_import_heavy_modules, daemon=True).start()
         process.start()
-        return build.build(settings, progress, locks)
+        return build.build(settings, progress, locks, dbt or DbtProcess())
 
     def check_beside(settings: Settings, previous: PreviousVersion) -> CheckReport:
         process.begin(settings.work_file)

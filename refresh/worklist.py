@@ -26,6 +26,7 @@ from intake.contract import EXPORTS, codes_of, seed_rows
 from intake.delivery import open_delivery
 from intake.propose.roles import TERM_LISTS, known_words
 from refresh import build, load
+from refresh.dbt_process import DbtProcess
 from refresh.store import folders
 
 _MODELS = ("+cohort_unmapped_terms", "+rejected_records")
@@ -101,7 +102,7 @@ def write(settings: Settings, out: Path | None, progress: Progress) -> Worklist:
             _require_unfilled(path)
             load.load(settings)
             progress.step("Reading its words with dbt")
-            build.build_models(settings, _MODELS, progress, locks)
+            build.build_models(settings, _MODELS, progress, locks, DbtProcess())
             with duckdb.connect(str(settings.work_file), read_only=True) as db:
                 words = unknown_words(db)
         finally:

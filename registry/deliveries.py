@@ -137,14 +137,17 @@ def _reading(folder: Path) -> Iterator[Callable[[str, int], None] | None]:
 @options.folders
 def run(as_json: bool, quiet: bool, **given: Any) -> None:
     """Load a delivery, build and check the warehouse, publish it and draw the report."""
-    from core.progress import Progress
-    from refresh import run as refresh
-    from refresh.steps import real_steps
-    from refresh.summary import show
+    from refresh.dbt_process import DbtProcess
 
     settings = options.settings_of(**given)
-    with Progress(is_quiet=quiet) as progress:
-        summary = refresh.run(settings, real_steps(), progress)
+    with DbtProcess() as dbt:
+        from core.progress import Progress
+        from refresh import run as refresh
+        from refresh.steps import real_steps
+        from refresh.summary import show
+
+        with Progress(is_quiet=quiet) as progress:
+            summary = refresh.run(settings, real_steps(dbt), progress)
     if as_json:
         click.echo(json.dumps(asdict(summary), default=str, sort_keys=True))
     else:

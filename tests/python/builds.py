@@ -139,7 +139,8 @@ def publish(delivery: Path, settings: Settings, key: Path, build: BuildStep) -> 
         contextlib.redirect_stderr(said),
     ):
         patch.setenv("REGISTRY_KEY_FILE", str(key))
-        patch.setattr("refresh.build.build", build)
+        patch.setattr("refresh.build.build", lambda *given: build(*given[:3]))
+        patch.setattr("refresh.dbt_process.DbtProcess.start", lambda process: None)
         code = main(
             [
                 "run", "--quiet", "--allow-outside", "--delivery", str(delivery),

@@ -1,6 +1,6 @@
 {% test holds(
-    model, keys=[], complete=[], codes={}, values={}, bands={}, numbers={}, scores={}, changes={}, ranges={},
-    conditions=[], named={}
+    model, keys=[], complete=[], references={}, codes={}, values={}, bands={}, numbers={}, scores={}, changes={},
+    ranges={}, conditions=[], named={}
 ) %}
 {%- set rules = [] -%}
 {%- for column in complete -%}
@@ -73,6 +73,17 @@ with broken as (
         group by all
         having count(*) > 1
     )
+    {{ "union all" if not loop.last or rules or named or references }}
+    {%- endfor %}
+    {%- for column, target in references.items() %}
+    {%- set known = [target, column] if target is string else target %}
+    select
+        'references' as broken_rule,
+        '{{ column }}' as column_name,
+        count(*) as n_rows
+    from (select {{ column }} as code from {{ model }} where {{ column }} is not null) as referring
+    anti join {{ ref(known[0]) }} as known
+        on referring.code = known.{{ known[1] }}
     {{ "union all" if not loop.last or rules or named }}
     {%- endfor %}
     {%- for column, listed in named.items() %}

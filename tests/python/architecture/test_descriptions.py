@@ -73,6 +73,15 @@ def test_every_model_and_seed_has_a_key_test(manifest):
         for test in nodes_that_call(manifest, "holds")
         if test["test_metadata"]["kwargs"].get("keys")
     } | {test["attached_node"] for test in nodes_that_call(manifest, "unique")}
+    keyed |= {
+        node["unique_id"]
+        for node in described(manifest)
+        if any(
+            constraint["type"] == "primary_key"
+            for column in node["columns"].values()
+            for constraint in column["constraints"]
+        )
+    }
     counted = [
         manifest["nodes"][test["attached_node"]]["name"]
         for test in nodes_that_call(manifest, "as_many_rows_as")

@@ -12,6 +12,7 @@ from builds import Build
 from refresh.build import broken_rules
 
 TABLE = "marts.fct_patient_timepoints"
+STARTS = "cohort.cohort_tacrolimus_starts"
 SEEDS = ("code_labels", "score_bands", "score_definitions")
 TEST = "rows_of_fct_patient_timepoints"
 
@@ -82,6 +83,28 @@ def test_a_broken_rule_is_named_and_counted(broken_file, compiled, statement, wo
     found = broken_rules(file, {"results": [result]})
     assert found == {TEST: words or ""}
     assert "ROSSI" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("update {table} set duration_months = 2 where rowid < 3", "duration_months: 3 rows"),
+        ("update {table} set patient_id = 'ROSSI' where rowid = 0", "patient_id: 1 rows"),
+        ("update {table} set duration_months = null where rowid < 3", None),
+    ],
+)
+def test_a_value_that_the_other_table_has_not_is_named_and_counted(
+    demo_build, warehouse, tmp_path, statement, words
+):
+    compiled = compiled_test(demo_build, "rows_of_cohort_tacrolimus_starts")
+    file = shutil.copyfile(warehouse, tmp_path / warehouse.name)
+    with duckdb.connect(str(file)) as db:
+        db.execute(statement.format(table=STARTS))
+    result = {"unique_id": "t", "status": "fail", "compiled_code": compiled}
+    found = broken_rules(file, {"results": [result]})["t"]
+    assert ("references of " in found) == (words is not None)
+    assert words is None or f"references of {words}" in found
+    assert "ROSSI" not in found
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -13,10 +14,12 @@ import duckdb
 import pytest
 
 from core import messages
+from core.progress import Progress
 from core.settings import PROJECT_ROOT, Settings, resolve
 from core.stop import ExitCode, Stop
 from refresh import build
 from refresh.build import RanTests, count_tests, require_all_tests
+from refresh.dbt_process import DbtProcess
 
 
 def artefacts(statuses):
@@ -172,7 +175,7 @@ sys.path.insert(0, sys.argv[2])
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job begins without it
 from pathlib import Path
 import invented
-from refresh import build, steps
+from refresh import dbt_process, steps
 from registry.main import main
 from core.progress import Progress
 
@@ -190,11 +193,11 @@ def waiting_build(settings, progress, locks):
         while child.poll() is None:
             time.sleep(0.05)
     finally:
-        build.end(child)
+        dbt_process.end(child)
 
 import dataclasses
 fake = dataclasses.replace(invented.steps(invented.Shape()), build=waiting_build)
-steps.real_steps = lambda: fake
+steps.real_steps = lambda dbt: fake
 sys.exit(main(["run", "--quiet", "--allow-outside", "--vault", sys.argv[1] + "/vault",
                "--published", sys.argv[1] + "/published", "--delivery", sys.argv[1]]))
 """
@@ -229,67 +232,134 @@ def _is_running(pid):
     return True
 
 
+STAND_IN_FOR_DBT = """
+import json, os, time
+
+class dbtRunner:
+    def __init__(self, callbacks):
+        pass
+
+    def invoke(self, arguments):
+        print(json.dumps({"ended": "a model", "total": 1}), flush=True)
+        while not os.path.exists("go on"):
+            time.sleep(0.02)
+        raise SystemExit(0)
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """A folder with a package in dbt's place, which builds until there is a file `go on`."""
+    package = tmp_path / "dbt" / "cli"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").touch()
+    (package / "__init__.py").touch()
+    (package / "main.py").write_text(STAND_IN_FOR_DBT)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{PROJECT_ROOT}")
+    return tmp_path
+
+
 @pytest.mark.fault("P201")
-def test_the_child_of_a_killed_build_dies_with_it(tmp_path):
+@pytest.mark.parametrize("has_order", [False, True])
+def test_the_child_of_a_killed_build_dies_with_it(stand_in, has_order):
     code = (
-        "import os, subprocess, sys, time\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import os, sys; "
-        'sys.modules["dbt.cli.main"] = type(sys)("m"); '
-        'sys.modules["dbt.cli.main"].cli = lambda prog_name: __import__("time").sleep(60); '
-        "from refresh import build; build.run_dbt()'], "
-        "env={**os.environ, 'REGISTRY_PARENT_PID': str(os.getpid())})\n"
-        "print(child.pid, flush=True)\n"
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from core.progress import Progress\n"
+        "from refresh.dbt_process import DbtProcess\n"
+        "dbt = DbtProcess()\n"
+        "pid = dbt.start()[0].pid\n"
+        "class Said(Progress):\n"
+        "    def advance(self, *_): print(pid, flush=True)\n"
+        "if sys.argv[1] == 'True':\n"
+        "    dbt.run(['build'], Path(sys.argv[2]), {}, (), Said())\n"
+        "time.sleep(0.5)\n"
+        "print(pid, flush=True)\n"
         "time.sleep(60)\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, str(has_order), str(stand_in)],
+        stdout=subprocess.PIPE,
+        text=True,
     ) as parent:
         child = int(parent.stdout.readline())
-        time.sleep(1.0)
         parent.kill()
-    if sys.platform == "linux":
-        assert not _is_running(child)
-    else:
-        os.kill(child, 9)
+    assert not _is_running(child)
 
 
-def test_a_build_that_did_not_start_stops_with_its_kind(settings, monkeypatch):
-    from core.progress import Progress
+@pytest.mark.fault("P201")
+def test_dbt_holds_the_locks_until_it_ends_whoever_had_them(stand_in):
+    lock = os.open(stand_in / "lock", os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    another = os.open(stand_in / "lock", os.O_RDONLY)
+    tries = []
 
-    monkeypatch.setattr(
-        build,
-        "_start",
-        lambda *_: subprocess.Popen(
-            [sys.executable, "-c", "print('Parsing Error: bad yaml in ROSSI')"],
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ),
-    )
+    class Watching(Progress):
+        def advance(self, *_):
+            os.close(lock)
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(another, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            tries.append("held")
+            (stand_in / "go on").touch()
+
+    done = DbtProcess().run(["build"], stand_in, {}, (lock,), Watching(is_quiet=True))
+    assert (done, tries) == ((0, []), ["held"])
+    fcntl.flock(another, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(another)
+
+
+def test_a_build_that_did_not_start_stops_with_its_kind(settings, stand_in):
+    (stand_in / "dbt" / "cli" / "main.py").write_text("raise SystemExit('Parsing Error in ROSSI')")
     with pytest.raises(Stop) as stop:
-        build.build(settings, Progress(is_quiet=True), ())
+        build.build(settings, Progress(is_quiet=True), (), DbtProcess())
     assert "dbt did not get as far as building" in stop.value.what
+    assert "ROSSI" not in stop.value.what
+
+
+def test_a_process_without_an_order_says_nothing_and_ends_with_its_context():
+    with DbtProcess() as dbt:
+        process, orders = dbt.start()
+        assert dbt.start() == (process, orders)
+        orders.close()
+        assert process.stdout.read() == ""
+        assert process.wait(30) == 0
+    with DbtProcess() as dbt:
+        process, _ = dbt.start()
+        assert process.poll() is None
+    assert process.poll() is not None
+
+
+class Recorded:
+    """In dbt's place: keeps what it was to do, and does it in this process."""
+
+    def __init__(self, do=lambda target: None):
+        self.do = do
+        self.orders = []
+
+    def run(self, arguments, folder, environment, locks, progress):
+        self.orders.append((folder, environment))
+        self.do(Path(arguments[arguments.index("--target-path") + 1]))
+        return 0, []
 
 
 def test_every_vault_and_the_project_share_what_dbt_keeps_a_parse_cache_for(tmp_path, monkeypatch):
-    started = []
-    monkeypatch.setattr(build.subprocess, "Popen", lambda _, **given: started.append(given))
     monkeypatch.setenv("REGISTRY_KEY_FILE", "own.key")
     monkeypatch.chdir(tmp_path)
     profile = (PROJECT_ROOT / "profiles.yml").read_text()
     for name in ("here", "there"):
         made = Settings(vault=tmp_path / name, published=tmp_path / "p", mapping="own.yml")
-        build._start(made, made.work / "target", ())
-        given = started[-1]
-        assert f"'{given['env']['REGISTRY_WAREHOUSE']}') }}}}" in profile
-        assert given["cwd"] / given["env"]["REGISTRY_WAREHOUSE"] == made.work_file
-        assert given["env"]["REGISTRY_MAPPING"] == str(tmp_path / "own.yml")
-        assert given["env"]["REGISTRY_KEY_FILE"] == str(tmp_path / "own.key")
+        made.work.mkdir(parents=True)
+        dbt = Recorded()
+        with pytest.raises(Stop):
+            build.build(made, Progress(is_quiet=True), (), dbt)
+        ((folder, given),) = dbt.orders
+        assert f"'{given['REGISTRY_WAREHOUSE']}') }}}}" in profile
+        assert folder / given["REGISTRY_WAREHOUSE"] == made.work_file
+        assert given["REGISTRY_MAPPING"] == str(tmp_path / "own.yml")
+        assert given["REGISTRY_KEY_FILE"] == str(tmp_path / "own.key")
 
 
-def test_the_parse_cache_is_private_and_the_first_one_is_the_projects(settings, monkeypatch):
-    from core.progress import Progress
-
+def test_the_parse_cache_is_private_and_the_first_one_is_the_projects(settings):
     manifest, results = artefacts(["pass", "pass", "pass"])
     manifest["metadata"] = {"dbt_version": "1.11"}
     results["metadata"] = {"invocation_id": "i"}
@@ -298,21 +368,17 @@ def test_the_parse_cache_is_private_and_the_first_one_is_the_projects(settings, 
     (settings.root / "target").mkdir()
     (settings.root / "target" / build.PARSE_CACHE).write_bytes(b"the project's")
 
-    def start(given, target, locks):
+    def build_a_table(target):
         found.append((target / build.PARSE_CACHE).read_bytes())
         (target / "manifest.json").write_text(json.dumps(manifest))
         (target / "run_results.json").write_text(json.dumps(results))
         (target / build.PARSE_CACHE).write_bytes(b"cache")
-        with duckdb.connect(str(given.work_file)) as db:
+        with duckdb.connect(str(settings.work_file)) as db:
             db.execute("create or replace table t as select 1 as n")
-        return subprocess.Popen(
-            [sys.executable, "-c", ""], stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
 
-    monkeypatch.setattr(build, "_start", start)
-    done = build.build(settings, Progress(is_quiet=True), ())
+    done = build.build(settings, Progress(is_quiet=True), (), Recorded(build_a_table))
     assert done.tests.n_run == 3
     cache = settings.vault / build.PARSE_CACHE
     assert cache.stat().st_mode & 0o777 == 0o600
-    build.build(settings, Progress(is_quiet=True), ())
+    build.build(settings, Progress(is_quiet=True), (), Recorded(build_a_table))
     assert found == [b"the project's", b"cache"]

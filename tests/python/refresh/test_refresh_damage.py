@@ -264,7 +264,7 @@ def test_a_signal_ends_a_refresh_cleanly(settings, name, code, is_ignored):
         "    finally:\n"
         "        os.kill(os.getpid(), number)\n"
         "    return invented.passed_report()\n"
-        "steps.real_steps = lambda: dataclasses.replace(fake, check=check)\n"
+        "steps.real_steps = lambda dbt: dataclasses.replace(fake, check=check)\n"
         "sys.exit(main(['run', '--quiet', '--allow-outside', '--vault', sys.argv[1],\n"
         "    '--published', sys.argv[2], '--delivery', sys.argv[3]]))\n"
     )

@@ -153,7 +153,7 @@ def test_a_disk_that_fills_while_publishing_leaves_the_old_version(settings):
         "def check(settings, previous):\n"
         "    torture.limit_file_size(700_000)\n"
         "    return invented.passed_report()\n"
-        "steps.real_steps = lambda: dataclasses.replace(fake, check=check)\n"
+        "steps.real_steps = lambda dbt: dataclasses.replace(fake, check=check)\n"
         "sys.exit(main(['run', '--quiet', '--allow-outside', '--vault', sys.argv[1],\n"
         "    '--published', sys.argv[2], '--delivery', sys.argv[3]]))\n"
     )
