@@ -26,6 +26,7 @@ from intake.delivery import Delivery
 from intake.loader import load_delivery
 from privacy.pseudonyms import PseudonymKey
 from refresh.build import BuildResult, RanTests, build
+from refresh.dbt_process import DbtProcess
 from refresh.store.pack import content_of
 
 ROOMS = ("staging", "quarantine", "cohort", "marts")
@@ -246,4 +247,4 @@ def from_build(demo_build: Build) -> ShortRoad:
 
 def through_dbt(settings: Settings, progress: Progress, locks: tuple[int, ...]) -> BuildResult:
     """Build with dbt itself, as a refresh does; the slow form of `ShortRoad.build`."""
-    return build(settings, progress, locks)
+    return build(settings, progress, locks, DbtProcess())
