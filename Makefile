@@ -31,6 +31,7 @@ $(STAMP): pyproject.toml uv.lock
 	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(BIN)/python -m ensurepip > /dev/null
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
 	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv sync --active --frozen --inexact --compile-bytecode --quiet
+	@$(BIN)/python -m compileall -q $(filter-out tests benchmarks,$(SOURCES))
 	@$(BIN)/dbt parse --quiet  # once: every build, in every vault, starts from what it leaves in target/
 	@touch $(STAMP)
 

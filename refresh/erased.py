@@ -113,10 +113,16 @@ class Recognition:
         self._all = set(tombstones)
         self._any_case = {mark for mark, is_case_sensitive in tombstones.items()
                           if not is_case_sensitive}  # fmt: skip
+        self._verdicts: dict[str, bool] = {}  # the same people are in each column of each file
 
     def of(self, names: Iterable[str | None]) -> list[str]:
         """Return those names that belong to an erased patient."""
-        return [name for name in names if name and self._is_erased(name)]
+        return [name for name in names if name and self._verdict(name)]
+
+    def _verdict(self, name: str) -> bool:
+        if name not in self._verdicts:
+            self._verdicts[name] = self._is_erased(name)
+        return self._verdicts[name]
 
     def _is_erased(self, name: str) -> bool:
         key = self._key
