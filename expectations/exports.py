@@ -188,7 +188,8 @@ def _export(export: str, facts: Facts) -> Suite:
     query = f"""select *, {", ".join(shares)} from (
         select {", ".join(counted)} from {counts.source(export)}
     ) as counted"""
-    return Suite(f"export_{export}", "export", query, [measure.rule for measure in measures])
+    rules = [measure.rule for measure in measures]
+    return Suite(f"export_{export}", "export", query, rules, is_one_row=True)
 
 
 def _volume(export: str, facts: Facts, counts: _Counts) -> Iterator[Measure]:

@@ -56,28 +56,35 @@ _MONTHS = """
         on {columns} into name score_column value points
     ),
     numbered as (
-        select score_column, strftime(visit_date, '%Y-%m') as month, points,
+        select score_column, date_trunc('month', visit_date) as month, points,
             least(row_number() over of_patient, {later}) as visit_number,
-            points > 0 and abs(points / (10 * step) - round(points / (10 * step))) < 1e-9
-                as is_coarse,
-            step < 1 as has_decimals,
             coalesce(points > max(points) over before, false) as is_rise
         from long
-        inner join reference.score_definitions on score_column = score_code || '_score'
         window
             of_patient as (partition by score_column, patient_id order by visit_date, points),
             before as (of_patient rows between unbounded preceding and 1 preceding)
     ),
-    ranked as (
-        select *, (
-                rank() over (same_visits order by points) - 1
-                + 0.5 * count(*) over (partition by score_column, visit_number, points)
-            ) / count(*) over same_visits as place
+    -- Visits are many; their months, numbers and values are few.
+    counted as (
+        select score_column, month, visit_number, points, is_rise, count(*) as n
         from numbered
+        group by all
+    ),
+    ranked as (
+        select *,
+            points > 0 and abs(points / (10 * step) - round(points / (10 * step))) < 1e-9
+                as is_coarse,
+            step < 1 as has_decimals,
+            (
+                sum(n) over (same_visits order by points)
+                - 0.5 * sum(n) over (partition by score_column, visit_number, points)
+            ) / sum(n) over same_visits as place
+        from counted
+        inner join reference.score_definitions on score_column = score_code || '_score'
         window same_visits as (partition by score_column, visit_number)
     ),
     refused as (
-        select column_name as score_column, strftime(visit_date, '%Y-%m') as month,
+        select column_name as score_column, date_trunc('month', visit_date) as month,
             count(*) as k_refused
         from quarantine.rejected_records
         inner join staging.stg_clinic__visits using (source_file, record_number)
@@ -85,10 +92,10 @@ _MONTHS = """
         group by all
     ),
     recorded as (
-        select score_column, month, count(*) as n, avg(place) - 0.5 as shift,
-            count(*) filter (points > 0 and has_decimals) as n_grain,
-            count(*) filter (is_coarse and has_decimals) as k_grain,
-            count(*) filter (is_coarse and (is_rise or place > {highest})) as k_jump
+        select score_column, month, sum(n) as n, sum(n * place) / sum(n) - 0.5 as shift,
+            sum(n) filter (points > 0 and has_decimals) as n_grain,
+            sum(n) filter (is_coarse and has_decimals) as k_grain,
+            sum(n) filter (is_coarse and (is_rise or place > {highest})) as k_jump
         from ranked
         group by all
     ),
@@ -173,7 +180,7 @@ def suite(facts: Facts) -> Suite:
         f"{_of_score(name, 'count(*)', 'n')}, "
         + _of_score(
             name,
-            "string_agg(month, ', ' order by month)",
+            "string_agg(strftime(month, '%Y-%m'), ', ' order by month)",
             "months",
             f"place <= {MOST_MONTHS_NAMED}",
         )
@@ -190,7 +197,7 @@ def suite(facts: Facts) -> Suite:
         f"select * from (with {months} select {results} from (select {filled} from months) "
         f"cross join (select {flagged} from flagged)) as counted"
     )
-    return Suite("export_visits_by_month", "export", query, rules)
+    return Suite("export_visits_by_month", "export", query, rules, is_one_row=True)
 
 
 def _of_score(score: str, aggregate: str, name: str, condition: str = "true") -> str:

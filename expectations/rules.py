@@ -90,12 +90,15 @@ class Suite:
         ``export`` or ``mart``.
     query : str
         SQL whose rows are judged.
+    is_one_row : bool
+        The query counts, and returns one row of numbers and words.
     """
 
     name: str
     subject: str
     query: str
     rules: list[Rule] = field(default_factory=list)
+    is_one_row: bool = False
 
 
 def value_between(

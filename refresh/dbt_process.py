@@ -111,7 +111,7 @@ class DbtProcess:
         process, orders = self.start()
         order = {"arguments": arguments, "folder": str(folder), "environment": environment}
         try:
-            with suppress(BrokenPipeError), orders:  # what it printed says why it has ended
+            with suppress(ConnectionError), orders:  # what it printed says why it has ended
                 socket.send_fds(orders, [b"\n"], locks)
                 orders.sendall(json.dumps(order).encode())
             messages = _follow(process, progress)

@@ -1,7 +1,7 @@
 """The vault and the published folder: create them, lock them, check their free disk space.
 
 Only one process may write the two folders. The lock is `flock` on a file in each: it ends with the
-process, however that ends. The dbt process inherits the descriptors, so that no second refresh
+process, however that ends. The dbt process is given the descriptors, so that no second refresh
 starts while an orphaned build still writes.
 """
 
