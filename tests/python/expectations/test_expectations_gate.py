@@ -105,6 +105,20 @@ def test_a_suite_whose_query_fails_is_all_errors_and_the_next_suite_still_runs(p
     assert [outcome.state_code for outcome in report.outcomes] == ["error", "passed"]
 
 
+def test_the_row_of_a_counting_query_is_kept_with_its_types(people):
+    query = (
+        "select count(*) as n, avg(score) as mean, 0.1::double / 3 as part, null::bigint as none, "
+        "'it''s' as word, 7.5::decimal(4, 1) as points, true as is_so, date '2020-02-29' as day, "
+        'sum(score) as "the sum" from people'
+    )
+    with duckdb.connect(str(people), read_only=True) as db:
+        kept = gate._with_its_row(db, Suite("people", "export", query, is_one_row=True))
+        asked, again = db.sql(query), db.sql(kept.query)
+        assert (again.columns, again.types) == (asked.columns, asked.types)
+        assert again.fetchall() == asked.fetchall()
+    assert "people" not in kept.query
+
+
 def test_rules_without_anything_to_judge_are_not_applicable(people):
     none = "select 1 from {batch} where score > 10"
     found = judge(
