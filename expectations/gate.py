@@ -119,7 +119,7 @@ def run(work_file: Path, facts: Facts, suites: list[Suite] | None = None) -> Che
 def _counted(work_file: Path, suites: list[Suite]) -> tuple[list[Suite], dict[str, Numbers | str]]:
     """Return the suites, those of one row with the row itself as their query, and their numbers.
 
-    For a suite whose query fails, the kind of its failure stands in place of its numbers.
+    A suite whose query fails has the kind of the failure instead of numbers.
     """
     counted: list[Suite] = []
     found: dict[str, Numbers | str] = {}

@@ -64,7 +64,7 @@ _MONTHS = """
             of_patient as (partition by score_column, patient_id order by visit_date, points),
             before as (of_patient rows between unbounded preceding and 1 preceding)
     ),
-    -- Visits are many; their months, numbers and values are few.
+    -- Counted before ranking: there are far fewer months, visit numbers and values than visits.
     counted as (
         select score_column, month, visit_number, points, is_rise, count(*) as n
         from numbered

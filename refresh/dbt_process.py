@@ -1,7 +1,8 @@
 """dbt in a process of its own, started before there is anything to build.
 
-Importing dbt takes longer than loading a small delivery: the process does it meanwhile, holds
-nothing and waits for its order. ``python -m refresh.dbt_process`` is that process.
+Importing dbt takes longer than loading a small delivery, so the process imports it meanwhile. It
+takes no lock and writes nothing before its order. ``python -m refresh.dbt_process`` is that
+process.
 """
 
 from __future__ import annotations

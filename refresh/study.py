@@ -30,8 +30,8 @@ READ, STUDY, FIGURES = "read", "study", "figures"
 class StudyProcess:
     """The process that computes the estimates of one refresh and draws their figures.
 
-    Whatever keeps it from either is no error here: both are made again, in this process, where an
-    error is reported.
+    If that process fails, the estimates and figures are made in this one, where an error is
+    reported.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class StudyProcess:
             )
 
     def begin(self, work_file: Path) -> None:
-        """Let the process read this file, which nobody writes until `wait_until_read` returns."""
+        """Let the process read this file; do not write it before `wait_until_read` returns."""
         if self.process is not None and self.process.stdin is not None:
             with suppress(OSError), self.process.stdin as pipe:
                 pickle.dump(work_file.absolute(), pipe)

@@ -288,7 +288,7 @@ def test_the_child_of_a_killed_build_dies_with_it(stand_in, has_order):
 
 
 @pytest.mark.fault("P201")
-def test_dbt_holds_the_locks_until_it_ends_whoever_had_them(stand_in):
+def test_dbt_holds_the_locks_until_it_ends(stand_in):
     lock = os.open(stand_in / "lock", os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)
     another = os.open(stand_in / "lock", os.O_RDONLY)
