@@ -21,7 +21,7 @@ from core.settings import Settings
 LONG_FILES = (
     "docs/test_commands.py",
     "faults/test_faults_of_keys.py",
-    "faults/test_faults_of_values.py",
+    "faults/test_faults_of_records.py",
     "refresh/test_refresh_faults.py",
     "refresh/test_refresh_run.py",
     "refresh/test_refresh_torture.py",

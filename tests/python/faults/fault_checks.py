@@ -6,19 +6,21 @@ import csv
 import functools
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import fault_endings
 from builds import BuildStep, contents
-from fault_endings import BASES, Before, Ending, compare_patients, count_records, people_touched
+from fault_endings import BASES, Before, Ending, count_records, people_differing, people_touched
 
 from simulator.faults.cases import make_fault
 
 FACTS = Path(__file__).with_name("fault_facts.csv")
 CASCADES = {"orphan", "parent_rejected", "before_birth", "conflicting_duplicate"}
 """Rules by which a record is refused because of another one."""
+WITHOUT_A_RECORD_OR_VALUE = ("quarantine", "null_value")
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,9 @@ class Track:
 
 @dataclass
 class Sent:
-    """A bad delivery at the end of its road."""
+    """A bad delivery at the end of its road; ``facts`` is None where it has several faults."""
 
-    facts: FaultFacts
+    facts: FaultFacts | None
     folder: Path
     touched: list[dict]
     ending: Ending
@@ -133,6 +135,8 @@ def check(sent: Sent, track: Track) -> None:
         else:
             assert sent.facts.rules == set(sent.ending.rules)
             check_blast_radius(sent, track.clean_ending)
+            if outcome in WITHOUT_A_RECORD_OR_VALUE:
+                check_accounted(sent.touched, track.clean_ending, sent.ending)
         if sent.ending.ledger:
             check_ledger(sent)
     shutil.rmtree(sent.ending.warehouse.parent)
@@ -142,19 +146,25 @@ def outcome_of(ending: Ending, clean: Ending) -> str:
     """Name the ending, from a stop down to no difference at all."""
     if ending.stop is not None:
         return "reject_file"
-    if ending.scopes["record"]:
-        return "quarantine"
-    if ending.scopes["duplicate"]:
-        return "dedupe"
     is_same = marts_of(ending.warehouse) == marts_of(clean.warehouse)
-    if ending.scopes["value"]:
+    is_flagged = bool(flags_of(ending) - flags_of(clean))
+    return name_outcome(ending.scopes, is_same=is_same, is_flagged=is_flagged)
+
+
+def name_outcome(scopes: Counter[str], *, is_same: bool, is_flagged: bool) -> str:
+    """Name an ending without a stop by what was refused and whether marts are the clean ones."""
+    if scopes["record"]:
+        return "quarantine"
+    if scopes["duplicate"]:
+        return "dedupe"
+    if scopes["value"]:
         return "load_flag" if is_same else "null_value"
-    if flags_of(ending) - flags_of(clean):
+    if is_flagged:
         return "load_flag"
     return "same" if is_same else "load"
 
 
-LISTS_RECORDS = "marts.fct_treatment_courses"
+LISTS_RECORDS = "fct_treatment_courses"
 """A mart with a row per recorded course: a further record is a further row and decides nothing."""
 
 
@@ -162,7 +172,7 @@ LISTS_RECORDS = "marts.fct_treatment_courses"
 def marts_of(warehouse: Path) -> dict[str, str]:
     """Return the content hashes of the marts; many are compared with the clean ones."""
     found = contents(warehouse, "marts")
-    assert found.pop(LISTS_RECORDS)
+    assert found.pop(f"marts.{LISTS_RECORDS}")
     return found
 
 
@@ -219,11 +229,18 @@ def personal_cells(folder: Path) -> set[str]:
     return found - {""}
 
 
-def check_blast_radius(sent: Sent, clean_ending: Ending) -> None:
-    """Only what the fault touched is refused, and only the patients it touched differ."""
+def check_blast_radius(sent: Sent, clean_ending: Ending) -> dict[str, set[str]]:
+    """Only what the fault touched is refused, and only the patients it touched differ.
+
+    Returns
+    -------
+    dict
+        Mart to the pseudonyms of those who differ.
+    """
     ending = sent.ending
     touched = people_touched(sent.touched, clean_ending, ending)
-    assert compare_patients(clean_ending, ending, touched) == {}
+    differing = people_differing(clean_ending, ending)
+    assert {mart: n for mart, people in differing.items() if (n := len(people - touched))} == {}
     places = {(each["export"], each["record_number"]) for each in sent.touched}
     cells = {(e["export"], e["record_number"], e["column"]) for e in sent.touched if e["column"]}
     refused = ending.query(
@@ -235,9 +252,14 @@ def check_blast_radius(sent: Sent, clean_ending: Ending) -> None:
             assert (export, number) in places, (export, number, rule)
         if scope == "value" and rule not in CASCADES:
             assert (export, number, column) in cells, (export, number, column, rule)
-    if sent.facts.ends_in in ("quarantine", "null_value"):
-        accounted = {(export, number) for export, number, *_ in refused}
-        assert not unaccounted(places - accounted, clean_ending, ending)
+    return differing
+
+
+def check_accounted(touched: list[dict], clean: Ending, bad: Ending) -> None:
+    """Each touched record is refused, wholly or in part, or is staged as the clean one."""
+    places = {(each["export"], each["record_number"]) for each in touched}
+    refused = bad.query("select export_name, record_number from quarantine.rejected_records")
+    assert not unaccounted(places - set(refused), clean, bad)
 
 
 def unaccounted(

@@ -72,7 +72,7 @@ OWN_FAULTS: dict[str, OwnFault] = {
         "mart_fct_patient_timepoints.itch_nrs_score_as_before",
     ),
     "visit_and_patient_number_swapped": OwnFault(
-        swapped("visits", "visit_id", "patient_id"), REJECT, "export_visits.patient"
+        swapped("visits", "visit_id", "patient_id"), REJECT, "export_visits.visit_id_unique"
     ),
     "face_and_hands_swapped": OwnFault(
         swapped("patients", "involves_face", "involves_hands"), REJECT, "recode"
@@ -99,7 +99,7 @@ OWN_FAULTS: dict[str, OwnFault] = {
     "no_dates": OwnFault(
         both(
             put("visits", "visit_date", "2021-02-29", "2020-04-31", "43922", "20220-01-01"),
-            put("visits", "visit_date", "0202-06-01", "31/12/2020", "2020-01-01 00:00:00"),
+            put("visits", "visit_date", "0202-06-01", "31/12/2020", "2020-01-01 25:00:00"),
         ),
         QUARANTINE,
         "date_format|date_range|impossible_date",
@@ -110,7 +110,9 @@ OWN_FAULTS: dict[str, OwnFault] = {
     "day_first_in_half": OwnFault(
         every("visits", "visit_date", day_first, 2), REJECT, "export_visits.visit_date_refused"
     ),
-    "visits_a_day_later": OwnFault(every("visits", "visit_date", later(1)), REJECT, "recode"),
+    "visits_a_day_later": OwnFault(
+        every("visits", "visit_date", later(1)), REJECT, "export_visits.treated_patients_seen"
+    ),
     "default_visit_date": OwnFault(
         every("visits", "visit_date", lambda _: "2020-01-01", 3),
         REJECT,

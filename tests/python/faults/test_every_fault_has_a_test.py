@@ -12,7 +12,7 @@ from fault_checks import ALL_FACTS, EXPORT_CASES
 from test_faults_of_files import CASES as OF_FILES
 from test_faults_of_keys import CASES as OF_KEYS
 from test_faults_of_keys import RENAMED
-from test_faults_of_values import CASES as OF_VALUES
+from test_faults_of_records import CASES as OF_RECORDS
 
 from simulator.faults.cases import list_cases
 
@@ -34,7 +34,7 @@ def marked_cases() -> dict[str, list[str]]:
 
 
 def test_every_case_has_a_test_and_every_test_a_case():
-    tested = {*OF_FILES, *OF_VALUES, *OF_KEYS, *RENAMED, *marked_cases()}
+    tested = {*OF_FILES, *OF_RECORDS, *OF_KEYS, *RENAMED, *marked_cases()}
     assert tested == set(ALL_FACTS)
     assert len(ALL_FACTS) == 106
 
