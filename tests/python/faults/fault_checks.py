@@ -11,10 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import fault_endings
 from builds import BuildStep, contents
 from fault_endings import BASES, Before, Ending, count_records, people_differing, people_touched
 
+from privacy import leaks
+from refresh.store import pack
 from simulator.faults.cases import make_fault
 
 FACTS = Path(__file__).with_name("fault_facts.csv")
@@ -227,6 +230,30 @@ def personal_cells(folder: Path) -> set[str]:
                     value for name, value in row.items() if name.endswith(("_id", "_date", "_name"))
                 }
     return found - {""}
+
+
+def check_published_without(secrets: Iterable[str], ending: Ending, home: Path) -> None:
+    """Pack what would be published; neither a secret nor an identifier of the delivery is in it."""
+    copy = home / "pack" / "warehouse.duckdb"
+    copy.parent.mkdir()
+    shutil.copyfile(ending.warehouse, copy)
+    candidate = home / "pack" / "candidate.duckdb"
+    entry = {"seq": 1, "build_id": "tried", "packed_at": "2021-01-01T00:00:00+00:00"}
+    pack.pack(copy, candidate, entry)
+    assert leaks.require_no_person(copy, candidate) > 30
+    with duckdb.connect(str(candidate), read_only=True) as db:
+        columns = db.execute(
+            "select schema_name, table_name, column_name from duckdb_columns() "
+            "where not internal and data_type = 'VARCHAR'"
+        ).fetchall()
+        names = {name for column in columns for name in column}
+        for schema, table, column in columns:
+            texts = db.execute(f'select distinct "{column}" from "{schema}"."{table}"').fetchall()
+            names |= {text for (text,) in texts if text}
+    found = {secret for secret in secrets for name in names if secret.lower() in name.lower()}
+    assert found == set()
+    said = " ".join([*ending.said, *ending.failed, *ending.ledger])
+    assert not [secret for secret in secrets if secret in said]
 
 
 def check_blast_radius(sent: Sent, clean_ending: Ending) -> dict[str, set[str]]:

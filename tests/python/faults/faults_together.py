@@ -40,11 +40,14 @@ class Share:
         Export and number of every record of the share's patients, and of those that were added.
     touched : list of dict
         The records that the fault changed or added, as in ``expected.json``.
+    words : set of str
+        The cells of these records, in lower case.
     """
 
     facts: FaultFacts
     records: set[tuple[str, int]]
     touched: list[dict]
+    words: set[str]
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,15 @@ class Together:
         Pseudonyms whose rows differ from the clean ones in a mart that decides something.
     refused : list of tuple
         Export, number, rule and scope of every refusal.
+    flagged : set of str
+        Terms and numbers of prescriptions that are flagged, but not in the clean delivery.
     """
 
     sent: Sent
     shares: dict[str, Share]
     differing: set[str]
     refused: list[tuple]
+    flagged: set[str]
 
 
 Fault = tuple[FaultFacts, Callable[[Bench], None]]
@@ -88,11 +94,12 @@ def send_together(faults: Mapping[str, Fault], track: Track, home: Path) -> Toge
     check_ledger(sent)
     by_mart = check_blast_radius(sent, track.clean_ending)
     by_mart.pop(LISTS_RECORDS, None)
-    assert flags_of(ending) == flags_of(track.clean_ending)
+    flagged = {flag[-1] for flag in flags_of(ending) ^ flags_of(track.clean_ending)}
+    assert flagged <= set().union(*(share.words for share in shares.values()))
     refused = ending.query(
         "select export_name, record_number, rule_code, scope_code from quarantine.rejected_records"
     )
-    return Together(sent, shares, set().union(*by_mart.values()), refused)
+    return Together(sent, shares, set().union(*by_mart.values()), refused, flagged)
 
 
 def _spoil(tables: dict[str, Table], fault: Fault, places: range) -> Share:
@@ -120,7 +127,12 @@ def _spoil(tables: dict[str, Table], fault: Fault, places: range) -> Share:
         for one in bench.touched
     ]
     records = {(export, n + 1) for export, mine in numbers.items() for n in mine}
-    return Share(facts, records, touched)
+    words = {
+        cell.strip().lower()
+        for one in touched
+        for cell in tables[one["export"]].rows[one["record_number"] - 1]
+    }
+    return Share(facts, records, touched, words)
 
 
 def check_share(share: Share, together: Together, track: Track) -> None:
@@ -129,7 +141,11 @@ def check_share(share: Share, together: Together, track: Track) -> None:
     assert {rule for _, _, rule, _ in refused} == share.facts.rules
     people = people_touched(share.touched, track.clean_ending, together.sent.ending)
     scopes = Counter(scope for *_, scope in refused)
-    outcome = name_outcome(scopes, is_same=people.isdisjoint(together.differing), is_flagged=False)
+    outcome = name_outcome(
+        scopes,
+        is_same=people.isdisjoint(together.differing),
+        is_flagged=not share.words.isdisjoint(together.flagged),
+    )
     assert outcome == share.facts.ends_in
     assert outcome in share.facts.allowed
     if outcome in WITHOUT_A_RECORD_OR_VALUE:

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-
 import duckdb
 import pytest
-from fault_checks import EXPORT_CASES, check, flags_of, outcome_of
+from fault_checks import EXPORT_CASES, check, check_published_without, outcome_of
 from test_faults_of_files import CASES as OF_FILES
 from test_faults_of_records import CASES as OF_RECORDS
-
-from privacy import leaks
-from refresh.store import pack
 
 DELIVERIES = ("F150", "F170", "F171", "F175", "F176")
 RENAMED = ("F089", "F090", "F166")
 REGISTER_OF_WOMEN = "F087"
-UNKNOWN_TERMS = "F162"
 WITH_SECRETS = {
     "F055": ("Zanfrilloni", "ZNFMRA80A01F205X", "333 0102030"),
     "F056": ("DROP TABLE",),
-    "F160": ("/C calc", "HYPERLINK", "SUM(A1)"),
-    "F162": ("DROP TABLE", "DELETE FROM"),
-    "F163": ("env_var", "run_query"),
-    "F165": ("Zanfrilloni", "belmondoro", "333 0102030"),
     "F166": ("TSTAAX80A01F000Z", "X80A01F"),
-    "F168": ("ERROR fake", "\x1b", "\b"),
 }
 """What must not be found in a published file, a ledger or a message."""
 CASES = sorted(
-    {*EXPORT_CASES}.difference(
-        OF_FILES, OF_RECORDS, DELIVERIES, RENAMED, [REGISTER_OF_WOMEN, UNKNOWN_TERMS]
-    )
+    {*EXPORT_CASES}.difference(OF_FILES, OF_RECORDS, DELIVERIES, RENAMED, [REGISTER_OF_WOMEN])
 )
 
 
@@ -39,7 +26,7 @@ CASES = sorted(
 def test_a_fault_of_keys_and_text_ends_as_it_may(case_id, track, tmp_path):
     sent = track.send(case_id, tmp_path)
     if case_id in WITH_SECRETS:
-        assert_published_without(WITH_SECRETS[case_id], sent.ending, tmp_path)
+        check_published_without(WITH_SECRETS[case_id], sent.ending, tmp_path)
     check(sent, track)
 
 
@@ -49,7 +36,7 @@ def test_people_under_other_numbers_stay_as_many_people_as_they_were(case_id, tr
     assert outcome_of(sent.ending, track.clean_ending) == sent.facts.ends_in == "load"
     assert not sent.ending.rules
     assert sent.ending.failed == []
-    assert_published_without(WITH_SECRETS.get(case_id, ()), sent.ending, tmp_path)
+    check_published_without(WITH_SECRETS.get(case_id, ()), sent.ending, tmp_path)
     assert differing_when_persons_are_told_by_record(track.clean_ending, sent.ending) == {}
 
 
@@ -67,41 +54,6 @@ def test_a_register_of_women_keeps_them_women(track, tmp_path):
     )
     assert ending.query("select count(*) from marts.dim_patients") == women
     assert set(ending.failed) == {"export_patients.sex_varied", "mart_dim_patients.one_sex_only"}
-
-
-@pytest.mark.fault("F162")
-def test_what_is_unknown_is_on_the_worklist(track, tmp_path):
-    """F162: text that no list of drugs knows is shown to the data manager as it was typed."""
-    sent = track.send(UNKNOWN_TERMS, tmp_path)
-    new = flags_of(sent.ending) - flags_of(track.clean_ending)
-    terms = {term for _, _, *rest in new for term in rest}
-    assert terms == {"'); drop table visits; --", "1; delete from patients"}
-    assert_published_without(WITH_SECRETS[UNKNOWN_TERMS], sent.ending, tmp_path)
-    check(sent, track)
-
-
-def assert_published_without(secrets, ending, home) -> None:
-    """Pack what would be published; neither a secret nor an identifier of the delivery is in it."""
-    copy = home / "pack" / "warehouse.duckdb"
-    copy.parent.mkdir()
-    shutil.copyfile(ending.warehouse, copy)
-    candidate = home / "pack" / "candidate.duckdb"
-    entry = {"seq": 1, "build_id": "tried", "packed_at": "2021-01-01T00:00:00+00:00"}
-    pack.pack(copy, candidate, entry)
-    assert leaks.require_no_person(copy, candidate) > 30
-    with duckdb.connect(str(candidate), read_only=True) as db:
-        columns = db.execute(
-            "select schema_name, table_name, column_name from duckdb_columns() "
-            "where not internal and data_type = 'VARCHAR'"
-        ).fetchall()
-        names = {name for column in columns for name in column}
-        for schema, table, column in columns:
-            texts = db.execute(f'select distinct "{column}" from "{schema}"."{table}"').fetchall()
-            names |= {text for (text,) in texts if text}
-    found = {secret for secret in secrets for name in names if secret.lower() in name.lower()}
-    assert found == set()
-    said = " ".join([*ending.said, *ending.failed, *ending.ledger])
-    assert not [secret for secret in secrets if secret in said]
 
 
 def differing_when_persons_are_told_by_record(clean, bad) -> dict[str, int]:
