@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import csv
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,15 @@ def test_the_simulator_makes_every_case_of_an_export():
 def test_every_case_ends_in_an_outcome_that_it_may():
     for facts in ALL_FACTS.values():
         assert facts.ends_in in facts.allowed, facts.case_id
+
+
+def test_the_document_counts_the_outcomes():
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    table = text.split("| outcome | faults |")[1].split("\n\n")[0]
+    shown = [int(number) for number in re.findall(r"^\|[^|]+\| (\d+) \|", table, re.M)]
+    order = ("reject_file", "quarantine", "null_value", "dedupe", "load_flag", "load", "same")
+    found = Counter(ALL_FACTS[case_id].ends_in for case_id in EXPORT_CASES)
+    assert shown == [found[outcome] for outcome in order]
 
 
 def test_the_list_is_the_one_that_was_given(request):
